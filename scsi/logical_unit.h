@@ -1,0 +1,125 @@
+// A logical unit's task set: order, gates, residuals, truncation, task management, nexus loss (SAM-5).
+//
+// Commands of one unit run one at a time in the order in which they were submitted, whatever their attribute:
+// a tape has one head. At the head of the queue the gates run first - unit attention, reservation, CDB
+// validity, readiness - all from the command's row in the table; then either the command completes at once, or
+// its handler asks for data-out through Task::want(), or it works and calls Task::finish() later.
+//
+// One thread: the loop that owns the unit. Handlers and sinks may call back into the unit from any call.
+#pragma once
+
+#include <deque>
+#include <list>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+
+#include "scsi/command.h"
+#include "scsi/command_table.h"
+#include "scsi/unit_attention.h"
+
+namespace scsi {
+
+class LogicalUnit;
+
+// One command while it is in the task set; lives until its handler has called finish(), even when it was
+// aborted before. A handler may keep a reference to it until then.
+class Task {
+ public:
+  const Command& command() const { return command_; }
+  std::uint8_t cdb(std::size_t byte) const { return std::to_integer<std::uint8_t>(command_.cdb[byte]); }
+  Bytes cdb_bytes() const { return std::span(command_.cdb).first(command_.cdb_length); }
+  NexusId nexus() const { return command_.nexus; }
+  bool aborted() const { return aborted_; }
+
+  // Asks for the first `length` bytes of data-out; `received` gets them in one buffer, unless the task is
+  // aborted first, in which case it is never called and the unit ends the task itself. If the initiator offers less than `length` the engine has
+  // the task fail with 5/24/00 or takes what is offered, as `shorter` says.
+  enum class Shorter { kRefuse, kTake };
+  void want(std::uint32_t length, Shorter shorter, Done<Buffer> received);
+
+  // Ends the command; exactly once. The task is gone afterwards.
+  void finish(Reply reply);
+  void good();
+  void good(std::vector<std::byte> data);  // cut to `allocation_length` if one was set below
+  void fail(Sense sense);
+  // For commands with an ALLOCATION LENGTH field: the engine cuts data-in to it (SPC-4 4.3.5.6). The count of
+  // bytes before that cut is what length fields inside the data describe.
+  void set_allocation_length(std::uint32_t length) { allocation_length_ = length; }
+
+ private:
+  friend class LogicalUnit;
+  LogicalUnit* unit_ = nullptr;
+  ReplySink* sink_ = nullptr;
+  Command command_;
+  const CommandRow* row_ = nullptr;
+  std::optional<std::uint32_t> allocation_length_;
+  Done<Buffer> received_;
+  bool started_ = false;
+  bool wanting_ = false;
+  bool aborted_ = false;
+};
+
+class LogicalUnit {
+ public:
+  LogicalUnit(const LogicalUnit&) = delete;
+  LogicalUnit& operator=(const LogicalUnit&) = delete;
+  virtual ~LogicalUnit();
+
+  // --- The transport's side -------------------------------------------------------------------------------
+  void nexus_established(NexusInfo nexus);
+  // Aborts the nexus' tasks and clears what belongs to it; after it returns no call about it is made.
+  void nexus_lost(NexusId nexus);
+  // Exactly one complete(), or aborted(), or silence after nexus_lost().
+  void submit(Command command, ReplySink& sink);
+  // The whole data-out that want() asked for. Unknown (nexus, tag) pairs are ignored: the task was aborted.
+  void data_out(NexusId nexus, TaskTag tag, Buffer data);
+  // The transport could not bring the wanted data (digest error, protocol error): the task fails with `sense`.
+  void data_out_failed(NexusId nexus, TaskTag tag, Sense sense);
+  void manage(TaskFunction function, NexusId nexus, std::optional<TaskTag> tag,
+              Done<TaskFunctionResult> done);
+
+  std::size_t task_count() const { return tasks_.size(); }
+  static constexpr std::size_t kMaxTasks = 512;  // over all nexuses; past it TASK SET FULL
+
+ protected:
+  // `rows` has static life, ascending by opcode and service action.
+  explicit LogicalUnit(std::span<const CommandRow> rows);
+
+  // --- What a device tells the engine ---------------------------------------------------------------------
+  // Why commands with Gate::kReady cannot run now, or nothing.
+  virtual std::optional<Sense> not_ready() const = 0;
+  // A deferred error to report on `task` instead of running it, taken out of the device; see SPC-4 4.5.5.
+  virtual std::optional<Sense> take_deferred(const Task& task) = 0;
+  // True when a reservation of another nexus forbids this command (SPC-4 5.9, SPC-2 5.5).
+  virtual bool reservation_conflict(const Task& task) const = 0;
+  virtual void on_nexus_established(const NexusInfo&) {}
+  virtual void on_nexus_lost(const NexusInfo&) {}
+  // LOGICAL UNIT RESET and target reset: the device clears what section 17 of SAM/SSC says. Tasks are gone.
+  virtual void on_reset() {}
+
+  UnitAttentions& unit_attentions() { return unit_attentions_; }
+  const std::map<NexusId, NexusInfo>& nexuses() const { return nexuses_; }
+  const NexusInfo* find_nexus(NexusId id) const;
+  std::span<const CommandRow> rows() const { return rows_; }
+  // Aborts every task of a nexus (PREEMPT AND ABORT).
+  void abort_tasks_of(NexusId nexus);
+
+ private:
+  friend class Task;
+  Task* find(NexusId nexus, TaskTag tag);
+  void run();
+  bool pass_gates(Task& task);
+  void abort(Task& task);
+  void end(Task& task, Reply reply);
+  void erase(Task& task);
+
+  std::span<const CommandRow> rows_;
+  std::list<Task> tasks_;  // the first is the one that runs
+  std::map<NexusId, NexusInfo> nexuses_;
+  UnitAttentions unit_attentions_;
+  bool running_ = false;
+};
+
+}  // namespace scsi

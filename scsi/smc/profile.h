@@ -1,0 +1,33 @@
+// Library models as data: identity, element address map and sizes. One row each.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+namespace scsi::smc {
+
+struct ElementRange {
+  std::uint16_t first;          // address of the first element
+  std::uint32_t model_count;    // what the real model has at most: above it `init` warns
+  std::uint32_t address_count;  // what fits before the next range: above it `init` refuses
+  std::uint32_t default_count;
+};
+
+struct LibraryProfile {
+  std::string_view name;  // "stk-l700"
+  std::string_view description;
+  std::string_view vendor;    // changer INQUIRY
+  std::string_view product;
+  std::string_view revision;
+  std::uint8_t drive_generation;  // default; drives are IBM ULT3580-TDn
+  ElementRange transport, storage, import_export, drives;
+  // Target names: "<iqn_prefix>:<library>-mediachanger", or the Tape Gateway's form.
+  std::string_view default_iqn_prefix;
+  std::string_view default_library;
+};
+
+std::span<const LibraryProfile> library_profiles();
+const LibraryProfile* find_library_profile(std::string_view name);
+
+}  // namespace scsi::smc

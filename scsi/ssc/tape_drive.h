@@ -1,0 +1,73 @@
+// An LTO tape drive (SSC-4 over SPC-4) as a logical unit of device type 01h.
+#pragma once
+
+#include <functional>
+#include <memory>
+
+#include "scsi/identity.h"
+#include "scsi/logical_unit.h"
+#include "scsi/ssc/medium.h"
+#include "scsi/ssc/profile.h"
+
+namespace scsi::ssc {
+
+struct TapeDriveOptions {
+  Identity identity;
+  std::uint8_t generation = 8;
+  std::uint32_t max_block_bytes = 8u << 20;  // READ BLOCK LIMITS
+  std::string library_serial;                // VPD B3h; may be empty
+  std::uint16_t element_address = 0;         // VPD B4h
+  std::function<std::uint64_t()> now_ms;     // wall clock, milliseconds since 1970
+};
+
+// What happened to a cartridge that the robot wants to put in or take out.
+struct InsertOutcome {
+  // The drive refused or could not load it: TEST UNIT READY says why; the cartridge is in the drive all the same.
+  std::optional<MediumFault> fault;
+};
+struct RemoveOutcome {
+  enum class Result { kRemoved, kPrevented, kEmpty } result = Result::kRemoved;
+  std::unique_ptr<TapeMedium> medium;
+  std::optional<MediumFault> fault;  // it came out, but its last writes did not all reach the disk
+};
+
+class TapeDrive : public LogicalUnit {
+ public:
+  explicit TapeDrive(TapeDriveOptions options);
+  ~TapeDrive() override;
+
+  // --- the robot's side, on the drive's loop ------------------------------------------------------------------
+  // Takes the cartridge, loads it, becomes ready and raises 28/00 for every nexus. The drive must be empty.
+  // Waits for its turn behind the command that runs.
+  void insert(std::unique_ptr<TapeMedium> medium, Done<InsertOutcome> done);
+  // Flushes, unloads and hands the cartridge back, unless a nexus prevents removal. Waits likewise.
+  void remove(Done<RemoveOutcome> done);
+  // For an orderly stop: everything accepted becomes durable, whatever PREVENT says; the cartridge stays in.
+  void shut_down(Done<WriteOutcome> done);
+
+  struct State {
+    bool present = false;   // a cartridge is in
+    bool loaded = false;    // and ready
+    bool prevented = false; // some nexus prevents removal
+    std::string barcode;
+    Position position;
+    std::uint64_t buffered_bytes = 0;
+    bool append_failed = false;
+  };
+  State state() const;
+
+  struct Impl;  // shared by the files that hold the command handlers
+
+ protected:
+  std::optional<Sense> not_ready() const override;
+  std::optional<Sense> take_deferred(const Task& task) override;
+  bool reservation_conflict(const Task& task) const override;
+  void on_nexus_established(const NexusInfo& nexus) override;
+  void on_nexus_lost(const NexusInfo& nexus) override;
+  void on_reset() override;
+
+ private:
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace scsi::ssc

@@ -1,0 +1,31 @@
+// Executor: where blocking work runs. Jobs of one strand run in order, one at a time; strands run beside each
+// other. `done` runs on the loop that owns the executor, in the order in which a strand's jobs ended.
+//
+// A job owns what it captures and never captures a loop object's `this`. The job is destroyed before its `done`
+// runs, so what both share is last released on the loop.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "scsi/done.h"
+
+namespace vtl {
+
+using Job = scsi::Done<>;
+using scsi::Callback;
+
+struct Strand {
+  std::uint32_t id = 0;
+};
+
+class Executor {
+ public:
+  virtual ~Executor() = default;
+  virtual Strand make_strand(std::string_view name) = 0;
+  // Jobs submitted before run first; afterwards the strand must not be used.
+  virtual void close_strand(Strand strand) = 0;
+  virtual void submit(Strand strand, Job job, Callback done) = 0;
+};
+
+}  // namespace vtl

@@ -1,0 +1,91 @@
+// The file system as the store needs it: every call that touches a disk goes through here, so that a test can
+// fail, delay or lose any of them. Errors are values. Calls block: strands and tools only, never a loop.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "scsi/bytes.h"
+#include "scsi/check.h"
+
+namespace vtl {
+
+// A failed system call: "pwrite /data/x.seg at 4096: No space left on device".
+struct IoError {
+  int code = 0;  // errno
+  std::string what;
+};
+
+template <class T>
+class Result {
+ public:
+  Result(T value) : value_(std::move(value)) {}            // NOLINT: meant to convert
+  Result(IoError error) : value_(std::move(error)) {}      // NOLINT
+  bool ok() const { return std::holds_alternative<T>(value_); }
+  explicit operator bool() const { return ok(); }
+  T& value() {
+    VTL_CHECK(ok());
+    return std::get<T>(value_);
+  }
+  const T& value() const {
+    VTL_CHECK(ok());
+    return std::get<T>(value_);
+  }
+  T& operator*() { return value(); }
+  const T& operator*() const { return value(); }
+  T* operator->() { return &value(); }
+  const T* operator->() const { return &value(); }
+  const IoError& error() const {
+    VTL_CHECK(!ok());
+    return std::get<IoError>(value_);
+  }
+
+ private:
+  std::variant<T, IoError> value_;
+};
+using Status = Result<std::monostate>;
+inline Status ok_status() { return Status(std::monostate{}); }
+
+// An open file. Closing is the destructor's; what was not synced may be lost with power.
+class File {
+ public:
+  virtual ~File() = default;
+  virtual Result<std::size_t> pread(scsi::MutableBytes into, std::uint64_t offset) = 0;  // short only at the end
+  virtual Status pwrite(scsi::Bytes from, std::uint64_t offset) = 0;  // all of it; a short write is an error
+  virtual Status fdatasync() = 0;
+  virtual Status truncate(std::uint64_t size) = 0;
+  virtual Status allocate(std::uint64_t size) = 0;  // FALLOC_FL_KEEP_SIZE from 0
+  virtual Result<std::uint64_t> size() = 0;
+};
+
+struct SpaceInfo {
+  std::uint64_t total_bytes = 0;
+  std::uint64_t free_bytes = 0;  // to an unprivileged process
+};
+
+class FileSystem {
+ public:
+  enum class Mode { kRead, kReadWrite, kCreate /* O_EXCL */ };
+  enum class Io { kBuffered, kDirect };
+  virtual ~FileSystem() = default;
+  virtual Result<std::unique_ptr<File>> open(const std::string& path, Mode mode, Io io = Io::kBuffered) = 0;
+  virtual Status rename(const std::string& from, const std::string& to) = 0;
+  virtual Status remove(const std::string& path) = 0;          // a file or an empty directory
+  virtual Status make_directory(const std::string& path) = 0;  // one level; existing is fine
+  virtual Status sync_directory(const std::string& path) = 0;
+  virtual Result<std::vector<std::string>> list(const std::string& path) = 0;  // names, sorted
+  virtual Result<bool> exists(const std::string& path) = 0;
+  virtual Result<SpaceInfo> space(const std::string& path) = 0;
+  // An open-file-description lock on byte 0, held while the returned object lives. EAGAIN when another holds it.
+  virtual Result<std::unique_ptr<File>> lock(const std::string& path) = 0;
+};
+
+// The operating system's.
+std::unique_ptr<FileSystem> make_posix_file_system();
+
+}  // namespace vtl
