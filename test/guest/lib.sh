@@ -1,0 +1,198 @@
+# What the test scripts share; they run in the guest and start with `. /vtl/lib.sh`.
+# A process costs 20 to 200 ms here: prefer what the shell can do alone.
+# shellcheck shell=bash
+
+passed=0 failed=0 finished=''
+library=vtl
+iqn_prefix=iqn.2026-11.local.vtl:
+
+# ---- results: one line for each thing checked, details below it only when it failed
+
+pass() {
+  passed=$((passed + 1))
+  echo "PASS $1"
+}
+fail() { # what [detail]
+  failed=$((failed + 1))
+  echo "FAIL $1"
+  [ -z "${2:-}" ] || printf '%s\n' "$2" | sed 's/^/     /'
+}
+# the command ends with 0; its output is left in $output
+check() { # what command...
+  local what=$1 rc
+  shift
+  output=$("$@" 2>&1)
+  rc=$?
+  if [ $rc = 0 ]; then pass "$what"; else fail "$what" "$* ended with $rc"$'\n'"$output"; fi
+  return $rc
+}
+# the command does not end with 0, and says TEXT (an extended regular expression)
+refused() { # what TEXT command...
+  local what=$1 text=$2 rc
+  shift 2
+  output=$("$@" 2>&1)
+  rc=$?
+  if [ $rc = 0 ]; then
+    fail "$what" "$* ended with 0"$'\n'"$output"
+  elif [[ $output =~ $text ]]; then
+    pass "$what"
+  else
+    fail "$what" "$* ended with $rc, but does not say '$text'"$'\n'"$output"
+  fi
+}
+same() { # what expected actual
+  if [ "$2" = "$3" ]; then pass "$1"; else fail "$1" "expected: $2"$'\n'"found:    $3"; fi
+}
+# TEXT (an extended regular expression) is in the output of the last check
+says() { # what TEXT
+  if [[ $output =~ $2 ]]; then pass "$1"; else fail "$1" "'$2' is not in:"$'\n'"$output"; fi
+}
+note() { echo "     $*"; }
+# a script cannot go on without this
+must() { # what command...
+  check "$@" || exit 1
+}
+summary() {
+  finished=1
+  exit
+}
+ended() {
+  local rc=$?
+  [ -n "$finished" ] || fail "the script ran to its end" "it stopped with exit code $rc"
+  echo "$passed passed, $failed failed"
+  [ "$failed" = 0 ] && [ "$passed" != 0 ]
+  exit
+}
+trap ended EXIT
+
+pause() { read -rt "$1" <> <(:) || :; } # sleep without a process
+# waits until the command succeeds, at most S seconds
+within() { # S command...
+  local until=$((${EPOCHREALTIME/./} + $1 * 1000000))
+  shift
+  until "$@"; do
+    [ ${EPOCHREALTIME/./} -lt $until ] || return 1
+    pause 0.1
+  done
+}
+
+# ---- the host: `host start`, `host kill`, `host vtl library show` ... (see the script `server`)
+
+host() {
+  rm -f /vtl/answer.rc
+  printf '%s\0' "$@" >/vtl/ask.new
+  mv /vtl/ask.new /vtl/ask
+  until [ -s /vtl/answer.rc ]; do pause 0.05; done
+  local rc
+  read -r rc </vtl/answer.rc
+  cat /vtl/answer
+  return "$rc"
+}
+# a library and its daemon, for the rest of the script: options of `vtl init`
+serve() {
+  must "vtl init $*" host init "$@"
+  must "vtl serve" host start
+  PORT=$output
+  portal=127.0.0.1:$PORT
+}
+
+# ---- the initiator
+
+iqn() { # changer or the number of a drive: prints the target's name
+  if [ "$1" = changer ]; then echo "$iqn_prefix$library-mediachanger"; else printf '%s%s-tapedrive-%02d\n' "$iqn_prefix" "$library" "$1"; fi
+}
+discover() { iscsiadm -m discovery -t sendtargets -p "$portal"; }
+# logs in to all targets that were discovered, or to those named (changer, 1, 2 ...)
+login() {
+  local unit
+  discover >/dev/null || return
+  if [ $# = 0 ]; then
+    iscsiadm -m node -l >/dev/null || return
+  else
+    for unit; do
+      iscsiadm -m node -T "$(iqn "$unit")" -p "$portal" -l >/dev/null || return
+    done
+  fi
+  within 20 devices
+}
+logout() { iscsiadm -m node -u >/dev/null; }
+# sets a value of the records that login uses, e.g. node.session.iscsi.InitialR2T Yes
+setting() { iscsiadm -m node -o update -n "$1" -v "$2"; }
+
+# Fills nst[N], sg[N] and scsi[N] (the sysfs directory) of the drives, and nst, sg, sch of the changer as
+# changer_sg, changer_sch, changer_scsi, from the sessions that there are. False while a unit lacks its node:
+# device numbers do not follow the order of the targets, and the nodes come later than the sessions.
+declare -A nst sg scsi
+changer_sg='' changer_sch='' changer_scsi=''
+devices() {
+  local session target lun type node unit
+  nst=() sg=() scsi=() changer_sg='' changer_sch='' changer_scsi=''
+  for session in /sys/class/iscsi_session/session*; do
+    [ -e "$session" ] || continue
+    read -r target <"$session/targetname"
+    lun=''
+    for lun in "$session"/device/target*/*:*:*:0; do :; done
+    [ -e "$lun/type" ] || return 1
+    read -r type <"$lun/type"
+    for node in "$lun"/scsi_generic/sg*; do :; done
+    [ -c "/dev/${node##*/}" ] || return 1
+    if [ "$type" = 8 ]; then
+      changer_scsi=$lun
+      changer_sg=/dev/${node##*/}
+      for node in "$lun"/scsi_changer/sch*; do :; done
+      [ -c "/dev/${node##*/}" ] || return 1
+      changer_sch=/dev/${node##*/}
+    else
+      unit=$((10#${target##*-}))
+      scsi[$unit]=$lun
+      sg[$unit]=/dev/${node##*/}
+      node=''
+      for node in "$lun"/scsi_tape/nst*; do
+        case ${node##*/} in *[aml]) ;; *) break ;; esac
+      done
+      [ -c "/dev/${node##*/}" ] || return 1
+      nst[$unit]=/dev/${node##*/}
+    fi
+  done
+  [ -n "$changer_sg${sg[*]}" ]
+}
+# the size of a session's parameter as negotiated: target-or-unit, sysfs name (e.g. initial_r2t)
+session_of() { # unit: prints the sysfs directory of its session
+  local session name want
+  want=$(iqn "$1")
+  for session in /sys/class/iscsi_session/session*; do
+    [ -e "$session" ] || continue
+    read -r name <"$session/targetname"
+    [ "$name" != "$want" ] || {
+      echo "$session"
+      return
+    }
+  done
+  return 1
+}
+
+# ---- tape
+
+# mt status, cut to what matters: "file 0 block 0: BOT ONLINE IM_REP_EN"
+position() { # device
+  local line text='' rest
+  while IFS= read -r line; do
+    case $line in
+      File\ number=*)
+        rest=${line#*=}
+        text="file ${rest%%,*}"
+        rest=${line#*block number=}
+        text+=" block ${rest%%,*}:"
+        ;;
+      ' '*) text+=$line ;;
+    esac
+  done < <(mt -f "$1" status 2>&1)
+  printf '%s\n' "${text% }"
+}
+# the tape is at this file and block, by st's count, and at this object of the medium, by the drive's
+at() { # what device file block object
+  local place tell
+  place=$(position "$2")
+  tell=$(mt -f "$2" tell 2>&1)
+  same "$1" "file $3 block $4, At block $5." "${place%%:*}, $tell"
+}
