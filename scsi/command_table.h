@@ -23,6 +23,8 @@ inline constexpr std::uint8_t kAnyState = kUnitAttention | kDeferred;  // allowe
 // What other nexuses may do while one holds a reservation (SPC-4 table 66, SSC-4 table 13).
 enum class ReservationRule : std::uint8_t {
   kAllowed,         // always
+  kAllowedUnlessReserved,  // under every persistent reservation, but not under RESERVE(6)/(10) of another nexus:
+                           // TEST UNIT READY, REPORT TIMESTAMP
   kAllowedForRead,  // conflicts with exclusive access, not with write exclusive
   kConflict,        // conflicts with both
   kHandled,         // the handler decides (RESERVE, RELEASE, PERSISTENT RESERVE, PREVENT with prevent = 0)
