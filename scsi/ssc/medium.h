@@ -139,6 +139,16 @@ class TapeMedium {
   virtual std::uint32_t partition_count() const = 0;
   virtual PartitionInfo partition(std::uint32_t index) const = 0;
   virtual Position position() const = 0;
+  // Stored bytes between the beginning of the partition and the position: for the flags of READ POSITION and log
+  // page 0Ch. A medium that knows it exactly overrides this estimate.
+  virtual std::uint64_t position_bytes() const {
+    const Position at = position();
+    const PartitionInfo info = partition(at.partition);
+    if (at.object >= info.end_of_data) return info.used_bytes;
+    return static_cast<std::uint64_t>(static_cast<double>(info.used_bytes) *
+                                      static_cast<double>(at.object) /
+                                      static_cast<double>(info.end_of_data));
+  }
   virtual std::uint64_t buffered_objects() const = 0;  // accepted, not yet written
   virtual std::uint64_t buffered_bytes() const = 0;
   // A fault of an earlier, acknowledged write; at most once per fault.
