@@ -1,9 +1,11 @@
-// RESERVE/RELEASE (SPC-2 5.5) and persistent reservations (SPC-4 5.12) of one logical unit, as a pure state
-// machine: it knows nexuses, keys and parameter bytes, and answers with what has to happen. The caller - the
-// shared command handlers of scsi - raises the unit attentions, aborts the tasks and sends the status.
+// RESERVE/RELEASE (SPC-2 5.5) and persistent reservations (SPC-4 5.12) of one logical unit, as a
+// pure state machine: it knows nexuses, keys and parameter bytes, and answers with what has to
+// happen. The caller - the shared command handlers of scsi - raises the unit attentions, aborts the
+// tasks and sends the status.
 //
-// Registrations belong to initiator ports (TransportID, target port) and outlive their nexus; they end with the
-// process (no persistence through power loss: APTPL = 1 is refused with 5/26/00). One thread: the unit's loop.
+// Registrations belong to initiator ports (TransportID, target port) and outlive their nexus; they
+// end with the process (no persistence through power loss: APTPL = 1 is refused with 5/26/00). One
+// thread: the unit's loop.
 #pragma once
 
 #include <cstdint>
@@ -45,20 +47,21 @@ enum class PersistentReserveOut : std::uint8_t {
   kRegisterAndIgnoreExistingKey = 6,  // 07h REGISTER AND MOVE is refused: 5/24/00
 };
 
-// How a command ends, and what it does to others. status is GOOD, CHECK CONDITION (then with sense) or
-// RESERVATION CONFLICT (without).
+// How a command ends, and what it does to others. status is GOOD, CHECK CONDITION (then with sense)
+// or RESERVATION CONFLICT (without).
 struct ReservationResult {
   SamStatus status = SamStatus::kGood;
   std::optional<Sense> sense;
-  std::vector<std::byte> data;  // PERSISTENT RESERVE IN: the whole answer, not cut to the allocation length
+  std::vector<std::byte>
+      data;  // PERSISTENT RESERVE IN: the whole answer, not cut to the allocation length
 
   struct Attention {
     NexusId nexus;
     Asc asc;
   };
   std::vector<Attention> attentions;  // to raise, before the command completes
-  // PREEMPT AND ABORT: nexuses whose tasks are to be aborted and whose PREVENT is to be cleared. Never the
-  // nexus that sent the command.
+  // PREEMPT AND ABORT: nexuses whose tasks are to be aborted and whose PREVENT is to be cleared.
+  // Never the nexus that sent the command.
   std::vector<NexusId> aborted;
 };
 
@@ -66,10 +69,11 @@ class Reservations {
  public:
   void nexus_established(const NexusInfo& nexus);
   void nexus_lost(NexusId nexus);  // ends its RESERVE; its registration stays
-  void reset();                    // LOGICAL UNIT RESET, target reset: ends RESERVE; registrations stay
+  void reset();  // LOGICAL UNIT RESET, target reset: ends RESERVE; registrations stay
 
-  // Whether a command with this rule, of this nexus, meets RESERVATION CONFLICT. kHandled never does here: the
-  // handler asks again with the rule that the CDB's fields call for (PREVENT = 1: kConflict).
+  // Whether a command with this rule, of this nexus, meets RESERVATION CONFLICT. kHandled never
+  // does here: the handler asks again with the rule that the CDB's fields call for (PREVENT = 1:
+  // kConflict).
   bool conflict(ReservationRule rule, NexusId nexus) const;
 
   // RESERVE(6)/(10) and RELEASE(6)/(10) of the whole unit.
@@ -78,11 +82,12 @@ class Reservations {
 
   ReservationResult persistent_reserve_in(NexusId nexus, std::uint8_t service_action) const;
 
-  // What can be said against a PERSISTENT RESERVE OUT before its parameter list is fetched: the service action,
-  // the length, scope and type (CDB byte 2), a RESERVE that another method holds. Nothing: fetch it.
-  std::optional<ReservationResult> check_persistent_reserve_out(std::uint8_t service_action,
-                                                                std::uint8_t scope_and_type,
-                                                                std::uint32_t parameter_list_length) const;
+  // What can be said against a PERSISTENT RESERVE OUT before its parameter list is fetched: the
+  // service action, the length, scope and type (CDB byte 2), a RESERVE that another method holds.
+  // Nothing: fetch it.
+  std::optional<ReservationResult> check_persistent_reserve_out(
+      std::uint8_t service_action, std::uint8_t scope_and_type,
+      std::uint32_t parameter_list_length) const;
   // `parameters` has exactly the CDB's PARAMETER LIST LENGTH. Checks all of the above again.
   ReservationResult persistent_reserve_out(NexusId nexus, std::uint8_t service_action,
                                            std::uint8_t scope_and_type, Bytes parameters);
@@ -92,7 +97,8 @@ class Reservations {
   bool reserved_by(NexusId nexus) const { return reserve_holder_ == nexus; }  // RESERVE(6)/(10)
 
   static constexpr std::size_t kMaxRegistrations = 128;  // past it 5/55/04
-  // Longest parameter list taken: a full table of the longest iSCSI TransportIDs would not be sensible.
+  // Longest parameter list taken: a full table of the longest iSCSI TransportIDs would not be
+  // sensible.
   static constexpr std::uint32_t kMaxParameterListLength = 16384;
 
  private:
