@@ -1,0 +1,153 @@
+#include "transport/net/listener.h"
+
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <map>
+#include <utility>
+
+#include "transport/net/uv.h"
+
+namespace net {
+namespace {
+
+constexpr int kBacklog = 128;
+constexpr int kAcceptsPerTurn = 32;
+
+std::string explain(const Address& address, int error) {
+  std::string text = "cannot listen on " + address.to_string() + ": " + std::strerror(error);
+  switch (error) {
+    case EADDRINUSE:
+      return text +
+             "; another program has the port - see `ss -ltnp`, or choose another with --listen";
+    case EADDRNOTAVAIL:
+      return text + "; no interface of this machine has that address";
+    case EACCES:
+      return text + "; ports below 1024 need a privilege, choose a higher one";
+    case EAFNOSUPPORT:
+      return text + "; this machine has no such protocol";
+    default:
+      return text;
+  }
+}
+
+}  // namespace
+
+struct Listener::Impl {
+  Impl(Loop& loop_, Accept accept_) : loop(loop_), accept(std::move(accept_)) {}
+
+  Loop& loop;
+  Accept accept;
+  int fd = -1;
+  // Given up when the process has no descriptor left, to accept and close: an unaccepted connection
+  // would wake the loop for ever.
+  int spare_fd = -1;
+  std::unique_ptr<Poll> poll;
+  std::map<Socket*, std::unique_ptr<Socket>> sockets;
+  std::function<void()> idle;
+
+  void accept_some();
+  void take(int client);
+};
+
+Listener::Listener(Loop& loop, Accept accept)
+    : impl_(std::make_unique<Impl>(loop, std::move(accept))) {}
+
+Listener::~Listener() {
+  impl_->idle = nullptr;
+  stop_accepting();
+  impl_->sockets.clear();
+}
+
+std::string Listener::open(const Address& address) {
+  VTL_CHECK(impl_->fd < 0);
+  const int fd = ::socket(address.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (fd < 0) return explain(address, errno);
+  const int on = 1;
+  const int off = 0;
+  (void)::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  if (address.family() == AF_INET6) {
+    (void)::setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
+  }
+  if (::bind(fd, reinterpret_cast<const sockaddr*>(&address.storage), address.length) != 0 ||
+      ::listen(fd, kBacklog) != 0) {
+    const int error = errno;
+    ::close(fd);
+    return explain(address, error);
+  }
+  impl_->fd = fd;
+  impl_->spare_fd = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
+  impl_->poll = std::make_unique<Poll>(impl_->loop, fd,
+                                       [impl = impl_.get()](bool, bool) { impl->accept_some(); });
+  impl_->poll->want(true, false);
+  return {};
+}
+
+Address Listener::address() const {
+  Address out;
+  out.length = sizeof out.storage;
+  if (impl_->fd < 0 ||
+      ::getsockname(impl_->fd, reinterpret_cast<sockaddr*>(&out.storage), &out.length) != 0) {
+    return {};
+  }
+  return out;
+}
+
+void Listener::stop_accepting() {
+  if (impl_->fd < 0) return;
+  impl_->poll.reset();
+  ::close(std::exchange(impl_->fd, -1));
+  if (impl_->spare_fd >= 0) ::close(std::exchange(impl_->spare_fd, -1));
+}
+
+void Listener::drop_connections() {
+  for (auto& [key, socket] : impl_->sockets) socket->drop();
+}
+
+std::size_t Listener::connections() const { return impl_->sockets.size(); }
+
+void Listener::on_idle(std::function<void()> idle) { impl_->idle = std::move(idle); }
+
+void Listener::Impl::accept_some() {
+  for (int i = 0; i < kAcceptsPerTurn; ++i) {
+    const int client = ::accept4(fd, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (client >= 0) {
+      take(client);
+    } else if ((errno == EMFILE || errno == ENFILE) && spare_fd >= 0) {
+      ::close(std::exchange(spare_fd, -1));
+      const int refused = ::accept4(fd, nullptr, nullptr, SOCK_CLOEXEC);
+      if (refused >= 0) ::close(refused);
+      spare_fd = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
+    } else if (errno != EINTR && errno != ECONNABORTED) {
+      return;
+    }
+  }
+}
+
+void Listener::Impl::take(int client) {
+  Address local;
+  Address peer;
+  local.length = peer.length = sizeof local.storage;
+  if (::getsockname(client, reinterpret_cast<sockaddr*>(&local.storage), &local.length) != 0 ||
+      ::getpeername(client, reinterpret_cast<sockaddr*>(&peer.storage), &peer.length) != 0) {
+    ::close(client);  // gone already
+    return;
+  }
+  auto connection = accept(local.to_string(), peer.host());
+  if (connection == nullptr) {
+    ::close(client);
+    return;
+  }
+  auto socket = std::make_unique<Socket>(loop, client, std::move(connection), [this](Socket& gone) {
+    sockets.erase(&gone);
+    if (sockets.empty() && idle) idle();
+  });
+  Socket* key = socket.get();
+  sockets.emplace(key, std::move(socket));
+}
+
+}  // namespace net

@@ -1,0 +1,84 @@
+#include "vtl/daemon/data_lock.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <charconv>
+#include <cstring>
+#include <utility>
+
+namespace vtl::daemon {
+namespace {
+
+std::string lock_path(const std::string& data_directory) { return data_directory + "/vtl.lock"; }
+
+struct flock whole_file() {
+  struct flock lock {};
+  lock.l_type = F_WRLCK;
+  lock.l_whence = SEEK_SET;
+  return lock;
+}
+
+long read_pid(int fd) {
+  std::array<char, 32> text{};
+  const ssize_t n = ::pread(fd, text.data(), text.size() - 1, 0);
+  long pid = 0;
+  if (n > 0) std::from_chars(text.data(), text.data() + n, pid);
+  return pid;
+}
+
+}  // namespace
+
+DataLock::~DataLock() {
+  if (fd_ >= 0) ::close(fd_);
+}
+
+DataLock::DataLock(DataLock&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+
+DataLock& DataLock::operator=(DataLock&& other) noexcept {
+  std::swap(fd_, other.fd_);
+  return *this;
+}
+
+std::string DataLock::acquire(const std::string& data_directory) {
+  const std::string path = lock_path(data_directory);
+  const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  if (fd < 0) {
+    return "cannot open " + path + ": " + std::strerror(errno) +
+           "; the data directory must exist and be writable by this user";
+  }
+  struct flock lock = whole_file();
+  if (::fcntl(fd, F_OFD_SETLK, &lock) != 0) {
+    const int error = errno;
+    const long pid = read_pid(fd);
+    ::close(fd);
+    if (error != EAGAIN && error != EACCES) {
+      return "cannot lock " + path + ": " + std::strerror(error);
+    }
+    return data_directory + " is in use by another vtl process" +
+           (pid > 0 ? " (pid " + std::to_string(pid) + ")" : "") + "; stop it first";
+  }
+  const std::string pid = std::to_string(::getpid()) + "\n";
+  if (::ftruncate(fd, 0) != 0 ||
+      ::pwrite(fd, pid.data(), pid.size(), 0) != static_cast<ssize_t>(pid.size())) {
+    const int error = errno;
+    ::close(fd);
+    return "cannot write " + path + ": " + std::strerror(error);
+  }
+  fd_ = fd;
+  return {};
+}
+
+long DataLock::holder(const std::string& data_directory) {
+  const int fd = ::open(lock_path(data_directory).c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return 0;
+  struct flock lock = whole_file();
+  const bool taken = ::fcntl(fd, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
+  const long pid = taken ? read_pid(fd) : 0;
+  ::close(fd);
+  return pid;
+}
+
+}  // namespace vtl::daemon
