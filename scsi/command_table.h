@@ -23,10 +23,9 @@ inline constexpr std::uint8_t kAnyState = kUnitAttention | kDeferred;  // allowe
 // What other nexuses may do while one holds a reservation (SPC-4 table 66, SSC-4 table 13).
 enum class ReservationRule : std::uint8_t {
   kAllowed,         // always
-  kAllowedUnlessReserved,  // under every persistent reservation, but not under RESERVE(6)/(10) of another nexus:
-                           // TEST UNIT READY, REPORT TIMESTAMP
   kAllowedForRead,  // conflicts with exclusive access, not with write exclusive
   kConflict,        // conflicts with both
+  kReserveOnly,     // conflicts with RESERVE(6)/(10), never with a persistent reservation (TEST UNIT READY)
   kHandled,         // the handler decides (RESERVE, RELEASE, PERSISTENT RESERVE, PREVENT with prevent = 0)
 };
 
@@ -45,6 +44,12 @@ struct CommandRow {
   std::uint32_t recommended_timeout_s;
   void (*handler)(LogicalUnit&, Task&);
 };
+
+// The same row with another recommended timeout: those of shared commands differ between models.
+constexpr CommandRow with_timeout(CommandRow row, std::uint32_t seconds) {
+  row.recommended_timeout_s = seconds;
+  return row;
+}
 
 // Makes a row's handler out of a member function of the device.
 template <class Device, void (Device::*method)(Task&)>

@@ -31,6 +31,7 @@ class Task {
   std::uint8_t cdb(std::size_t byte) const { return std::to_integer<std::uint8_t>(command_.cdb[byte]); }
   Bytes cdb_bytes() const { return std::span(command_.cdb).first(command_.cdb_length); }
   NexusId nexus() const { return command_.nexus; }
+  const CommandRow& row() const { return *row_; }
   bool aborted() const { return aborted_; }
 
   // Asks for the first `length` bytes of data-out; `received` gets them in one buffer, unless the task is
@@ -75,6 +76,9 @@ class LogicalUnit {
   void submit(Command command, ReplySink& sink);
   // The whole data-out that want() asked for. Unknown (nexus, tag) pairs are ignored: the task was aborted.
   void data_out(NexusId nexus, TaskTag tag, Buffer data);
+  // The LUNs of the target that this unit is part of, for REPORT LUNS; {0} until a Target says otherwise.
+  void set_target_luns(std::vector<std::uint16_t> luns);
+
   // The transport could not bring the wanted data (digest error, protocol error): the task fails with `sense`.
   void data_out_failed(NexusId nexus, TaskTag tag, Sense sense);
   void manage(TaskFunction function, NexusId nexus, std::optional<TaskTag> tag,
@@ -105,6 +109,13 @@ class LogicalUnit {
   std::span<const CommandRow> rows() const { return rows_; }
   // Aborts every task of a nexus (PREEMPT AND ABORT).
   void abort_tasks_of(NexusId nexus);
+  // For work of the device's own that must not overlap with a command (the robot loads, unloads): calls `begin`
+  // once no command runs - at once, if so - and starts no command from then until resume(). Holds queue up in
+  // order, ahead of commands that have not started. A task that only waits for its data-out has not touched the
+  // medium but has started: it is waited for.
+  void hold(Callback begin);
+  void resume();
+  const std::vector<std::uint16_t>& target_luns() const { return target_luns_; }
 
  private:
   friend class Task;
@@ -119,6 +130,9 @@ class LogicalUnit {
   std::list<Task> tasks_;  // the first is the one that runs
   std::map<NexusId, NexusInfo> nexuses_;
   UnitAttentions unit_attentions_;
+  std::vector<std::uint16_t> target_luns_ = {0};
+  std::deque<Callback> holds_;
+  bool held_ = false;
   bool running_ = false;
 };
 
