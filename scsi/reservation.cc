@@ -135,7 +135,7 @@ void Reservations::attend_registrants(ReservationResult& result, const Port& but
 bool Reservations::conflict(ReservationRule rule, NexusId nexus) const {
   if (rule == ReservationRule::kAllowed || rule == ReservationRule::kHandled) return false;
   if (reserve_holder_) return reserve_holder_ != nexus;
-  if (!reservation_ || rule == ReservationRule::kAllowedUnlessReserved) return false;
+  if (!reservation_ || rule == ReservationRule::kReserveOnly) return false;
   const auto port = port_of(nexus);
   if (port && is_holder(*port)) return false;
   if (port && admits_registrants(reservation_->type) && find(*port) != nullptr) return false;
