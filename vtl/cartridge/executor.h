@@ -1,11 +1,14 @@
-// Executor: where blocking work runs. Jobs of one strand run in order, one at a time; strands run beside each
-// other. `done` runs on the loop that owns the executor, in the order in which a strand's jobs ended.
+// Executor: where blocking work runs. Jobs of one strand run in order, one at a time; strands run
+// beside each other. `done` runs on the loop that owns the executor, in the order in which a
+// strand's jobs ended.
 //
-// A job owns what it captures and never captures a loop object's `this`. The job is destroyed before its `done`
-// runs, so what both share is last released on the loop.
+// A job owns what it captures and never captures a loop object's `this`. The job is destroyed
+// before its `done` runs, so what both share is last released on the loop.
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <memory>
 #include <string_view>
 
 #include "scsi/done.h"
@@ -27,5 +30,12 @@ class Executor {
   virtual void close_strand(Strand strand) = 0;
   virtual void submit(Strand strand, Job job, Callback done) = 0;
 };
+
+// Runs a callback on the loop; may be called from any thread. What it is given after the loop has
+// stopped it may drop.
+using Post = std::function<void(Callback)>;
+
+// One thread per strand. The destructor closes every strand and waits for its jobs.
+std::unique_ptr<Executor> make_thread_executor(Post post);
 
 }  // namespace vtl

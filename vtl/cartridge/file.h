@@ -1,5 +1,6 @@
-// The file system as the store needs it: every call that touches a disk goes through here, so that a test can
-// fail, delay or lose any of them. Errors are values. Calls block: strands and tools only, never a loop.
+// The file system as the store needs it: every call that touches a disk goes through here, so that
+// a test can fail, delay or lose any of them. Errors are values. Calls block: strands and tools
+// only, never a loop.
 #pragma once
 
 #include <cstdint>
@@ -24,8 +25,8 @@ struct IoError {
 template <class T>
 class Result {
  public:
-  Result(T value) : value_(std::move(value)) {}            // NOLINT: meant to convert
-  Result(IoError error) : value_(std::move(error)) {}      // NOLINT
+  Result(T value) : value_(std::move(value)) {}        // NOLINT: meant to convert
+  Result(IoError error) : value_(std::move(error)) {}  // NOLINT
   bool ok() const { return std::holds_alternative<T>(value_); }
   explicit operator bool() const { return ok(); }
   T& value() {
@@ -55,8 +56,10 @@ inline Status ok_status() { return Status(std::monostate{}); }
 class File {
  public:
   virtual ~File() = default;
-  virtual Result<std::size_t> pread(scsi::MutableBytes into, std::uint64_t offset) = 0;  // short only at the end
-  virtual Status pwrite(scsi::Bytes from, std::uint64_t offset) = 0;  // all of it; a short write is an error
+  virtual Result<std::size_t> pread(scsi::MutableBytes into,
+                                    std::uint64_t offset) = 0;  // short only at the end
+  virtual Status pwrite(scsi::Bytes from,
+                        std::uint64_t offset) = 0;  // all of it; a short write is an error
   virtual Status fdatasync() = 0;
   virtual Status truncate(std::uint64_t size) = 0;
   virtual Status allocate(std::uint64_t size) = 0;  // FALLOC_FL_KEEP_SIZE from 0
@@ -73,7 +76,8 @@ class FileSystem {
   enum class Mode { kRead, kReadWrite, kCreate /* O_EXCL */ };
   enum class Io { kBuffered, kDirect };
   virtual ~FileSystem() = default;
-  virtual Result<std::unique_ptr<File>> open(const std::string& path, Mode mode, Io io = Io::kBuffered) = 0;
+  virtual Result<std::unique_ptr<File>> open(const std::string& path, Mode mode,
+                                             Io io = Io::kBuffered) = 0;
   virtual Status rename(const std::string& from, const std::string& to) = 0;
   virtual Status remove(const std::string& path) = 0;          // a file or an empty directory
   virtual Status make_directory(const std::string& path) = 0;  // one level; existing is fine
@@ -81,7 +85,8 @@ class FileSystem {
   virtual Result<std::vector<std::string>> list(const std::string& path) = 0;  // names, sorted
   virtual Result<bool> exists(const std::string& path) = 0;
   virtual Result<SpaceInfo> space(const std::string& path) = 0;
-  // An open-file-description lock on byte 0, held while the returned object lives. EAGAIN when another holds it.
+  // An open-file-description lock on byte 0, held while the returned object lives. EAGAIN when
+  // another holds it.
   virtual Result<std::unique_ptr<File>> lock(const std::string& path) = 0;
 };
 

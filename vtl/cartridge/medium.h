@@ -1,0 +1,55 @@
+// CartridgeMedium: a cartridge in a drive. The loop side of the store: it queues, hands blocking
+// work to one strand per loaded cartridge, and tells the drive facts.
+//
+// Lives on the drive's loop. Writes go through WriteBehind; reads are slices of read-ahead buffers.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "scsi/ssc/medium.h"
+#include "vtl/cartridge/cartridge.h"
+#include "vtl/cartridge/executor.h"
+#include "vtl/cartridge/file.h"
+
+namespace vtl {
+
+enum class IoMode {
+  kAuto,
+  kDirect,
+  kBuffered
+};  // kAuto: direct, unless the file system refuses it
+enum class Compression : std::uint8_t { kNone = 0, kLz4 = 1, kZstd = 2 };
+
+struct MediumOptions {
+  std::size_t queue_bytes = 32u << 20;  // accepted and not yet written; GOOD is withheld above it
+  std::size_t read_ahead_bytes = 8u << 20;  // rounded up to 4 MiB
+  IoMode io_mode = IoMode::kAuto;
+  Compression compression = Compression::kNone;
+  // Free space of the pool below which every write reports early warning. 0: min(max(5 %, 20 GiB),
+  // 10 %).
+  std::uint64_t low_water_bytes = 0;
+  // Free space below which nothing more is accepted: footers, filemarks and labels need it.
+  std::uint64_t hard_water_bytes = 64u << 20;
+  std::function<std::uint64_t()> now_ns;  // unix time; called on strands, so from any thread
+  // For the log: repairs, quarantined files, a pool that runs full, a latched fault. On the loop.
+  std::function<void(const std::string&)> alert;
+};
+
+class CartridgeMedium : public scsi::ssc::TapeMedium {
+ public:
+  // Writes out what is waiting for a full batch. For a timer, a few times a second; costs nothing
+  // when idle.
+  virtual void settle() = 0;
+};
+
+// Does no I/O: what is on the label comes in with the summary. `files` and `executor` must outlive
+// it.
+std::unique_ptr<CartridgeMedium> make_medium(FileSystem& files, Executor& executor,
+                                             const CartridgeSummary& summary,
+                                             MediumOptions options);
+
+}  // namespace vtl
