@@ -5,8 +5,8 @@
 
 namespace vtl::daemon {
 
-// Holds an open-file-description lock on DIR/vtl.lock, in which the holder's pid is written for people and for the
-// error of the next one. The kernel releases it however the process ends.
+// Holds an open-file-description lock on DIR/vtl.lock, in which the holder's pid is written for
+// people and for the error of the next one. The kernel releases it however the process ends.
 class DataLock {
  public:
   DataLock() = default;

@@ -1,0 +1,75 @@
+// Jobs: long file work that was asked for over the management interface - import, export, verify.
+// Each runs on a strand of its own; anyone may look how far it is, or cancel it.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "scsi/done.h"
+#include "vtl/cartridge/executor.h"
+
+namespace vtl::daemon {
+
+// What the strand and the loop share of a job.
+struct JobControl {
+  std::atomic<std::uint64_t> done_bytes{0};
+  std::atomic<std::uint64_t> total_bytes{0};  // 0: not known
+  std::atomic<bool> cancelled{false};
+};
+
+struct JobResult {
+  std::string error;     // empty: it did what was asked
+  bool damaged = false;  // a verify that ran to its end and found damage
+  nlohmann::json details = nlohmann::json::object();
+};
+
+// Loop thread.
+class Jobs {
+ public:
+  // Blocking; on a strand. Looks at control.cancelled from time to time.
+  using Work = std::function<JobResult(JobControl& control)>;
+  // On the loop, after the work; may change the result (the cartridge could not be put into a slot)
+  // and calls its argument when it is done.
+  using Finish = scsi::Done<JobResult, scsi::Done<JobResult>>;
+
+  explicit Jobs(Executor& executor) : executor_(executor) {}
+
+  // Returns the job's id.
+  std::uint64_t start(std::string kind, std::string barcode, Work work, Finish finish = {});
+  // {"id", "kind", "barcode", "state": "running" | "done" | "failed" | "cancelled", "done_bytes",
+  // "total_bytes",
+  //  "error", "damaged", "details"}; null if there is no such job.
+  nlohmann::json describe(std::uint64_t id) const;
+  nlohmann::json describe_all() const;
+  bool cancel(std::uint64_t id);
+  // Whether one works on this cartridge.
+  bool busy(const std::string& barcode) const;
+
+  // Cancels all, takes no more; `done` when none runs.
+  void close(scsi::Callback done);
+
+ private:
+  struct Job {
+    std::string kind;
+    std::string barcode;
+    std::shared_ptr<JobControl> control = std::make_shared<JobControl>();
+    bool running = true;
+    JobResult result;
+  };
+  void ended(std::uint64_t id, JobResult result);
+  static nlohmann::json describe(std::uint64_t id, const Job& job);
+
+  static constexpr std::size_t kKept = 100;  // ended jobs that are remembered
+
+  Executor& executor_;
+  std::map<std::uint64_t, Job> jobs_;
+  std::uint64_t next_id_ = 1;
+  scsi::Callback closed_;
+};
+
+}  // namespace vtl::daemon

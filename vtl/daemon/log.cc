@@ -1,0 +1,72 @@
+#include "vtl/daemon/log.h"
+
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
+
+#include <memory>
+#include <string>
+
+namespace vtl::daemon {
+namespace {
+
+// Names and keys come from a wire: what a terminal would act on is written as \xNN.
+std::string escaped(std::string_view line) {
+  static constexpr char kHex[] = "0123456789abcdef";
+  std::string out;
+  out.reserve(line.size());
+  for (const char c : line) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte >= 0x20 && byte != 0x7f) {
+      out += c;
+    } else {
+      out += {'\\', 'x', kHex[byte >> 4], kHex[byte & 15]};
+    }
+  }
+  return out;
+}
+
+void write(spdlog::level::level_enum level, std::string_view line) {
+  if (spdlog::should_log(level)) spdlog::log(level, "{}", escaped(line));
+}
+
+}  // namespace
+
+void start_log(config::LogLevel level) {
+  auto logger =
+      std::make_shared<spdlog::logger>("", std::make_shared<spdlog::sinks::stderr_sink_mt>());
+  logger->set_pattern("%Y-%m-%d %H:%M:%S.%e %-7l %v");
+  logger->flush_on(spdlog::level::trace);
+  switch (level) {
+    case config::LogLevel::kError:
+      logger->set_level(spdlog::level::err);
+      break;
+    case config::LogLevel::kWarning:
+      logger->set_level(spdlog::level::warn);
+      break;
+    case config::LogLevel::kInfo:
+      logger->set_level(spdlog::level::info);
+      break;
+    case config::LogLevel::kDebug:
+      logger->set_level(spdlog::level::debug);
+      break;
+  }
+  spdlog::set_default_logger(std::move(logger));
+}
+
+void log_debug(std::string_view line) { write(spdlog::level::debug, line); }
+void log_info(std::string_view line) { write(spdlog::level::info, line); }
+void log_warning(std::string_view line) { write(spdlog::level::warn, line); }
+void log_error(std::string_view line) { write(spdlog::level::err, line); }
+
+void log(iscsi::LogLevel level, std::string_view line) {
+  switch (level) {
+    case iscsi::LogLevel::kDebug:
+      return log_debug(line);
+    case iscsi::LogLevel::kInfo:
+      return log_info(line);
+    case iscsi::LogLevel::kWarning:
+      return log_warning(line);
+  }
+}
+
+}  // namespace vtl::daemon

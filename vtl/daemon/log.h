@@ -1,0 +1,21 @@
+// The daemon's log: lines on standard error, through spdlog. Rooms below take a function and never
+// see this.
+#pragma once
+
+#include <string_view>
+
+#include "transport/iscsi/portal.h"
+#include "vtl/config/config.h"
+
+namespace vtl::daemon {
+
+// Once, before anything logs. Lines carry time and level.
+void start_log(config::LogLevel level);
+
+void log_debug(std::string_view line);
+void log_info(std::string_view line);
+void log_warning(std::string_view line);
+void log_error(std::string_view line);
+void log(iscsi::LogLevel level, std::string_view line);
+
+}  // namespace vtl::daemon

@@ -1,0 +1,65 @@
+// The management operations, as requests and answers in JSON: what the control socket of a server
+// serves, and what the command line does itself when no server runs. README.md describes the
+// resources.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "scsi/done.h"
+#include "vtl/config/config.h"
+#include "vtl/daemon/jobs.h"
+#include "vtl/library/library.h"
+
+namespace vtl::daemon {
+
+struct Request {
+  std::string method;  // "GET"
+  std::string path;    // "/v1/cartridges/VTL001L8"
+  nlohmann::json body = nlohmann::json::object();
+};
+
+// Errors have {"error": "a sentence for people"}.
+struct Answer {
+  int status = 200;  // HTTP's
+  nlohmann::json body;
+};
+Answer failure(int status, std::string text);
+
+// Where operations work. References outlive the Management.
+struct ManagementParts {
+  const config::Config& config;
+  Library& library;
+  FileSystem& files;
+  Executor& executor;
+  std::string pool_directory;
+  // Given by a server; empty without one.
+  std::function<nlohmann::json()> server;            // GET /v1/server
+  std::function<nlohmann::json(std::size_t)> drive;  // what drive n, from 0, says of itself
+  std::function<void()> inventory_changed;           // a move was made that no initiator asked for
+};
+
+// Loop thread.
+class Management {
+ public:
+  explicit Management(ManagementParts parts);
+  ~Management();
+  Management(const Management&) = delete;
+  Management& operator=(const Management&) = delete;
+
+  // `done` exactly once, maybe from inside the call. Anything may be asked; nothing of it is
+  // trusted.
+  void handle(Request request, scsi::Done<Answer> done);
+  // Refuses what comes from now on, cancels jobs; `done` when nothing is under way any more.
+  void close(scsi::Callback done);
+
+  struct Impl;
+
+ private:
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace vtl::daemon
