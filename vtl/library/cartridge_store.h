@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "scsi/ssc/medium.h"
+#include "vtl/cartridge/cartridge.h"
 #include "vtl/cartridge/file.h"
 
 namespace vtl {
@@ -23,25 +24,9 @@ struct CartridgeLabel {
   bool cleaning = false;
   friend bool operator==(const CartridgeLabel&, const CartridgeLabel&) = default;
 };
-
-// What a cartridge's own superblock says of its place; used when the journal has to be rebuilt.
-struct PlaceHint {
-  std::optional<std::uint16_t> element;
-};
-
-struct CartridgeSummary {
-  CartridgeLabel label;
-  bool write_protected = false;
-  bool clean =
-      true;  // unloaded in good order; otherwise the figures are those of the last good unload
-  std::uint64_t capacity_bytes = 0;  // of all partitions, nominal
-  std::uint64_t used_bytes = 0;      // as stored
-  std::uint64_t objects = 0, filemarks = 0;
-  std::uint64_t load_count = 0;
-  std::uint32_t partitions = 1;
-  std::uint64_t created_unix_ns = 0;
-  PlaceHint hint;
-};
+inline CartridgeLabel label_of(const scsi::ssc::MediumInfo& info) {
+  return {info.barcode, info.generation, info.worm, info.cleaning};
+}
 
 class CartridgeStore {
  public:
@@ -56,11 +41,10 @@ class CartridgeStore {
   virtual Status create(const CartridgeLabel& label, std::uint64_t capacity_bytes) = 0;
   virtual Status remove(const std::string& barcode) = 0;
   virtual Status set_write_protected(const std::string& barcode, bool on) = 0;
-  virtual Status set_place_hint(const std::string& barcode, PlaceHint hint) = 0;
 
   // --- on the loop
   // --------------------------------------------------------------------------------------------------
-  virtual std::unique_ptr<scsi::ssc::TapeMedium> make_medium(const CartridgeLabel& label) = 0;
+  virtual std::unique_ptr<scsi::ssc::TapeMedium> make_medium(const CartridgeSummary& summary) = 0;
 };
 
 }  // namespace vtl

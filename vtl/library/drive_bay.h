@@ -34,7 +34,8 @@ class DriveBay {
     bool prevented = false;  // a nexus prevents removal of the medium
   };
   virtual ~DriveBay() = default;
-  // Called only when the library knows the bay to be empty.
+  // Called only when the library knows the bay to be empty. The medium comes from
+  // CartridgeStore::make_medium().
   virtual void load(std::unique_ptr<scsi::ssc::TapeMedium> medium, scsi::Done<BayLoad> done) = 0;
   // Everything accepted becomes durable, then the cartridge comes out - unless a nexus prevents it.
   virtual void unload(scsi::Done<BayUnload> done) = 0;

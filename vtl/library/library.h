@@ -96,9 +96,13 @@ class Library final : public scsi::smc::Inventory {
   std::optional<Placement> find(std::string_view barcode) const;
   bool door_locked() const;
 
+  // As move(), asked for by a person: the changer's initiators are told that the inventory changed.
+  void operator_move(std::uint16_t source, std::uint16_t destination,
+                     scsi::Done<scsi::smc::MoveOutcome> done);
   // All or none of them: label rules, uniqueness and room are checked before the first is made.
   void create(CreateRequest request, scsi::Done<Outcome> done);
-  // From a storage or import/export element, or outside; never from a drive.
+  // From a storage or import/export element, or outside; never from a drive, and never a WORM
+  // cartridge with data.
   void remove(std::string barcode, scsi::Done<Outcome> done);
   // An outside cartridge comes in: through the door into an import/export element (refused while
   // the door is locked), or straight into a free slot. With no element given the first free one.
@@ -108,18 +112,22 @@ class Library final : public scsi::smc::Inventory {
   void take_out(std::string barcode, scsi::Done<Outcome> done);
   // Not while the cartridge is in a drive.
   void set_write_protected(std::string barcode, bool on, scsi::Done<Outcome> done);
-  // What the cartridge's superblock says.
+  // What the cartridge's label says; of a cartridge in a drive, as of its last clean unload.
   void read_summary(std::string barcode, scsi::Done<Result<CartridgeSummary>> done);
 
  private:
   struct Impl;
-  std::unique_ptr<Impl> impl_;
+  std::shared_ptr<Impl> impl_;  // what runs on the executor holds it weakly
 };
 
-// Writes a new journal from what the cartridges' superblocks say of their places. Blocking; for
-// tools, with the library closed. A hint that is not in the geometry or that two cartridges claim
-// leaves the (later) cartridge outside; `report` gets a line for each. The damaged journal is kept
-// beside it as "<journal>.damaged".
+// Text for people: "storage element 1003", "drive 2 (element 501)"; the library counts drives
+// from 1.
+std::string describe(const Geometry& geometry, std::uint16_t address);
+
+// Writes a new journal for the cartridges of the pool, into storage elements by barcode, the rest
+// outside; for when the journal is damaged beyond its tail. Blocking; for tools, with the library
+// closed. `report` gets a line for each cartridge. The old journal is kept beside it as
+// "<journal>.damaged".
 Status rebuild_journal(FileSystem& files, CartridgeStore& store, const Geometry& geometry,
                        const std::string& journal_path,
                        const std::function<void(std::string_view)>& report);

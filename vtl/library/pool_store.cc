@@ -1,0 +1,46 @@
+#include "vtl/library/pool_store.h"
+
+#include <utility>
+
+namespace vtl {
+
+PoolStore::PoolStore(PoolStoreOptions options, FileSystem& files, Executor* executor)
+    : options_(std::move(options)), files_(files), executor_(executor) {}
+
+Result<std::vector<std::string>> PoolStore::list() {
+  return list_cartridges(files_, options_.pool_dir);
+}
+
+Result<CartridgeSummary> PoolStore::read_summary(const std::string& barcode) {
+  return vtl::read_summary(files_, cartridge_directory(options_.pool_dir, barcode));
+}
+
+Status PoolStore::create(const CartridgeLabel& label, std::uint64_t capacity_bytes) {
+  CartridgeSpec spec;
+  spec.barcode = label.barcode;
+  spec.generation = label.generation;
+  spec.worm = label.worm;
+  spec.cleaning = label.cleaning;
+  spec.capacity_bytes = capacity_bytes;
+  spec.segment_mib = options_.segment_mib;
+  std::array<std::byte, 16> random{};
+  options_.random(random);
+  spec.uuid = make_uuid(random);
+  spec.created_ns = options_.now_ns();
+  return create_cartridge(files_, options_.pool_dir, spec);
+}
+
+Status PoolStore::remove(const std::string& barcode) {
+  return delete_cartridge(files_, options_.pool_dir, barcode);
+}
+
+Status PoolStore::set_write_protected(const std::string& barcode, bool on) {
+  return set_write_protect(files_, cartridge_directory(options_.pool_dir, barcode), on);
+}
+
+std::unique_ptr<scsi::ssc::TapeMedium> PoolStore::make_medium(const CartridgeSummary& summary) {
+  VTL_CHECK(executor_ != nullptr);
+  return vtl::make_medium(files_, *executor_, summary, options_.medium);
+}
+
+}  // namespace vtl

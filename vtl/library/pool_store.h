@@ -1,0 +1,42 @@
+// PoolStore: the library's cartridges in a pool directory of vtl/cartridge.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <string>
+
+#include "vtl/cartridge/executor.h"
+#include "vtl/cartridge/medium.h"
+#include "vtl/library/cartridge_store.h"
+
+namespace vtl {
+
+struct PoolStoreOptions {
+  std::string pool_dir;
+  std::uint32_t segment_mib = 256;  // of cartridges made from now on
+  MediumOptions medium;
+  // Both are called on strands: from any thread.
+  std::function<void(scsi::MutableBytes)> random;
+  std::function<std::uint64_t()> now_ns;  // unix time
+};
+
+class PoolStore final : public CartridgeStore {
+ public:
+  // `executor` is for media only: a tool that loads none passes nullptr.
+  PoolStore(PoolStoreOptions options, FileSystem& files, Executor* executor);
+
+  Result<std::vector<std::string>> list() override;
+  Result<CartridgeSummary> read_summary(const std::string& barcode) override;
+  Status create(const CartridgeLabel& label, std::uint64_t capacity_bytes) override;
+  Status remove(const std::string& barcode) override;
+  Status set_write_protected(const std::string& barcode, bool on) override;
+  std::unique_ptr<scsi::ssc::TapeMedium> make_medium(const CartridgeSummary& summary) override;
+
+ private:
+  PoolStoreOptions options_;
+  FileSystem& files_;
+  Executor* executor_;
+};
+
+}  // namespace vtl
