@@ -7,6 +7,7 @@
 #include <array>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -70,41 +71,35 @@ std::string drive_target_name(const LibraryConfig& library,
 
 // RFC 7143 and IANA: the value is CHAP_A's.
 enum class ChapAlgorithm : std::uint8_t { kMd5 = 5, kSha1 = 6, kSha256 = 7, kSha3_256 = 8 };
-enum class ChapMode {
-  kNone,      // no authentication
-  kRequired,  // the initiator proves who it is
-  kMutual,    // and so do we: an initiator that does not ask for it is refused
-};
 
 struct Account {
-  std::string user;                     // CHAP_N, 1..255 characters
-  Secret secret;                        // 12..16 characters, different from the target's own
-  std::vector<std::string> initiators;  // iqn names that may use it; empty: any
+  std::string user;  // CHAP_N, 1..255 characters
+  Secret secret;     // 12..16 characters, different from the target's own
   friend bool operator==(const Account&, const Account&) = default;
 };
 
-struct TargetAccess {
-  ChapMode chap = ChapMode::kNone;
-  std::vector<std::string> initiators;  // iqn names that may log in; empty: any
-  std::vector<std::string> users;       // accounts that may log in; empty: every account
-  friend bool operator==(const TargetAccess&, const TargetAccess&) = default;
+struct AccessRule {
+  // The initiator must prove that it is one of `users`.
+  bool chap = false;
+  std::vector<std::string> users;       // with chap: accounts that may log in; empty: every account
+  std::vector<std::string> initiators;  // iSCSI names that may log in; empty: any
+  friend bool operator==(const AccessRule&, const AccessRule&) = default;
 };
 
 struct AccessConfig {
   std::vector<Account> accounts;
-  std::string own_user;  // mutual CHAP: what the target calls itself; empty: it cannot
-  Secret own_secret;
+  // Mutual CHAP: who the targets are, to initiators that ask; empty: such initiators are refused.
+  std::optional<Account> own;
   std::vector<ChapAlgorithm> algorithms = {ChapAlgorithm::kSha3_256, ChapAlgorithm::kSha256,
                                            ChapAlgorithm::kSha1, ChapAlgorithm::kMd5};
-  ChapMode discovery = ChapMode::kNone;
-  TargetAccess targets;  // what holds for a target that is not named in `overrides`
-  // By the target's last part: "mediachanger", "tapedrive-01". Whole: nothing is inherited from
-  // `targets` (the loader has filled in what the file leaves out).
-  std::vector<std::pair<std::string, TargetAccess>> overrides;
+  AccessRule discovery;
+  AccessRule targets;  // what holds for a target that is not named in `devices`
+  // By the last part of a target's name: "mediachanger", "tapedrive-01". Complete: what the file
+  // leaves out has been filled in from `targets`.
+  std::map<std::string, AccessRule> devices;
   friend bool operator==(const AccessConfig&, const AccessConfig&) = default;
 };
-// What holds for a device: "mediachanger", "tapedrive-07".
-const TargetAccess& access_of(const AccessConfig& access, std::string_view device);
+const AccessRule& access_rule(const AccessConfig& access, const std::string& device);
 
 // Names and meanings as iscsi::PortalOptions.
 struct IscsiConfig {
