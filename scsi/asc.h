@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string_view>
 
 namespace scsi {
 
@@ -104,5 +105,8 @@ constexpr std::uint8_t asc_of(Asc a) {
 constexpr std::uint8_t ascq_of(Asc a) {
   return static_cast<std::uint8_t>(static_cast<std::uint16_t>(a) & 0xFF);
 }
+
+// For people: "invalid field in CDB".
+std::string_view asc_text(Asc asc);
 
 }  // namespace scsi

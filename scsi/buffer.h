@@ -81,8 +81,9 @@ class BufferPool {
   // A buffer of at least `size` bytes (size() == size), or nothing if a budget would be exceeded, or if others
   // of this owner wait already. size 0 or above kLargest is a programmer error.
   std::optional<Buffer> try_take(Owner owner, std::size_t size);
-  // The same, as soon as the budgets allow; first come, first served per owner. May call `done` at once.
-  // Returns a ticket for cancel().
+  // The same, as soon as the budgets allow; first come, first served per owner. A waiter that only the total
+  // budget holds up is not overtaken by later waiters of other owners. May call `done` at once. What is larger
+  // than a budget is never granted. Returns a ticket for cancel().
   std::uint64_t take(Owner owner, std::size_t size, Done<Buffer> done);
   void cancel(std::uint64_t ticket);  // its `done` will not be called; an unknown ticket is ignored
 
@@ -100,7 +101,11 @@ class BufferPool {
     std::size_t size;
     Done<Buffer> done;
   };
-  bool fits(Owner owner, std::size_t bytes) const;
+  bool owner_fits(Owner owner, std::size_t bytes) const;
+  bool total_fits(std::size_t bytes) const { return bytes <= budget_.total_bytes - lent_; }
+  bool owner_waits(Owner owner) const;
+  std::byte* acquire(std::uint8_t size_class);
+  void add_slab(std::uint8_t size_class);
   Buffer lend(Owner owner, std::size_t size, std::uint8_t size_class);
   void give_back(std::byte* data, std::uint8_t size_class, Owner owner);
   void serve_waiters();

@@ -2,6 +2,7 @@
 // highest in precedence comes first (SAM-5 table 44: power on, then reset, then nexus loss, then others in order).
 #pragma once
 
+#include <deque>
 #include <map>
 #include <optional>
 #include <set>
@@ -33,7 +34,7 @@ class UnitAttentions {
  private:
   std::map<NexusId, std::vector<Asc>> queues_;
   std::set<std::vector<std::byte>> known_ports_;
-  std::vector<std::vector<std::byte>> known_order_;
+  std::deque<std::vector<std::byte>> known_order_;
 };
 
 }  // namespace scsi
