@@ -1,5 +1,5 @@
-// Library models as data: identity, element address map and sizes. One row each; where the numbers come from is
-// in this folder's README.
+// Library models as data: identity, element address map and sizes. One row each; where the numbers
+// come from is in this folder's README.
 #pragma once
 
 #include <cstdint>
@@ -18,15 +18,15 @@ struct ElementRange {
 struct LibraryProfile {
   std::string_view name;  // "stk-l700"
   std::string_view description;
-  std::string_view vendor;    // changer INQUIRY
+  std::string_view vendor;  // changer INQUIRY
   std::string_view product;
   std::string_view revision;
   std::uint8_t drive_generation;  // default; drives are IBM ULT3580-TDn
   ElementRange transport, storage, import_export, drives;
   // Target names: "<iqn_prefix>:<library>-mediachanger".
   std::string_view default_iqn_prefix;
-  // Each 'X' stands for one random lower-case hexadecimal digit, drawn once when a library is made: a Tape
-  // Gateway is named "sgw-1a2b3c4d".
+  // Each 'X' stands for one random lower-case hexadecimal digit, drawn once when a library is made:
+  // a Tape Gateway is named "sgw-1a2b3c4d".
   std::string_view default_library;
 };
 
