@@ -1,0 +1,23 @@
+#!/usr/bin/env bash
+# Installs what the tests need, builds, and runs all tests of the push lane; ends with ctest's summary.
+#
+#   test/run.sh              everything that a push must pass
+#   test/run.sh --full       and the long runs: more kills, more seeds, fuzzing
+#   test/run.sh -R PATTERN   only the tests whose names match (any further argument goes to ctest)
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+lane=push
+if [ "${1:-}" = --full ]; then lane=full; shift; fi
+
+examples/install-packages examples/packages test/packages
+
+for preset in release asan tsan; do
+  # A build directory of another lane keeps its objects; only the list of tests changes.
+  cmake --preset "$preset" -DVTL_LANE="$lane" >/dev/null
+done
+cmake --build --preset release
+cmake --build --preset asan --target unit_tests fuzz_replay
+cmake --build --preset tsan --target vtl vtl_integration
+
+exec ctest --test-dir build/release --output-on-failure --no-tests=error "$@"
