@@ -1,0 +1,26 @@
+# What test/run.sh runs. All of it is listed here, in the release build's ctest; sanitized programs come from the
+# other presets' build directories.
+set(asan ${CMAKE_SOURCE_DIR}/build/asan/bin)
+set(tsan ${CMAKE_SOURCE_DIR}/build/tsan/bin)
+set(release ${CMAKE_SOURCE_DIR}/build/release/bin)
+set(test ${CMAKE_SOURCE_DIR}/test)
+
+function(vtl_gate name)
+  cmake_parse_arguments(arg "SERIAL" "TIMEOUT" "COMMAND;ENVIRONMENT" ${ARGN})
+  add_test(NAME ${name} COMMAND ${arg_COMMAND} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
+  set_tests_properties(${name} PROPERTIES TIMEOUT ${arg_TIMEOUT} RUN_SERIAL ${arg_SERIAL}
+                       ENVIRONMENT "${arg_ENVIRONMENT}")
+endfunction()
+
+vtl_gate(layering TIMEOUT 60 COMMAND ${test}/layering/check.py)
+vtl_gate(format TIMEOUT 120 COMMAND ${test}/layering/format.sh)
+vtl_gate(tidy TIMEOUT 1200 COMMAND ${test}/layering/tidy.sh ${CMAKE_SOURCE_DIR}/build/release)
+
+get_property(units GLOBAL PROPERTY VTL_UNITS)
+foreach(unit ${units})
+  vtl_gate(${unit} TIMEOUT 300 COMMAND ${asan}/${unit})
+endforeach()
+get_property(fuzzers GLOBAL PROPERTY VTL_FUZZERS)
+foreach(fuzzer ${fuzzers})
+  vtl_gate(${fuzzer} TIMEOUT 120 COMMAND ${asan}/${fuzzer}_replay ${test}/fuzz/corpus/${fuzzer})
+endforeach()
