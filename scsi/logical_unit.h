@@ -17,6 +17,7 @@
 
 #include "scsi/command.h"
 #include "scsi/command_table.h"
+#include "scsi/residual.h"
 #include "scsi/unit_attention.h"
 
 namespace scsi {
@@ -34,11 +35,16 @@ class Task {
   const CommandRow& row() const { return *row_; }
   bool aborted() const { return aborted_; }
 
-  // Asks for the first `length` bytes of data-out; `received` gets them in one buffer, unless the task is
-  // aborted first, in which case it is never called and the unit ends the task itself. If the initiator offers less than `length` the engine has
-  // the task fail with 5/24/00 or takes what is offered, as `shorter` says.
+  // Asks for the first `length` bytes of data-out, at least 1; `received` gets them in one buffer, unless the task
+  // is aborted first: then it is never called and the unit ends the task itself. If the initiator offers less than
+  // `length` the engine has the task fail with 5/24/00, or takes what is offered - an empty buffer, if that is
+  // nothing - as `shorter` says. `received` may be called, and the task be gone, before this returns.
   enum class Shorter { kRefuse, kTake };
   void want(std::uint32_t length, Shorter shorter, Done<Buffer> received);
+
+  // A parameter list of exactly `length` bytes: 0 gives an empty buffer at once, and an initiator that offers less
+  // is told 5/1A/00.
+  void parameter_list(std::uint32_t length, Done<Buffer> received);
 
   // Ends the command; exactly once. The task is gone afterwards.
   void finish(Reply reply);
@@ -56,6 +62,8 @@ class Task {
   Command command_;
   const CommandRow* row_ = nullptr;
   std::optional<std::uint32_t> allocation_length_;
+  DataOut data_out_;
+  std::uint32_t wanted_ = 0;
   Done<Buffer> received_;
   bool started_ = false;
   bool wanting_ = false;
@@ -100,7 +108,8 @@ class LogicalUnit {
   virtual bool reservation_conflict(const Task& task) const = 0;
   virtual void on_nexus_established(const NexusInfo&) {}
   virtual void on_nexus_lost(const NexusInfo&) {}
-  // LOGICAL UNIT RESET and target reset: the device clears what section 17 of SAM/SSC says. Tasks are gone.
+  // LOGICAL UNIT RESET and target reset: the device puts its state back. Tasks are gone, but one that was running
+  // may still be at work, aborted, until it calls finish().
   virtual void on_reset() {}
 
   UnitAttentions& unit_attentions() { return unit_attentions_; }
@@ -119,15 +128,27 @@ class LogicalUnit {
 
  private:
   friend class Task;
+  struct Forgotten {  // whom to tell that a task was aborted
+    ReplySink* sink;
+    NexusId nexus;
+    TaskTag tag;
+  };
   Task* find(NexusId nexus, TaskTag tag);
+  const CommandRow* find_row(const Task& task, bool& opcode_known) const;
   void run();
+  void start(Task& task);
   bool pass_gates(Task& task);
-  void abort(Task& task);
+  void want(Task& task, std::uint32_t length, Task::Shorter shorter, Done<Buffer> received);
   void end(Task& task, Reply reply);
   void erase(Task& task);
+  template <class Condition>
+  std::vector<Forgotten> abort_if(Condition condition);
+  void tell_aborted(const std::vector<Forgotten>& forgotten);
 
   std::span<const CommandRow> rows_;
+  std::array<std::uint16_t, 256> first_row_;  // of an opcode; kNoRow
   std::list<Task> tasks_;  // the first is the one that runs
+  std::list<Task> spare_;  // list nodes to use again: no allocation per command
   std::map<NexusId, NexusInfo> nexuses_;
   UnitAttentions unit_attentions_;
   std::vector<std::uint16_t> target_luns_ = {0};

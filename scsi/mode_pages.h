@@ -60,7 +60,9 @@ struct ModeMedium {
 struct ModeOptions {
   // Any order. Without a page 00h, MODE SENSE of it gives header and block descriptor only.
   std::vector<ModePage> pages;
-  bool block_descriptor = true;  // changers: false
+  // Tapes: an 8-byte descriptor, buffered mode and write protection in the header. Changers have
+  // none of it.
+  bool block_descriptor = true;
   std::uint32_t max_block_length = 0;
   std::function<ModeMedium()> medium;  // none: all zero (changers)
 };
@@ -109,14 +111,19 @@ class ModePages {
     Page* page;
     std::vector<std::byte> settings;
   };
+  struct Selecting {  // what a parameter list asks for, before any of it is applied
+    Header header;
+    std::vector<Change> changes;
+  };
   Page* find(std::uint8_t page, std::uint8_t subpage);
   const Page* find(std::uint8_t page, std::uint8_t subpage) const;
   static const std::vector<std::byte>& settings_of(const Page& page, NexusId nexus);
   std::vector<std::byte> shown(const Page& page, NexusId nexus, std::uint8_t page_control) const;
-  std::optional<Sense> read_header(Bytes list, bool ten, bool page_format, Header& header,
+  std::vector<const Page*> asked_for(std::uint8_t page, std::uint8_t subpage) const;
+  std::optional<Sense> read_header(Bytes list, bool ten, Selecting& selecting,
                                    std::size_t& offset) const;
-  std::optional<Sense> read_page(NexusId nexus, Bytes list, std::size_t& offset,
-                                 std::vector<Change>& changes);
+  std::optional<Sense> read_page(NexusId nexus, Bytes list, Selecting& selecting,
+                                 std::size_t& offset);
 
   ModeOptions options_;
   std::vector<Page> pages_;  // ascending, page 00h last
