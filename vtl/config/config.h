@@ -148,7 +148,6 @@ struct Config {
 };
 
 // --- reading
-// ----------------------------------------------------------------------------------------------------
 
 // "vtl.yaml:12: library.slots: found 70000, allowed are 1 to 677 (profile stk-l700)"
 struct Problem {
@@ -180,7 +179,6 @@ Loaded load(const std::string& path, const ReadFile& read = read_from_disk());
 std::vector<std::string> check_listen(const Config& config);
 
 // --- writing
-// ----------------------------------------------------------------------------------------------------
 
 // The commented vtl.yaml: every key with its default shown, `config`'s own values where they
 // differ. load() of it gives `config` again (accounts and secrets belong into the secrets file and
@@ -188,7 +186,6 @@ std::vector<std::string> check_listen(const Config& config);
 std::string write_default(const Config& config);
 
 // --- values for people, shared with the command line
-// --------------------------------------------------------------
 
 // "64KiB", "2.5 TB", "1048576": bytes. Decimal (kB MB GB TB) and binary (KiB MiB GiB TiB) suffixes;
 // exact results only.

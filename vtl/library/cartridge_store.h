@@ -33,7 +33,6 @@ class CartridgeStore {
   virtual ~CartridgeStore() = default;
 
   // --- blocking, on the strand
-  // ------------------------------------------------------------------------------------
   virtual Result<std::vector<std::string>>
   list() = 0;  // barcodes, sorted; reads one directory, not the cartridges
   virtual Result<CartridgeSummary> read_summary(const std::string& barcode) = 0;
@@ -43,7 +42,6 @@ class CartridgeStore {
   virtual Status set_write_protected(const std::string& barcode, bool on) = 0;
 
   // --- on the loop
-  // --------------------------------------------------------------------------------------------------
   virtual std::unique_ptr<scsi::ssc::TapeMedium> make_medium(const CartridgeSummary& summary) = 0;
 };
 

@@ -81,7 +81,6 @@ class Library final : public scsi::smc::Inventory {
   void close(scsi::Callback done);
 
   // --- Inventory
-  // ----------------------------------------------------------------------------------------------------
   std::span<const scsi::smc::Element> elements() const override;
   void move(std::uint16_t source, std::uint16_t destination,
             scsi::Done<scsi::smc::MoveOutcome> done) override;
@@ -91,7 +90,6 @@ class Library final : public scsi::smc::Inventory {
   void observe(scsi::smc::InventoryObserver* observer) override;
 
   // --- administration
-  // -------------------------------------------------------------------------------------------------
   std::vector<Placement> cartridges() const;  // inside and outside, by barcode
   std::optional<Placement> find(std::string_view barcode) const;
   bool door_locked() const;

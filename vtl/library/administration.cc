@@ -1,0 +1,260 @@
+// What an administrator does to the library: cartridges are made, deleted, come in and go out.
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+
+#include "vtl/library/library_impl.h"
+
+namespace vtl {
+
+namespace {
+
+constexpr std::string_view kClosed = "the library is closed";
+
+std::string text_of(const Status& status) { return status ? "" : status.error().what; }
+
+std::string unknown(const std::string& barcode) { return "there is no cartridge " + barcode; }
+
+}  // namespace
+
+void Library::Impl::administer(scsi::Done<Outcome> done, scsi::Done<Reply> body) {
+  enqueue([this, done = std::move(done), body = std::move(body)](bool go) mutable {
+    if (go)
+      body(Reply(this, std::move(done)));
+    else
+      done(Outcome{std::string(kClosed)});
+  });
+}
+
+void Library::create(CreateRequest request, scsi::Done<Outcome> done) {
+  impl_->administer(std::move(done), [impl = impl_.get(),
+                                      request = std::move(request)](Impl::Reply reply) mutable {
+    BarcodeSet names = impl->barcodes;
+    for (const CartridgeLabel& label : request.cartridges) {
+      if (std::string wrong = check_barcode(label.barcode); !wrong.empty()) return reply(wrong);
+      if (const auto other = names.clash(label.barcode))
+        return reply("barcode " + label.barcode +
+                     (*other == label.barcode
+                          ? " is taken already"
+                          : " ends in the same six characters as " + *other +
+                                ": backup software would take them for one cartridge"));
+      names.insert(label.barcode);
+    }
+    using Where = CreateRequest::Where;
+    const ElementType type =
+        request.where == Where::kImportExport ? ElementType::kImportExport : ElementType::kStorage;
+    const bool outside = request.where == Where::kOutside;
+    if (type == ElementType::kImportExport && impl->door_locked)
+      return reply(
+          "an initiator has locked the import/export door: create it in a slot, or unlock the "
+          "door");
+    if (!outside && impl->free_count(type) < request.cartridges.size())
+      return reply("there is room for " + std::to_string(impl->free_count(type)) +
+                   " more cartridges in the " +
+                   (type == ElementType::kStorage ? "slots" : "import/export slots") +
+                   ", not for " + std::to_string(request.cartridges.size()));
+
+    std::vector<JournalEntry> created;
+    auto element = impl->elements.begin();
+    for (CartridgeLabel& label : request.cartridges) {
+      JournalEntry& entry = created.emplace_back();
+      entry.label = std::move(label);
+      if (outside) continue;
+      element = std::find_if(element, impl->elements.end(),
+                             [type](const Element& e) { return e.type == type && !e.full; });
+      entry.address = (element++)->address;
+      entry.placed_by_operator = type == ElementType::kImportExport;
+    }
+    impl->on_strand(
+        [j = impl->journal, &s = impl->store, created, capacity = request.capacity_bytes, outside] {
+          Status status = outside ? ok_status() : j->intent("create");
+          std::size_t made = 0;
+          for (; status && made < created.size(); ++made) {
+            status = s.create(created[made].label, capacity);
+            if (!status) break;
+          }
+          if (status && !outside) status = j->commit(created);
+          if (!status) {
+            while (made > 0) (void)s.remove(created[--made].label.barcode);
+            if (!outside) (void)j->abort("create");
+          }
+          return status;
+        },
+        [impl, created, type, outside, reply = std::move(reply)](Status status) mutable {
+          if (status) {
+            impl->apply(created);
+            if (!outside) impl->tell(type);
+          }
+          reply(text_of(status));
+        });
+  });
+}
+
+void Library::remove(std::string barcode, scsi::Done<Outcome> done) {
+  impl_->administer(std::move(done), [impl = impl_.get(),
+                                      barcode = std::move(barcode)](Impl::Reply reply) mutable {
+    const auto found = impl->entries.find(barcode);
+    if (found == impl->entries.end()) return reply(unknown(barcode));
+    const JournalEntry entry = found->second;
+    if (impl->in_drive(entry))
+      return reply("cartridge " + barcode + " is in " +
+                   describe(impl->options.geometry, *entry.address) + ": move it to a slot first");
+    impl->on_strand(
+        [j = impl->journal, &s = impl->store, entry]() -> std::string {
+          const std::string& name = entry.label.barcode;
+          if (entry.label.worm) {
+            const auto summary = s.read_summary(name);
+            if (!summary)
+              return "it cannot be told whether WORM cartridge " + name +
+                     " holds data: " + summary.error().what;
+            std::uint64_t objects = 0;
+            for (const PartitionSummary& partition : summary->partitions)
+              objects += partition.end_of_data;
+            if (objects != 0 || !summary->clean)
+              return "cartridge " + name + " is WORM and holds data: it is not deleted";
+          }
+          // The intent names the cartridge: a crash between the two is finished at the next start.
+          if (entry.address) {
+            if (Status intended = j->intent("delete " + name); !intended)
+              return intended.error().what;
+          }
+          // Gone already: an earlier attempt could not write the journal.
+          if (Status removed = s.remove(name); !removed && removed.error().code != ENOENT) {
+            if (entry.address) (void)j->abort("delete " + name);
+            return removed.error().what;
+          }
+          if (!entry.address) return "";
+          const Status committed = j->commit({{entry.label, {}, {}, false}});
+          return committed ? ""
+                           : "the files of cartridge " + name +
+                                 " are gone, but the journal could not be told; " +
+                                 "delete it again: " + committed.error().what;
+        },
+        [impl, entry, reply = std::move(reply)](std::string error) mutable {
+          if (error.empty()) {
+            std::optional<ElementType> type;
+            if (entry.address) type = impl->elements[*impl->index_of(*entry.address)].type;
+            impl->forget(entry.label.barcode);
+            if (type) impl->tell(*type);
+          }
+          reply(std::move(error));
+        });
+  });
+}
+
+void Library::insert(std::string barcode, ElementType type, std::optional<std::uint16_t> element,
+                     scsi::Done<Outcome> done) {
+  VTL_CHECK(type == ElementType::kStorage || type == ElementType::kImportExport);
+  impl_->administer(std::move(done), [impl = impl_.get(), barcode = std::move(barcode), type,
+                                      element](Impl::Reply reply) mutable {
+    const Geometry& geometry = impl->options.geometry;
+    const auto found = impl->entries.find(barcode);
+    if (found == impl->entries.end()) return reply(unknown(barcode));
+    JournalEntry entry = found->second;
+    if (entry.address)
+      return reply("cartridge " + barcode + " is in " + describe(geometry, *entry.address) +
+                   " already");
+    const bool door = type == ElementType::kImportExport;
+    if (door && impl->door_locked)
+      return reply("an initiator has locked the import/export door: cartridge " + barcode +
+                   " cannot be inserted");
+    if (!element) element = impl->first_free(type);
+    if (!element) return reply(door ? "every import/export slot is full" : "every slot is full");
+    const auto index = impl->index_of(*element);
+    if (!index || impl->elements[*index].type != type)
+      return reply("element " + std::to_string(*element) +
+                   (door ? " is not an import/export slot" : " is not a slot"));
+    if (impl->elements[*index].full)
+      return reply(describe(geometry, *element) + " holds cartridge " +
+                   impl->elements[*index].barcode);
+    entry.address = element;
+    entry.source.reset();
+    entry.placed_by_operator = door;
+    impl->on_strand([j = impl->journal, entry] { return j->commit({entry}); },
+                    [impl, entry, type, reply = std::move(reply)](Status status) mutable {
+                      if (status) {
+                        impl->apply({entry});
+                        impl->tell(type);
+                      }
+                      reply(text_of(status));
+                    });
+  });
+}
+
+void Library::take_out(std::string barcode, scsi::Done<Outcome> done) {
+  impl_->administer(std::move(done), [impl = impl_.get(),
+                                      barcode = std::move(barcode)](Impl::Reply reply) mutable {
+    const auto found = impl->entries.find(barcode);
+    if (found == impl->entries.end()) return reply(unknown(barcode));
+    const JournalEntry& entry = found->second;
+    if (!entry.address) return reply("cartridge " + barcode + " is outside already");
+    if (impl->elements[*impl->index_of(*entry.address)].type != ElementType::kImportExport)
+      return reply("cartridge " + barcode + " is in " +
+                   describe(impl->options.geometry, *entry.address) +
+                   ": move it to an import/export slot first");
+    if (impl->door_locked)
+      return reply("an initiator has locked the import/export door: cartridge " + barcode +
+                   " cannot be taken out");
+    const JournalEntry outside{entry.label, {}, {}, false};
+    impl->on_strand([j = impl->journal, outside] { return j->commit({outside}); },
+                    [impl, outside, reply = std::move(reply)](Status status) mutable {
+                      if (status) {
+                        impl->apply({outside});
+                        impl->tell(ElementType::kImportExport);
+                      }
+                      reply(text_of(status));
+                    });
+  });
+}
+
+void Library::set_write_protected(std::string barcode, bool on, scsi::Done<Outcome> done) {
+  impl_->administer(std::move(done), [impl = impl_.get(), barcode = std::move(barcode),
+                                      on](Impl::Reply reply) mutable {
+    const auto found = impl->entries.find(barcode);
+    if (found == impl->entries.end()) return reply(unknown(barcode));
+    if (impl->in_drive(found->second))
+      return reply("cartridge " + barcode + " is in " +
+                   describe(impl->options.geometry, *found->second.address) +
+                   ": its switch can be reached when it is in a slot");
+    impl->on_strand(
+        [&s = impl->store, barcode, on] { return s.set_write_protected(barcode, on); },
+        [impl, reply = std::move(reply)](Status status) mutable { reply(text_of(status)); });
+  });
+}
+
+void Library::read_summary(std::string barcode, scsi::Done<Result<CartridgeSummary>> done) {
+  impl_->on_strand(
+      [&s = impl_->store, barcode = std::move(barcode)] { return s.read_summary(barcode); },
+      [done = std::move(done)](Result<CartridgeSummary> summary) mutable {
+        done(std::move(summary));
+      });
+}
+
+Status rebuild_journal(FileSystem& files, CartridgeStore& store, const Geometry& geometry,
+                       const std::string& journal_path,
+                       const std::function<void(std::string_view)>& report) {
+  const auto names = store.list();
+  if (!names) return names.error();
+  Journal::State state;
+  std::uint32_t next = 0;
+  for (const std::string& barcode : *names) {
+    const auto summary = store.read_summary(barcode);
+    if (!summary) {
+      report("left alone: " + summary.error().what);
+    } else if (next < geometry.storage.count) {
+      const auto address = static_cast<std::uint16_t>(geometry.storage.first + next++);
+      state[barcode] = {label_of(summary->info), address, {}, false};
+      report("cartridge " + barcode + ": " + describe(geometry, address));
+    } else {
+      report("cartridge " + barcode + ": outside, every slot is full");
+    }
+  }
+  const auto old = files.exists(journal_path);
+  if (!old) return old.error();
+  if (*old) {
+    if (Status kept = files.rename(journal_path, journal_path + ".damaged"); !kept) return kept;
+  }
+  return Journal::create(files, journal_path, state);
+}
+
+}  // namespace vtl

@@ -1,0 +1,366 @@
+#include "vtl/library/library.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <set>
+
+#include "vtl/library/library_impl.h"
+
+namespace vtl {
+
+namespace {
+
+struct Run {
+  ElementType type;
+  ElementRun run;
+};
+std::vector<Run> runs_of(const Geometry& geometry) {
+  std::vector<Run> runs = {{ElementType::kTransport, geometry.transport},
+                           {ElementType::kStorage, geometry.storage},
+                           {ElementType::kImportExport, geometry.import_export},
+                           {ElementType::kDrive, geometry.drives}};
+  std::sort(runs.begin(), runs.end(),
+            [](const Run& a, const Run& b) { return a.run.first < b.run.first; });
+  return runs;
+}
+
+bool holds(const ElementRun& run, std::uint16_t address) {
+  return address >= run.first && address - run.first < static_cast<int>(run.count);
+}
+// Where a cartridge can be.
+bool has_place(const Geometry& geometry, std::uint16_t address) {
+  return holds(geometry.storage, address) || holds(geometry.import_export, address) ||
+         holds(geometry.drives, address);
+}
+
+// What the strand found when the library was opened.
+struct Found {
+  std::string error;
+  std::shared_ptr<Journal> journal;
+  std::vector<JournalEntry> entries;  // inside and outside
+  std::vector<std::pair<std::uint16_t, Result<CartridgeSummary>>> loads;
+  std::vector<std::string> notes;
+};
+
+// Places that cannot be: the element is gone from the configuration, or another cartridge has it.
+std::vector<JournalEntry> settle_places(const Geometry& geometry, const Journal::State& state,
+                                        std::vector<std::string>& notes) {
+  std::vector<JournalEntry> changes;
+  std::set<std::uint16_t> taken;
+  for (const auto& [barcode, entry] : state) {
+    if (has_place(geometry, *entry.address) && taken.insert(*entry.address).second) continue;
+    notes.push_back(
+        "cartridge " + barcode + " was in element " + std::to_string(*entry.address) +
+        ", which is not there or not free: it is outside the library now; insert it again");
+    changes.push_back({entry.label, {}, {}, false});
+  }
+  return changes;
+}
+
+Found read_library(FileSystem& files, CartridgeStore& store, const Geometry& geometry,
+                   const std::string& path) {
+  Found found;
+  auto journal = Journal::open(files, path);
+  if (!journal) {
+    found.error = journal.error().what;
+    if (journal.error().code == EBADMSG || journal.error().code == ENOENT)
+      found.error += "; \"vtl library rebuild\" makes a new one from the cartridges in the pool";
+    return found;
+  }
+  found.journal = std::move(*journal);
+  const auto present = store.list();
+  if (!present) {
+    found.error = present.error().what;
+    return found;
+  }
+  const std::set<std::string> names(present->begin(), present->end());
+
+  std::vector<JournalEntry> changes = settle_places(geometry, found.journal->state(), found.notes);
+  // A deletion that a crash cut short after the files had gone.
+  constexpr std::string_view kDelete = "delete ";
+  const std::string& intent = found.journal->open_intent();
+  if (intent.starts_with(kDelete)) {
+    const auto entry = found.journal->state().find(intent.substr(kDelete.size()));
+    if (entry != found.journal->state().end() && !names.contains(entry->first))
+      changes.push_back({entry->second.label, {}, {}, false});
+  }
+  if (!changes.empty()) {
+    if (Status committed = found.journal->commit(changes); !committed) {
+      found.error = committed.error().what;
+      return found;
+    }
+  }
+
+  for (const auto& [barcode, entry] : found.journal->state()) {
+    found.entries.push_back(entry);
+    if (!names.contains(barcode))
+      found.notes.push_back("cartridge " + barcode + " in " + describe(geometry, *entry.address) +
+                            " has no files in the pool: it cannot be loaded");
+    if (holds(geometry.drives, *entry.address))
+      found.loads.emplace_back(*entry.address, store.read_summary(barcode));
+  }
+  for (const std::string& barcode : names) {
+    if (found.journal->state().contains(barcode)) continue;
+    auto summary = store.read_summary(barcode);
+    if (summary)
+      found.entries.push_back({label_of(summary->info), {}, {}, false});
+    else
+      found.notes.push_back("in the pool, but not a cartridge: " + summary.error().what);
+  }
+  return found;
+}
+
+}  // namespace
+
+std::string describe(const Geometry& geometry, std::uint16_t address) {
+  const std::string element = "element " + std::to_string(address);
+  if (holds(geometry.drives, address))
+    return "drive " + std::to_string(address - geometry.drives.first + 1) + " (" + element + ")";
+  if (holds(geometry.storage, address))
+    return "slot " + std::to_string(address - geometry.storage.first + 1) + " (" + element + ")";
+  if (holds(geometry.import_export, address))
+    return "import/export slot " + std::to_string(address - geometry.import_export.first + 1) +
+           " (" + element + ")";
+  return element;
+}
+
+// --- model
+
+Library::Impl::Impl(LibraryOptions o, CartridgeStore& s, FileSystem& f, Executor& e,
+                    std::vector<DriveBay*> b)
+    : options(std::move(o)),
+      store(s),
+      files(f),
+      executor(e),
+      strand(e.make_strand("library")),
+      bays(std::move(b)) {
+  VTL_CHECK(bays.size() == options.geometry.drives.count);
+  VTL_CHECK(options.drive_identifiers.size() == bays.size());
+  std::uint32_t free_from = 0;
+  for (const Run& run : runs_of(options.geometry)) {
+    if (run.run.count == 0) continue;
+    VTL_CHECK(run.run.first >= free_from && run.run.first + run.run.count <= 0x10000);
+    free_from = run.run.first + run.run.count;
+    for (std::uint32_t i = 0; i < run.run.count; ++i) {
+      Element& element = elements.emplace_back();
+      element.address = static_cast<std::uint16_t>(run.run.first + i);
+      element.type = run.type;
+      if (run.type == ElementType::kDrive) element.drive_identifier = options.drive_identifiers[i];
+    }
+  }
+}
+
+std::optional<std::size_t> Library::Impl::index_of(std::uint16_t address) const {
+  const auto found = std::lower_bound(
+      elements.begin(), elements.end(), address,
+      [](const Element& element, std::uint16_t wanted) { return element.address < wanted; });
+  if (found == elements.end() || found->address != address) return std::nullopt;
+  return static_cast<std::size_t>(found - elements.begin());
+}
+
+const JournalEntry* Library::Impl::entry_at(std::size_t index) const {
+  if (!elements[index].full) return nullptr;
+  const auto entry = entries.find(elements[index].barcode);
+  VTL_CHECK(entry != entries.end());
+  return &entry->second;
+}
+
+DriveBay* Library::Impl::bay_at(std::size_t index) const {
+  if (elements[index].type != ElementType::kDrive) return nullptr;
+  return bays[elements[index].address - options.geometry.drives.first];
+}
+
+std::optional<std::uint16_t> Library::Impl::first_free(ElementType type) const {
+  for (const Element& element : elements)
+    if (element.type == type && !element.full) return element.address;
+  return std::nullopt;
+}
+
+std::uint32_t Library::Impl::free_count(ElementType type) const {
+  return static_cast<std::uint32_t>(std::count_if(
+      elements.begin(), elements.end(),
+      [type](const Element& element) { return element.type == type && !element.full; }));
+}
+
+bool Library::Impl::in_drive(const JournalEntry& entry) const {
+  return entry.address && holds(options.geometry.drives, *entry.address);
+}
+
+void Library::Impl::show(std::uint16_t address, const JournalEntry* entry) {
+  const auto index = index_of(address);
+  VTL_CHECK(index.has_value());
+  Element& element = elements[*index];
+  element.full = entry != nullptr;
+  element.barcode = entry != nullptr ? entry->label.barcode : "";
+  element.source = entry != nullptr ? entry->source : std::nullopt;
+  element.placed_by_operator = entry != nullptr && entry->placed_by_operator;
+  element.cleaning = entry != nullptr && entry->label.cleaning;
+  element.worm = entry != nullptr && entry->label.worm;
+}
+
+void Library::Impl::apply(const std::vector<JournalEntry>& changes) {
+  for (const JournalEntry& change : changes) {
+    const auto old = entries.find(change.label.barcode);
+    if (old != entries.end() && old->second.address) show(*old->second.address, nullptr);
+  }
+  for (const JournalEntry& change : changes) {
+    entries.insert_or_assign(change.label.barcode, change);
+    barcodes.insert(change.label.barcode);
+    if (change.address) show(*change.address, &change);
+  }
+}
+
+void Library::Impl::forget(const std::string& barcode) {
+  const auto entry = entries.find(barcode);
+  if (entry == entries.end()) return;
+  if (entry->second.address) show(*entry->second.address, nullptr);
+  entries.erase(entry);
+  barcodes.erase(barcode);
+}
+
+void Library::Impl::tell(ElementType where) {
+  if (observer == nullptr) return;
+  if (where == ElementType::kImportExport)
+    observer->import_export_accessed();
+  else
+    observer->inventory_changed();
+}
+
+// --- queue
+
+void Library::Impl::enqueue(Operation operation) {
+  if (closing) return operation(false);
+  queue.push_back(std::move(operation));
+  pump();
+}
+
+void Library::Impl::finished() {
+  running = false;
+  pump();
+}
+
+// A loop, not a recursion: an operation that ends at once must not start the next on its own stack.
+void Library::Impl::pump() {
+  if (pumping) return;
+  const auto self = shared_from_this();  // a reply may let go of the library
+  pumping = true;
+  while (!running && !queue.empty() && (is_open || closing)) {
+    Operation next = std::move(queue.front());
+    queue.pop_front();
+    running = !closing;
+    next(!closing);
+  }
+  pumping = false;
+  if (closing && !running && closed) closed();
+}
+
+// --- opening
+
+void Library::Impl::begin_opening(scsi::Done<Outcome> opened, scsi::Callback settled) {
+  running = true;
+  on_strand([&f = files, &s = store, geometry = options.geometry,
+             path = options.journal_path] { return read_library(f, s, geometry, path); },
+            [this, opened = std::move(opened), settled = std::move(settled)](Found found) mutable {
+              if (!found.error.empty()) {
+                closing = true;
+                opened(Outcome{std::move(found.error)});
+                return finished();
+              }
+              journal = std::move(found.journal);
+              apply(found.entries);
+              for (const std::string& note : found.notes) log(note);
+              is_open = true;
+              opened(Outcome{});
+              load_recorded(std::move(found.loads), std::move(settled));
+            });
+}
+
+void Library::Impl::load_recorded(
+    std::vector<std::pair<std::uint16_t, Result<CartridgeSummary>>> loads, scsi::Callback settled) {
+  struct Pending {
+    std::size_t count = 1;
+    scsi::Callback settled;
+  };
+  const auto pending = std::make_shared<Pending>();
+  pending->settled = std::move(settled);
+  const auto one_less = [weak = weak_from_this(), pending] {
+    const auto self = weak.lock();
+    if (--pending->count != 0 || !self) return;
+    if (pending->settled) pending->settled();
+    self->finished();
+  };
+  for (auto& [address, summary] : loads) {
+    const std::string where = describe(options.geometry, address);
+    const std::size_t index = *index_of(address);
+    if (!summary) {
+      log(where + ": its cartridge " + elements[index].barcode +
+          " cannot be loaded: " + summary.error().what);
+      continue;
+    }
+    ++pending->count;
+    bay_at(index)->load(store.make_medium(*summary),
+                        [weak = weak_from_this(), one_less, where](BayLoad outcome) {
+                          const auto self = weak.lock();
+                          if (self && !outcome.detail.empty())
+                            self->log(where + ": " + outcome.detail);
+                          one_less();
+                        });
+  }
+  one_less();
+}
+
+// --- the public face
+
+Library::Library(LibraryOptions options, CartridgeStore& store, FileSystem& files,
+                 Executor& executor, std::vector<DriveBay*> bays)
+    : impl_(std::make_shared<Impl>(std::move(options), store, files, executor, std::move(bays))) {}
+
+Library::~Library() {
+  impl_->closing = true;
+  impl_->queue.clear();
+  impl_->closed = {};
+  impl_->executor.close_strand(impl_->strand);
+}
+
+void Library::open(scsi::Done<Outcome> opened, scsi::Callback settled) {
+  VTL_CHECK(!impl_->is_open && !impl_->running);
+  impl_->begin_opening(std::move(opened), std::move(settled));
+}
+
+void Library::close(scsi::Callback done) {
+  impl_->closing = true;
+  impl_->closed = std::move(done);
+  impl_->pump();
+}
+
+std::span<const Element> Library::elements() const {
+  for (std::size_t i = 0; i < impl_->elements.size(); ++i)
+    if (const DriveBay* bay = impl_->bay_at(i))
+      impl_->elements[i].accessible = !bay->state().prevented;
+  return impl_->elements;
+}
+
+void Library::lock_door(bool locked) { impl_->door_locked = locked; }
+bool Library::door_locked() const { return impl_->door_locked; }
+void Library::observe(scsi::smc::InventoryObserver* observer) { impl_->observer = observer; }
+
+std::vector<Placement> Library::cartridges() const {
+  std::vector<Placement> all;
+  all.reserve(impl_->entries.size());
+  for (const auto& [barcode, entry] : impl_->entries) all.push_back(*find(barcode));
+  return all;
+}
+
+std::optional<Placement> Library::find(std::string_view barcode) const {
+  const auto found = impl_->entries.find(std::string(barcode));
+  if (found == impl_->entries.end()) return std::nullopt;
+  const JournalEntry& entry = found->second;
+  Placement placement{.label = entry.label, .type = {}, .address = 0, .source = entry.source};
+  if (entry.address) {
+    placement.address = *entry.address;
+    placement.type = impl_->elements[*impl_->index_of(*entry.address)].type;
+  }
+  return placement;
+}
+
+}  // namespace vtl

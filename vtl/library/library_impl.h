@@ -1,0 +1,133 @@
+// What the library's source files share. Private to vtl/library.
+#pragma once
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "vtl/library/barcode.h"
+#include "vtl/library/journal.h"
+#include "vtl/library/library.h"
+
+namespace vtl {
+
+using scsi::smc::Element;
+using scsi::smc::ElementType;
+using scsi::smc::MoveOutcome;
+using scsi::smc::MoveResult;
+
+// One cartridge on its way. `after` is its record when the move is done.
+struct Transfer {
+  JournalEntry before, after;
+  DriveBay* from_bay = nullptr;
+  DriveBay* to_bay = nullptr;
+  std::optional<CartridgeSummary> summary;  // of what goes into a bay
+  std::unique_ptr<scsi::ssc::TapeMedium> medium;
+  bool unloaded = false;
+};
+
+struct MoveJob {
+  std::vector<Transfer> transfers;
+  std::string what;  // "move VTL001L8 1000 500"
+  scsi::Done<MoveOutcome> done;
+};
+using MoveJobPtr = std::shared_ptr<MoveJob>;
+
+struct Library::Impl : std::enable_shared_from_this<Library::Impl> {
+  using Operation =
+      scsi::Done<bool>;  // true: begin, and call finished() at the end; false: closed, refuse
+
+  Impl(LibraryOptions o, CartridgeStore& s, FileSystem& f, Executor& e, std::vector<DriveBay*> b);
+
+  // --- library.cc: model and queue
+  std::optional<std::size_t> index_of(std::uint16_t address) const;
+  const JournalEntry* entry_at(std::size_t index) const;
+  DriveBay* bay_at(std::size_t index) const;  // nullptr: not a drive
+  std::optional<std::uint16_t> first_free(ElementType type) const;
+  std::uint32_t free_count(ElementType type) const;
+  bool in_drive(const JournalEntry& entry) const;
+  void apply(const std::vector<JournalEntry>& changes);
+  void forget(const std::string& barcode);
+  void show(std::uint16_t address, const JournalEntry* entry);
+  void log(const std::string& text) const {
+    if (options.log) options.log(text);
+  }
+  void tell(ElementType where);  // the observer, of a change at an element of this type
+
+  void enqueue(Operation operation);
+  void finished();
+  void pump();
+  void begin_opening(scsi::Done<Outcome> opened, scsi::Callback settled);
+  void load_recorded(std::vector<std::pair<std::uint16_t, Result<CartridgeSummary>>> loads,
+                     scsi::Callback settled);
+
+  // `job` runs on the strand and owns what it captures; `then` runs on the loop with its result,
+  // unless the library has gone by then.
+  template <class Work, class Then>
+  void on_strand(Work work, Then then) {
+    using R = decltype(work());
+    auto result = std::make_shared<std::optional<R>>();
+    executor.submit(
+        strand, [work = std::move(work), result]() mutable { result->emplace(work()); },
+        [weak = weak_from_this(), then = std::move(then), result]() mutable {
+          if (const auto self = weak.lock()) then(std::move(**result));
+        });
+  }
+
+  // --- administration.cc
+  // The end of an administrative operation: answers ("" is success), then lets the next one begin.
+  class Reply {
+   public:
+    Reply(Impl* impl, scsi::Done<Outcome> done) : impl_(impl), done_(std::move(done)) {}
+    void operator()(std::string error) {
+      done_(Outcome{std::move(error)});
+      impl_->finished();
+    }
+
+   private:
+    Impl* impl_;
+    scsi::Done<Outcome> done_;
+  };
+  void administer(scsi::Done<Outcome> done, scsi::Done<Reply> body);
+
+  // --- moves.cc
+  void begin_move(std::uint16_t source, std::uint16_t destination, scsi::Done<MoveOutcome> done);
+  void begin_exchange(std::uint16_t source, std::uint16_t first, std::uint16_t second,
+                      scsi::Done<MoveOutcome> done);
+  Transfer transfer_of(std::size_t from, std::size_t to) const;
+  void record_intent(MoveJobPtr job);
+  void unload(MoveJobPtr job, std::size_t i);
+  void commit(MoveJobPtr job);
+  void load(MoveJobPtr job, std::size_t i);
+  void not_taken(MoveJobPtr job, std::string why);
+  void give_up(MoveJobPtr job, MoveOutcome outcome);  // before the commit: everything back, abort
+  void put_back(MoveJobPtr job, std::size_t i, scsi::Callback then);
+
+  LibraryOptions options;
+  CartridgeStore& store;
+  FileSystem& files;
+  Executor& executor;
+  Strand strand;
+  std::vector<DriveBay*> bays;
+  std::shared_ptr<Journal> journal;  // jobs on the strand only
+
+  std::vector<Element> elements;  // ascending by address
+  std::map<std::string, JournalEntry>
+      entries;  // every cartridge, by barcode; without an address: outside
+  BarcodeSet barcodes;
+  bool door_locked = false;
+  scsi::smc::InventoryObserver* observer = nullptr;
+
+  std::deque<Operation> queue;
+  bool is_open = false;
+  bool closing = false;
+  bool running = false;
+  bool pumping = false;
+  scsi::Callback closed;
+};
+
+}  // namespace vtl
