@@ -63,15 +63,15 @@ Listener::~Listener() {
   impl_->sockets.clear();
 }
 
-std::string Listener::open(const Address& address) {
+std::string Listener::open(const Address& address, bool ipv6_only) {
   VTL_CHECK(impl_->fd < 0);
   const int fd = ::socket(address.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) return explain(address, errno);
   const int on = 1;
-  const int off = 0;
+  const int v6_only = ipv6_only ? 1 : 0;
   (void)::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
   if (address.family() == AF_INET6) {
-    (void)::setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
+    (void)::setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &v6_only, sizeof v6_only);
   }
   if (::bind(fd, reinterpret_cast<const sockaddr*>(&address.storage), address.length) != 0 ||
       ::listen(fd, kBacklog) != 0) {
@@ -83,9 +83,10 @@ std::string Listener::open(const Address& address) {
   impl_->spare_fd = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
   impl_->poll = std::make_unique<Poll>(impl_->loop, fd,
                                        [impl = impl_.get()](bool, bool) { impl->accept_some(); });
-  impl_->poll->want(true, false);
   return {};
 }
+
+void Listener::start() { impl_->poll->want(true, false); }
 
 Address Listener::address() const {
   Address out;

@@ -24,9 +24,11 @@ class Listener {
   Listener(const Listener&) = delete;
   Listener& operator=(const Listener&) = delete;
 
-  // Binds and listens; "[::]:3260" takes IPv4 as well. An empty string, or what went wrong and what
-  // to do.
-  std::string open(const Address& address);
+  // Takes the port. An IPv6 address that is any ("[::]:3260") takes IPv4 as well, unless ipv6_only.
+  // An empty string, or what went wrong and what to do.
+  std::string open(const Address& address, bool ipv6_only = false);
+  // Connections are taken from now on; those that came since open() have waited.
+  void start();
   // The port that was bound, also when port 0 asked for any.
   Address address() const;
 

@@ -5,11 +5,13 @@
 
 namespace vtl::daemon {
 
-std::uint64_t Jobs::start(std::string kind, std::string barcode, Work work, Finish finish) {
+std::uint64_t Jobs::start(std::string kind, std::string barcode, std::string unit, Work work,
+                          Finish finish) {
   const std::uint64_t id = next_id_++;
   Job& job = jobs_[id];
   job.kind = std::move(kind);
   job.barcode = std::move(barcode);
+  job.unit = std::move(unit);
   const Strand strand = executor_.make_strand("job " + std::to_string(id));
   auto result = std::make_shared<JobResult>();
   executor_.submit(
@@ -45,8 +47,9 @@ nlohmann::json Jobs::describe(std::uint64_t id, const Job& job) {
                         {"kind", job.kind},
                         {"barcode", job.barcode},
                         {"state", state},
-                        {"done_bytes", job.control->done_bytes.load()},
-                        {"total_bytes", job.control->total_bytes.load()}};
+                        {"done", job.control->done.load()},
+                        {"total", job.control->total.load()},
+                        {"unit", job.unit}};
   if (!job.running) {
     out["error"] = job.result.error;
     out["damaged"] = job.result.damaged;

@@ -17,8 +17,8 @@ namespace vtl::daemon {
 
 // What the strand and the loop share of a job.
 struct JobControl {
-  std::atomic<std::uint64_t> done_bytes{0};
-  std::atomic<std::uint64_t> total_bytes{0};  // 0: not known
+  std::atomic<std::uint64_t> done{0};
+  std::atomic<std::uint64_t> total{0};  // 0: not known
   std::atomic<bool> cancelled{false};
 };
 
@@ -39,10 +39,11 @@ class Jobs {
 
   explicit Jobs(Executor& executor) : executor_(executor) {}
 
-  // Returns the job's id.
-  std::uint64_t start(std::string kind, std::string barcode, Work work, Finish finish = {});
-  // {"id", "kind", "barcode", "state": "running" | "done" | "failed" | "cancelled", "done_bytes",
-  // "total_bytes",
+  // `unit` is what progress counts: "objects" or "bytes". Returns the job's id.
+  std::uint64_t start(std::string kind, std::string barcode, std::string unit, Work work,
+                      Finish finish = {});
+  // {"id", "kind", "barcode", "state": "running" | "done" | "failed" | "cancelled", "done",
+  // "total", "unit",
   //  "error", "damaged", "details"}; null if there is no such job.
   nlohmann::json describe(std::uint64_t id) const;
   nlohmann::json describe_all() const;
@@ -57,6 +58,7 @@ class Jobs {
   struct Job {
     std::string kind;
     std::string barcode;
+    std::string unit;
     std::shared_ptr<JobControl> control = std::make_shared<JobControl>();
     bool running = true;
     JobResult result;

@@ -28,6 +28,7 @@ struct Answer {
   nlohmann::json body;
 };
 Answer failure(int status, std::string text);
+Answer no_cartridge(std::string_view barcode);
 
 // Where operations work. References outlive the Management.
 struct ManagementParts {

@@ -1,0 +1,115 @@
+#include "vtl/daemon/data_directory.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "vtl/daemon/describe.h"
+#include "vtl/daemon/devices.h"
+#include "vtl/daemon/log.h"
+#include "vtl/daemon/settings.h"
+
+namespace vtl::daemon {
+namespace {
+
+std::vector<DriveBay*> pointers(const std::vector<std::unique_ptr<DriveBay>>& bays) {
+  std::vector<DriveBay*> out;
+  for (const auto& bay : bays) out.push_back(bay.get());
+  return out;
+}
+
+LibraryOptions library_options(const DataDirectory& directory) {
+  LibraryOptions options;
+  options.geometry = geometry_of(directory.config.library);
+  options.drive_identifiers = drive_identifiers(directory.config.library);
+  options.journal_path = directory.path + "/journal";
+  options.log = [](std::string_view text) { log_warning(text); };
+  return options;
+}
+
+// Empty if the directory can be worked in.
+std::string directory_problem(const std::string& path) {
+  struct stat info {};
+  if (::stat(path.c_str(), &info) != 0) {
+    if (errno == ENOENT) {
+      return path + " does not exist; make a library with: vtl init --data " + path;
+    }
+    return "cannot open " + path + ": " + std::strerror(errno);
+  }
+  if (!S_ISDIR(info.st_mode)) return path + " is not a directory";
+  if (::access(path.c_str(), R_OK | W_OK | X_OK) != 0) {
+    return "cannot work in " + path + ": " + std::strerror(errno) +
+           "; the user of vtl needs to read and write it";
+  }
+  return {};
+}
+
+}  // namespace
+
+std::string config_path(const std::string& data_directory) { return data_directory + "/vtl.yaml"; }
+
+CheckedConfig check_config(const std::string& data_directory) {
+  CheckedConfig out;
+  const std::string path = config_path(data_directory);
+  if (::access(path.c_str(), F_OK) != 0 && errno == ENOENT) {
+    out.problems = {
+        kExitConfig,
+        {path + " does not exist; make a library with: vtl init --data " + data_directory},
+        {}};
+    return out;
+  }
+  config::Loaded loaded = config::load(path);
+  for (const auto& error : loaded.errors) out.problems.errors.push_back(to_string(error));
+  for (const auto& warning : loaded.warnings) out.problems.warnings.push_back(to_string(warning));
+  if (!out.problems.errors.empty() || !loaded.config) {
+    out.problems.code = kExitConfig;
+    return out;
+  }
+  for (std::string& problem : config::check_listen(*loaded.config)) {
+    out.problems.errors.push_back(path + ": " + std::move(problem));
+  }
+  for (std::string& problem : auth::policy_problems(access_policy(*loaded.config))) {
+    out.problems.errors.push_back(path + ": access: " + std::move(problem));
+  }
+  if (!out.problems.errors.empty()) {
+    out.problems.code = kExitConfig;
+    return out;
+  }
+  out.config = std::move(loaded.config);
+  return out;
+}
+
+OpenedDirectory open_data_directory(const std::string& path) {
+  OpenedDirectory out;
+  if (std::string problem = directory_problem(path); !problem.empty()) {
+    out.problems = {kExitFailed, {std::move(problem)}, {}};
+    return out;
+  }
+  // The configuration first: in a directory that is no library, no lock file is left behind.
+  CheckedConfig checked = check_config(path);
+  out.problems = std::move(checked.problems);
+  if (!checked.config) return out;
+  DataDirectory directory{path, {}, std::move(*checked.config)};
+  if (std::string problem = directory.lock.acquire(path); !problem.empty()) {
+    out.problems.code = DataLock::holder(path) != 0 ? kExitInUse : kExitFailed;
+    out.problems.errors.push_back(std::move(problem));
+    return out;
+  }
+  out.directory = std::move(directory);
+  return out;
+}
+
+LibraryRoom::LibraryRoom(net::Loop& loop, const DataDirectory& directory,
+                         std::vector<std::unique_ptr<DriveBay>> given)
+    : pool_path(pool_directory(directory.config, directory.path)),
+      files(make_posix_file_system()),
+      executor(make_thread_executor(
+          [&loop](scsi::Callback callback) { loop.post(std::move(callback)); })),
+      store(store_options(directory.config, pool_path), *files, executor.get()),
+      bays(std::move(given)),
+      library(library_options(directory), store, *files, *executor, pointers(bays)) {}
+
+}  // namespace vtl::daemon

@@ -1,0 +1,69 @@
+// A data directory: DIR/vtl.yaml, DIR/journal, DIR/pool, DIR/vtl.lock, DIR/control.sock.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "transport/net/loop.h"
+#include "vtl/cartridge/executor.h"
+#include "vtl/cartridge/file.h"
+#include "vtl/config/config.h"
+#include "vtl/daemon/data_lock.h"
+#include "vtl/library/library.h"
+#include "vtl/library/pool_store.h"
+
+namespace vtl::daemon {
+
+// What a process ends with; README.md of vtl/cli tells people.
+enum ExitCode {
+  kExitDone = 0,
+  kExitFailed = 1,     // it was refused, or went wrong
+  kExitUsage = 2,      // the command line is not right
+  kExitConfig = 3,     // DIR/vtl.yaml is not right, or is not there
+  kExitInUse = 4,      // another process works on the directory
+  kExitDamaged = 5,    // verify found damage
+  kExitNotDurable = 6  // stopped, and not everything that was accepted is on disk
+};
+
+struct Problems {
+  ExitCode code = kExitDone;
+  std::vector<std::string> errors;
+  std::vector<std::string> warnings;
+};
+
+std::string config_path(const std::string& data_directory);
+
+// The configuration alone, without the lock: `config check`.
+struct CheckedConfig {
+  std::optional<config::Config> config;
+  Problems problems;
+};
+CheckedConfig check_config(const std::string& data_directory);
+
+// The lock and what it protects.
+struct DataDirectory {
+  std::string path;
+  DataLock lock;
+  config::Config config;
+};
+struct OpenedDirectory {
+  std::optional<DataDirectory> directory;
+  Problems problems;
+};
+OpenedDirectory open_data_directory(const std::string& path);
+
+// What a server and an offline command have in common: the store, and the library with its bays.
+// Destroy on the loop's thread, before the loop, when nothing is under way.
+struct LibraryRoom {
+  LibraryRoom(net::Loop& loop, const DataDirectory& directory,
+              std::vector<std::unique_ptr<DriveBay>> bays);
+  std::string pool_path;
+  std::unique_ptr<FileSystem> files;
+  std::unique_ptr<Executor> executor;
+  PoolStore store;
+  std::vector<std::unique_ptr<DriveBay>> bays;
+  Library library;
+};
+
+}  // namespace vtl::daemon

@@ -1,0 +1,56 @@
+// The logical units of one library - ten drives and a changer - as the configuration names them,
+// and the port through which the library reaches a drive.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "scsi/smc/changer.h"
+#include "scsi/ssc/tape_drive.h"
+#include "scsi/target.h"
+#include "vtl/cartridge/medium.h"
+#include "vtl/config/config.h"
+#include "vtl/library/drive_bay.h"
+
+namespace vtl::daemon {
+
+// vendor(8) product(16) serial(10) of each drive: what the changer reports for a drive element.
+std::vector<std::string> drive_identifiers(const config::LibraryConfig& library);
+scsi::ssc::TapeDriveOptions drive_options(const config::LibraryConfig& library, std::size_t index);
+scsi::smc::ChangerOptions changer_options(const config::LibraryConfig& library);
+
+// A drive and its bay. Loop thread.
+class Drive final : public DriveBay {
+ public:
+  explicit Drive(scsi::ssc::TapeDriveOptions options);
+
+  void load(std::unique_ptr<scsi::ssc::TapeMedium> medium, scsi::Done<BayLoad> done) override;
+  void unload(scsi::Done<BayUnload> done) override;
+  State state() const override;
+
+  scsi::ssc::TapeDrive& device() { return device_; }
+  const scsi::ssc::TapeDrive& device() const { return device_; }
+  scsi::Target& target() { return target_; }
+  // Has a loaded cartridge write out what waits for a full batch; a few times a second.
+  void settle();
+
+ private:
+  scsi::ssc::TapeDrive device_;
+  scsi::Target target_;
+  CartridgeMedium* medium_ = nullptr;  // while it is in the drive, which owns it
+};
+
+// A bay while no server runs: cartridges are put down in it and taken out of it, and nobody opens
+// them.
+class ParkedBay final : public DriveBay {
+ public:
+  void load(std::unique_ptr<scsi::ssc::TapeMedium> medium, scsi::Done<BayLoad> done) override;
+  void unload(scsi::Done<BayUnload> done) override;
+  State state() const override;
+
+ private:
+  std::unique_ptr<scsi::ssc::TapeMedium> medium_;
+};
+
+}  // namespace vtl::daemon

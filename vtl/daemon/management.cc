@@ -1,0 +1,412 @@
+#include "vtl/daemon/management.h"
+
+#include <fmt/format.h>
+
+#include <charconv>
+#include <optional>
+#include <string_view>
+#include <utility>
+
+#include "scsi/ssc/profile.h"
+#include "vtl/daemon/describe.h"
+#include "vtl/daemon/fields.h"
+#include "vtl/daemon/management_jobs.h"
+#include "vtl/library/barcode.h"
+
+namespace vtl::daemon {
+
+using nlohmann::json;
+using scsi::smc::ElementType;
+using Done = scsi::Done<Answer>;
+
+Answer failure(int status, std::string text) { return {status, {{"error", std::move(text)}}}; }
+
+Answer no_cartridge(std::string_view barcode) {
+  return failure(404, fmt::format("there is no cartridge {}", barcode));
+}
+
+namespace {
+
+// Nothing if `path` is not of this pattern; what stands for its '*' otherwise.
+std::optional<std::string> match(std::string_view pattern, std::string_view path) {
+  const std::size_t star = pattern.find('*');
+  if (star == std::string_view::npos) {
+    if (pattern == path) return "";
+    return std::nullopt;
+  }
+  const std::string_view head = pattern.substr(0, star);
+  const std::string_view tail = pattern.substr(star + 1);
+  if (path.size() <= head.size() + tail.size() || path.substr(0, head.size()) != head ||
+      path.substr(path.size() - tail.size()) != tail) {
+    return std::nullopt;
+  }
+  path.remove_prefix(head.size());
+  path.remove_suffix(tail.size());
+  if (path.find('/') != std::string_view::npos) return std::nullopt;
+  return std::string(path);
+}
+
+std::optional<std::uint64_t> job_id(std::string_view text) {
+  std::uint64_t id = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), id);
+  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return id;
+}
+
+std::string_view explain(scsi::smc::MoveResult result) {
+  using scsi::smc::MoveResult;
+  switch (result) {
+    case MoveResult::kMoved:
+      return "moved";
+    case MoveResult::kNoSuchElement:
+      return "there is no such element";
+    case MoveResult::kSourceEmpty:
+      return "the source is empty";
+    case MoveResult::kDestinationFull:
+      return "the destination is full";
+    case MoveResult::kRemovalPrevented:
+      return "a host prevents the removal of this cartridge; let it release the drive first";
+    case MoveResult::kLoadFailed:
+      return "the drive did not take the cartridge; nothing was moved";
+    case MoveResult::kUnloadFailed:
+      return "the drive did not give the cartridge; nothing was moved";
+    case MoveResult::kJournalFailed:
+      return "the move could not be recorded in the journal; nothing was moved";
+  }
+  return "?";
+}
+
+// The first `count` barcodes of this prefix that meet none there is. An error text if there are not
+// so many.
+std::string number_cartridges(const Library& library, std::string_view prefix, std::uint64_t count,
+                              std::uint8_t generation, bool worm,
+                              std::vector<CartridgeLabel>& out) {
+  BarcodeSet taken;
+  for (const Placement& placement : library.cartridges()) taken.insert(placement.label.barcode);
+  for (std::uint32_t number = 1; out.size() < count; ++number) {
+    const std::string barcode = numbered_barcode(prefix, number, generation, worm);
+    if (barcode.empty()) {
+      return fmt::format(
+          "prefix {}: only {} of {} barcodes of six characters and a media type of LTO-{} are free",
+          prefix, out.size(), count, generation);
+    }
+    if (taken.clash(barcode)) continue;
+    LabelOutcome label = label_of_barcode(barcode, generation);
+    if (!label.error.empty()) return label.error;
+    taken.insert(barcode);
+    out.push_back(std::move(label.label));
+  }
+  return {};
+}
+
+// For an operation of the library: `status` and `body`, or 409 with its reason.
+scsi::Done<Outcome> answer_outcome(Done done, int status, json body) {
+  return [done = std::move(done), status, body = std::move(body)](Outcome outcome) mutable {
+    done(outcome.ok() ? Answer{status, std::move(body)} : failure(409, std::move(outcome.error)));
+  };
+}
+
+}  // namespace
+
+struct Management::Impl {
+  explicit Impl(ManagementParts given)
+      : parts(std::move(given)), jobs(parts.executor), job_requests(parts, jobs) {}
+
+  struct Call {
+    std::string argument;  // what stood for the pattern's '*'
+    json body;
+    Done done;
+  };
+  struct Route {
+    std::string_view method;
+    std::string_view pattern;
+    void (Impl::*handler)(Call&&);
+  };
+  static const Route kRoutes[];
+
+  void show_server(Call&& call);
+  void show_library(Call&& call);
+  void list_cartridges(Call&& call);
+  void show_cartridge(Call&& call);
+  void create_cartridges(Call&& call);
+  void change_cartridge(Call&& call);
+  void delete_cartridge(Call&& call);
+  void move(Call&& call);
+  void list_jobs(Call&& call);
+  void show_job(Call&& call);
+  void cancel_job(Call&& call);
+  void verify(Call&& call);
+  void import_cartridge(Call&& call);
+  void export_cartridge(Call&& call);
+
+  // Reads one label after the other: each is a turn of the library's strand, so that moves get in
+  // between.
+  void list_from(std::shared_ptr<std::vector<Placement>> all, json out, Done done);
+  void move_from_outside(const std::string& barcode, const std::string& destination, Done done);
+  json moved(std::string_view barcode) const;
+
+  ManagementParts parts;
+  Jobs jobs;
+  JobRequests job_requests;
+  bool closing = false;
+};
+
+using Impl = Management::Impl;
+
+const Impl::Route Impl::kRoutes[] = {
+    {"GET", "/v1/server", &Impl::show_server},
+    {"GET", "/v1/library", &Impl::show_library},
+    {"POST", "/v1/moves", &Impl::move},
+    {"GET", "/v1/cartridges", &Impl::list_cartridges},
+    {"POST", "/v1/cartridges", &Impl::create_cartridges},
+    {"GET", "/v1/cartridges/*", &Impl::show_cartridge},
+    {"PATCH", "/v1/cartridges/*", &Impl::change_cartridge},
+    {"DELETE", "/v1/cartridges/*", &Impl::delete_cartridge},
+    {"POST", "/v1/cartridges/*/verify", &Impl::verify},
+    {"POST", "/v1/cartridges/*/import", &Impl::import_cartridge},
+    {"POST", "/v1/cartridges/*/export", &Impl::export_cartridge},
+    {"GET", "/v1/jobs", &Impl::list_jobs},
+    {"GET", "/v1/jobs/*", &Impl::show_job},
+    {"DELETE", "/v1/jobs/*", &Impl::cancel_job},
+};
+
+Management::Management(ManagementParts parts) : impl_(std::make_unique<Impl>(std::move(parts))) {}
+Management::~Management() = default;
+
+void Management::handle(Request request, Done done) {
+  if (impl_->closing) return done(failure(503, "the server is stopping"));
+  bool path_known = false;
+  for (const Impl::Route& route : Impl::kRoutes) {
+    const auto argument = match(route.pattern, request.path);
+    if (!argument) continue;
+    path_known = true;
+    if (route.method != request.method) continue;
+    Impl::Call call{*argument, std::move(request.body), std::move(done)};
+    return (impl_.get()->*route.handler)(std::move(call));
+  }
+  done(path_known ? failure(405, "this resource has no such method")
+                  : failure(404, "there is no such resource"));
+}
+
+void Management::close(scsi::Callback done) {
+  impl_->closing = true;
+  impl_->jobs.close(std::move(done));
+}
+
+void Impl::show_server(Call&& call) {
+  if (!parts.server) return call.done(failure(404, "no server runs on this directory"));
+  call.done({200, parts.server()});
+}
+
+void Impl::show_library(Call&& call) {
+  auto elements = json::array();
+  std::size_t drive = 0;
+  for (const scsi::smc::Element& element : parts.library.elements()) {
+    elements.push_back(describe_element(parts.config, element));
+    if (element.type != ElementType::kDrive) continue;
+    const config::Drive& configured = parts.config.library.drives[drive];
+    json about = parts.drive ? parts.drive(drive) : json::object();
+    about["number"] = drive + 1;
+    about["serial"] = configured.identity.serial;
+    about["generation"] = configured.generation;
+    about["target"] = config::drive_target_name(parts.config.library, drive);
+    elements.back()["drive"] = std::move(about);
+    ++drive;
+  }
+  const config::LibraryConfig& library = parts.config.library;
+  call.done({200,
+             {{"name", library.name},
+              {"profile", library.profile},
+              {"serial", library.changer.serial},
+              {"target", config::changer_target_name(library)},
+              {"door_locked", parts.library.door_locked()},
+              {"elements", std::move(elements)}}});
+}
+
+void Impl::list_cartridges(Call&& call) {
+  auto all = std::make_shared<std::vector<Placement>>(parts.library.cartridges());
+  list_from(std::move(all), json::array(), std::move(call.done));
+}
+
+void Impl::list_from(std::shared_ptr<std::vector<Placement>> all, json out, Done done) {
+  if (out.size() == all->size()) return done({200, {{"cartridges", std::move(out)}}});
+  const std::string& barcode = (*all)[out.size()].label.barcode;
+  parts.library.read_summary(barcode, [this, all, out = std::move(out), done = std::move(done)](
+                                          Result<CartridgeSummary> summary) mutable {
+    const Placement& placement = (*all)[out.size()];
+    json one = describe_cartridge(parts.config, placement, summary ? &*summary : nullptr);
+    if (!summary) one["error"] = summary.error().what;
+    out.push_back(std::move(one));
+    list_from(std::move(all), std::move(out), std::move(done));
+  });
+}
+
+void Impl::show_cartridge(Call&& call) {
+  const auto placement = parts.library.find(call.argument);
+  if (!placement) return call.done(no_cartridge(call.argument));
+  parts.library.read_summary(
+      placement->label.barcode,
+      [this, placement, done = std::move(call.done)](Result<CartridgeSummary> summary) mutable {
+        json body = describe_cartridge(parts.config, *placement, summary ? &*summary : nullptr);
+        if (!summary) body["error"] = summary.error().what;
+        done({200, std::move(body)});
+      });
+}
+
+void Impl::create_cartridges(Call&& call) {
+  Fields fields(call.body);
+  const auto barcode = fields.text("barcode");
+  const auto prefix = fields.text("prefix");
+  const auto count = fields.number("count", 1, 10000);
+  const auto generation = fields.number("generation", 1, 10);
+  const auto worm = fields.flag("worm");
+  const auto capacity = fields.number("capacity_bytes", kMinCapacityBytes, UINT64_MAX);
+  const auto where = fields.text("where");
+  std::string problem = fields.problem();
+
+  CreateRequest request;
+  request.capacity_bytes = capacity.value_or(0);
+  if (where == "import-export") {
+    request.where = CreateRequest::Where::kImportExport;
+  } else if (where == "outside") {
+    request.where = CreateRequest::Where::kOutside;
+  } else if (where && where != "slot") {
+    problem = "where: allowed are slot, import-export and outside";
+  }
+  std::optional<std::uint8_t> number;
+  if (generation) number = static_cast<std::uint8_t>(*generation);
+  if (problem.empty() && barcode.has_value() == prefix.has_value()) {
+    problem = "either barcode or prefix must be given";
+  }
+  if (problem.empty() && barcode && (count || worm)) {
+    problem = "count and worm go with prefix; a barcode says itself what it is";
+  }
+  if (problem.empty() && barcode) {
+    LabelOutcome label = label_of_barcode(*barcode, number);
+    problem = std::move(label.error);
+    request.cartridges.push_back(std::move(label.label));
+  }
+  if (problem.empty() && prefix) {
+    problem = number_cartridges(parts.library, *prefix, count.value_or(1),
+                                number.value_or(parts.config.library.drives.front().generation),
+                                worm.value_or(false), request.cartridges);
+  }
+  if (!problem.empty()) return call.done(failure(400, problem));
+
+  json made = json::array();
+  for (const CartridgeLabel& label : request.cartridges) made.push_back(label.barcode);
+  parts.library.create(std::move(request),
+                       answer_outcome(std::move(call.done), 201, {{"created", std::move(made)}}));
+}
+
+void Impl::change_cartridge(Call&& call) {
+  Fields fields(call.body);
+  const auto on = fields.flag("write_protected");
+  std::string problem = fields.problem();
+  if (problem.empty() && !on) problem = "write_protected is missing";
+  if (!problem.empty()) return call.done(failure(400, problem));
+  if (!parts.library.find(call.argument)) return call.done(no_cartridge(call.argument));
+  json body = {{"barcode", call.argument}, {"write_protected", *on}};
+  parts.library.set_write_protected(call.argument, *on,
+                                    answer_outcome(std::move(call.done), 200, std::move(body)));
+}
+
+void Impl::delete_cartridge(Call&& call) {
+  if (!parts.library.find(call.argument)) return call.done(no_cartridge(call.argument));
+  if (jobs.busy(call.argument)) {
+    return call.done(failure(409, call.argument + " is being worked on by a job"));
+  }
+  parts.library.remove(call.argument,
+                       answer_outcome(std::move(call.done), 200, {{"deleted", call.argument}}));
+}
+
+// A source is an element or a cartridge; a destination is an element, or "outside" for what lies in
+// the door.
+void Impl::move(Call&& call) {
+  Fields fields(call.body);
+  const std::string from = fields.required_text("source");
+  const std::string to = fields.required_text("destination");
+  if (std::string problem = fields.problem(); !problem.empty()) {
+    return call.done(failure(400, std::move(problem)));
+  }
+  std::optional<std::uint16_t> source = find_element(parts.config, from);
+  std::string barcode;
+  if (source) {
+    for (const scsi::smc::Element& element : parts.library.elements()) {
+      if (element.address == *source && element.full) barcode = element.barcode;
+    }
+  } else {
+    const auto placement = parts.library.find(from);
+    if (!placement) {
+      return call.done(failure(404, "there is no element and no cartridge \"" + from + "\""));
+    }
+    barcode = placement->label.barcode;
+    if (!placement->type) return move_from_outside(barcode, to, std::move(call.done));
+    source = placement->address;
+  }
+  if (to == "outside") {
+    return parts.library.take_out(
+        barcode,
+        answer_outcome(std::move(call.done), 200, {{"barcode", barcode}, {"place", nullptr}}));
+  }
+  const auto destination = find_element(parts.config, to);
+  if (!destination) return call.done(failure(404, "there is no element \"" + to + "\""));
+  parts.library.move(*source, *destination,
+                     [this, barcode, from, to,
+                      done = std::move(call.done)](scsi::smc::MoveOutcome outcome) mutable {
+                       if (outcome.result != scsi::smc::MoveResult::kMoved) {
+                         std::string text = fmt::format("cannot move {} to {}: {}", from, to,
+                                                        explain(outcome.result));
+                         if (!outcome.detail.empty()) text += " (" + outcome.detail + ")";
+                         return done(failure(409, std::move(text)));
+                       }
+                       if (parts.inventory_changed) parts.inventory_changed();
+                       done({200, moved(barcode)});
+                     });
+}
+
+void Impl::move_from_outside(const std::string& barcode, const std::string& destination,
+                             Done done) {
+  const auto address = find_element(parts.config, destination);
+  std::optional<ElementType> type;
+  for (const scsi::smc::Element& element : parts.library.elements()) {
+    if (address && element.address == *address) type = element.type;
+  }
+  if (!type) return done(failure(404, "there is no element \"" + destination + "\""));
+  parts.library.insert(
+      barcode, *type, address, [this, barcode, done = std::move(done)](Outcome outcome) mutable {
+        done(outcome.ok() ? Answer{200, moved(barcode)} : failure(409, std::move(outcome.error)));
+      });
+}
+
+json Impl::moved(std::string_view barcode) const {
+  const auto placement = parts.library.find(barcode);
+  return {{"barcode", barcode},
+          {"place", placement ? describe_place(parts.config, *placement) : json()}};
+}
+
+void Impl::list_jobs(Call&& call) { call.done({200, {{"jobs", jobs.describe_all()}}}); }
+
+void Impl::show_job(Call&& call) {
+  const auto id = job_id(call.argument);
+  json body = id ? jobs.describe(*id) : json();
+  call.done(body.is_null() ? failure(404, "there is no such job") : Answer{200, std::move(body)});
+}
+
+void Impl::cancel_job(Call&& call) {
+  const auto id = job_id(call.argument);
+  if (!id || !jobs.cancel(*id)) return call.done(failure(404, "there is no such job"));
+  call.done({202, jobs.describe(*id)});
+}
+
+void Impl::verify(Call&& call) { call.done(job_requests.verify(call.argument, call.body)); }
+
+void Impl::import_cartridge(Call&& call) {
+  job_requests.import_cartridge(call.argument, call.body, std::move(call.done));
+}
+
+void Impl::export_cartridge(Call&& call) {
+  call.done(job_requests.export_cartridge(call.argument, call.body));
+}
+
+}  // namespace vtl::daemon

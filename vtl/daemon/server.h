@@ -1,0 +1,24 @@
+// The running server: every room put together over one data directory.
+#pragma once
+
+#include <functional>
+#include <iosfwd>
+#include <string>
+#include <vector>
+
+#include "vtl/daemon/data_directory.h"
+
+namespace vtl::daemon {
+
+struct ServeOptions {
+  std::string data_directory;
+  std::vector<config::Endpoint> listen;  // instead of the configuration's; empty: those
+  std::string version;
+};
+
+// Serves until SIGTERM or SIGINT, then stops in bounded time. Prints a line for each target and
+// then "ready" to `out`, everything else to the log. Takes over the process: signals, umask at
+// start, the log.
+ExitCode serve(const ServeOptions& options, std::ostream& out);
+
+}  // namespace vtl::daemon
