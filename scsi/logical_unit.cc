@@ -35,6 +35,13 @@ std::optional<Sense> refuse_reserved_bits(const CommandRow& row, const Command& 
 // --- Task
 // -----------------------------------------------------------------------------------------------------
 
+std::uint32_t Task::cdb_field(std::size_t byte, std::size_t width) const {
+  VTL_CHECK(width <= 4 && byte + width <= command_.cdb.size());
+  std::uint32_t value = 0;
+  for (std::size_t i = 0; i < width; ++i) value = value << 8 | cdb(byte + i);
+  return value;
+}
+
 void Task::want(std::uint32_t length, Shorter shorter, Done<Buffer> received) {
   unit_->want(*this, length, shorter, std::move(received));
 }
