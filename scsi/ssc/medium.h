@@ -115,6 +115,7 @@ struct MediumInfo {
   std::uint32_t initialization_count = 1;
   std::uint32_t volume_change_reference = 1;  // MAM 0009h: +1 at the first change in a load session
   std::array<LoadRecord, 4> last_loads;       // newest first
+  // What the medium took and gave, after compression; in its life, and in this or the last load.
   std::uint64_t bytes_written_life = 0, bytes_read_life = 0;
   std::uint64_t bytes_written_load = 0, bytes_read_load = 0;
 };

@@ -5,7 +5,7 @@
 #include <memory>
 
 #include "scsi/identity.h"
-#include "scsi/logical_unit.h"
+#include "scsi/primary.h"
 #include "scsi/ssc/medium.h"
 #include "scsi/ssc/profile.h"
 
@@ -22,7 +22,8 @@ struct TapeDriveOptions {
 
 // What happened to a cartridge that the robot wants to put in or take out.
 struct InsertOutcome {
-  // The drive refused or could not load it: TEST UNIT READY says why; the cartridge is in the drive all the same.
+  // The drive refused or could not load it: TEST UNIT READY says why; the cartridge is in the drive
+  // all the same.
   std::optional<MediumFault> fault;
 };
 struct RemoveOutcome {
@@ -31,24 +32,26 @@ struct RemoveOutcome {
   std::optional<MediumFault> fault;  // it came out, but its last writes did not all reach the disk
 };
 
-class TapeDrive : public LogicalUnit {
+class TapeDrive : public PrimaryUnit {
  public:
   explicit TapeDrive(TapeDriveOptions options);
   ~TapeDrive() override;
 
-  // --- the robot's side, on the drive's loop ------------------------------------------------------------------
-  // Takes the cartridge, loads it, becomes ready and raises 28/00 for every nexus. The drive must be empty.
-  // Waits for its turn behind the command that runs.
+  // --- the robot's side, on the drive's loop
+  // ------------------------------------------------------------------ Takes the cartridge, loads
+  // it, becomes ready and raises 28/00 for every nexus. The drive must be empty. Waits for its turn
+  // behind the command that runs.
   void insert(std::unique_ptr<TapeMedium> medium, Done<InsertOutcome> done);
   // Flushes, unloads and hands the cartridge back, unless a nexus prevents removal. Waits likewise.
   void remove(Done<RemoveOutcome> done);
-  // For an orderly stop: everything accepted becomes durable, whatever PREVENT says; the cartridge stays in.
+  // For an orderly stop: everything accepted becomes durable and the cartridge is closed, whatever
+  // PREVENT says; it stays in, and TEST UNIT READY says 2/04/02.
   void shut_down(Done<WriteOutcome> done);
 
   struct State {
-    bool present = false;   // a cartridge is in
-    bool loaded = false;    // and ready
-    bool prevented = false; // some nexus prevents removal
+    bool present = false;    // a cartridge is in
+    bool loaded = false;     // and ready
+    bool prevented = false;  // some nexus prevents removal
     std::string barcode;
     Position position;
     std::uint64_t buffered_bytes = 0;
@@ -61,12 +64,13 @@ class TapeDrive : public LogicalUnit {
  protected:
   std::optional<Sense> not_ready() const override;
   std::optional<Sense> take_deferred(const Task& task) override;
-  bool reservation_conflict(const Task& task) const override;
+  Sense pollable_sense() override;
   void on_nexus_established(const NexusInfo& nexus) override;
   void on_nexus_lost(const NexusInfo& nexus) override;
   void on_reset() override;
 
  private:
+  explicit TapeDrive(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
 };
 

@@ -1,0 +1,238 @@
+// The inside of a tape drive, shared by the files that hold its command handlers. Nobody else
+// includes this.
+#pragma once
+
+#include <array>
+#include <map>
+#include <utility>
+
+#include "scsi/ssc/fault_sense.h"
+#include "scsi/ssc/tape_drive.h"
+#include "scsi/tape_alert.h"
+
+namespace scsi::ssc {
+
+// TapeAlert flags that this drive can raise (SSC-4 table A.1).
+namespace alert {
+inline constexpr std::uint8_t kHardError = 0x03;
+inline constexpr std::uint8_t kMedia = 0x04;
+inline constexpr std::uint8_t kReadFailure = 0x05;
+inline constexpr std::uint8_t kWriteFailure = 0x06;
+inline constexpr std::uint8_t kWriteProtect = 0x09;
+inline constexpr std::uint8_t kNoRemoval = 0x0A;
+inline constexpr std::uint8_t kUnsupportedFormat = 0x0C;
+inline constexpr std::uint8_t kReadOnlyFormat = 0x11;
+inline constexpr std::uint8_t kLoadFailure = 0x37;
+inline constexpr std::uint8_t kWormOverwrite = 0x3C;
+inline constexpr std::array kAll = {
+    kHardError,         kMedia,          kReadFailure, kWriteFailure, kWriteProtect, kNoRemoval,
+    kUnsupportedFormat, kReadOnlyFormat, kLoadFailure, kWormOverwrite};
+}  // namespace alert
+
+inline constexpr std::uint32_t kDecimalMb = 1'000'000;
+inline constexpr std::uint32_t kBinaryMb = 1u << 20;
+
+// A command of the drive is one buffer: what the pool's largest holds (SPC-4 allows any smaller
+// limit).
+inline constexpr std::uint64_t kMaxTransferBytes = BufferPool::kLargest;
+
+struct TapeDrive::Impl {
+  // How an operation on the medium ended: nothing, or why not.
+  using Outcome = std::optional<Sense>;
+
+  enum class Load {
+    kEmpty,
+    kLoading,  // 2/04/01
+    kReady,
+    kUnloading,  // 2/04/07
+    kSeated,     // unloaded and held: 2/04/02
+    kEjected,    // unloaded, waits for the robot: 2/3A/00
+    kRefused,    // in the drive, cannot be used: `refusal` says why
+  };
+
+  // What goes on while commands run: a load, an unload, or what a command with IMMED = 1 began.
+  enum class Background { kNone, kLoad, kUnload, kRewind, kLocate, kErase };
+
+  // Since the process started, or LOG SELECT with PCR = 1.
+  struct Counters {
+    std::uint64_t host_bytes_written = 0, host_bytes_read = 0;
+    std::uint64_t write_errors = 0, read_errors = 0;
+  };
+
+  // What media took and gave, after compression, since the process started.
+  struct Moved {
+    std::uint64_t written = 0, read = 0;
+  };
+
+  explicit Impl(TapeDriveOptions drive_options);
+  struct Table;
+  static std::span<const CommandRow> rows(std::uint8_t generation);  // rows.cc
+  PrimaryOptions primary_options();
+
+  // --- state (tape_drive.cc)
+  // --------------------------------------------------------------------------------
+  TapeDriveOptions options;
+  const Generation& generation;
+  TapeDrive* unit = nullptr;
+  std::unique_ptr<TapeMedium> medium;
+  Load load = Load::kEmpty;
+  Sense refusal;
+  Access access = Access::kNone;
+  TapeAlert alerts;
+  Counters counters;
+  Moved moved_before;    // by cartridges that are gone
+  Moved moved_at_reset;  // what moved() was when the counters were reset
+  std::uint64_t loads = 0;
+  std::uint64_t started_ms = 0;
+  Background background = Background::kNone;
+  Callback after_background;      // a robot's operation that waits for it
+  bool at_early_warning = false;  // what the last write said, while nothing has moved since
+
+  // Who wrote last: a write fault is told to that nexus. When the nexus goes its port is
+  // remembered, and the next session of the same port is told.
+  std::optional<NexusId> writer;
+  std::vector<std::byte> writer_port;
+  // Faults of operations whose command was answered already, by nexus.
+  std::map<NexusId, Sense> deferred;
+
+  bool ready() const { return load == Load::kReady && background == Background::kNone; }
+  std::optional<Sense> not_ready() const;
+  ModePages& modes() { return unit->mode_pages(); }
+  const ModePages& modes() const { return unit->mode_pages(); }
+  std::uint64_t now_ms() const { return options.now_ms ? options.now_ms() : 0; }
+
+  // Calls `work` when neither a command nor a background operation runs; `work` ends with
+  // unit->resume().
+  void exclusively(Callback work);
+  void begin_background(Background what);
+  void end_background(Callback tell = {});  // `tell` before a waiting robot's turn
+  // Runs `work`, which ends with an Outcome. IMMED = 1: the status is sent as soon as it has begun,
+  // a failure becomes deferred sense of the same nexus.
+  template <class Work>
+  void run(Task& task, bool immediate, Background what, Work work);
+
+  // Checks the cartridge that is in and loads it; ends with the fault that stands in the way.
+  void start_load(std::optional<NexusId> commanded_by, Done<std::optional<MediumFault>> done);
+  void start_unload(Load then, Done<WriteOutcome> done);
+  // Before the cartridge is closed: what its writer has not been told yet is kept for that nexus.
+  std::optional<MediumFault> keep_write_fault();
+  void note(const MediumFault& fault);    // counts it and raises its TapeAlert flags
+  Sense fault(const MediumFault& fault);  // does that, and gives its sense
+
+  // --- transfer.cc
+  void read_block_limits(Task& task);
+  void read(Task& task);
+  void write(Task& task);
+  void verify(Task& task);
+  struct Transfer {
+    bool fixed = false;
+    bool sili = false;
+    std::uint32_t block_bytes = 0;
+    std::uint32_t count = 0;   // blocks
+    std::uint32_t length = 0;  // as the CDB has it: blocks or bytes
+    std::uint32_t bytes() const { return block_bytes * count; }
+  };
+  // FIXED, SILI and TRANSFER LENGTH of a six-byte CDB; fails the task and gives nothing where they
+  // are invalid.
+  std::optional<Transfer> transfer_of(Task& task);
+  Reply read_reply(const Transfer& transfer, ReadOutcome outcome);
+  Reply write_reply(const Transfer& transfer, WriteOutcome outcome);
+  void append(Task& task, const Transfer& transfer);
+  Outcome zone_sense(
+      const WriteOutcome& outcome) const;  // early warning, programmable early warning
+
+  // --- position.cc
+  void rewind(Task& task);
+  void space_6(Task& task);
+  void space_16(Task& task);
+  void locate_10(Task& task);
+  void locate_16(Task& task);
+  void read_position_short(Task& task);
+  void read_position_long(Task& task);
+  void read_position_extended(Task& task);
+  void space(Task& task, std::int64_t count);
+  void locate(Task& task, std::uint8_t destination, std::uint8_t partition_byte,
+              std::uint64_t target);
+  Outcome located(const SpaceOutcome& outcome);
+  std::uint8_t position_flags() const;  // BOP, EOP, BPEW
+  bool past_programmable_early_warning() const;
+
+  // --- media_ops.cc
+  void load_unload(Task& task);
+  void load_cartridge(Task& task, bool immediate);
+  void unload_cartridge(Task& task, bool immediate, bool hold);
+  void write_filemarks(Task& task);
+  void end_filemarks(Task& task, std::uint32_t count, const WriteOutcome& outcome);
+  void erase(Task& task);
+  // Why the cartridge may not be written: WP (7/27), a latched write fault (3/0C/00).
+  Outcome write_refusal();
+  // WORM: only at end of data, or over filemarks that end the data (8.2); then `done` with nothing.
+  void check_worm_position(Done<Outcome> done);
+  bool write_protected() const;
+  void wrote(Task& task) { writer = task.nexus(); }
+
+  // --- density.cc
+  void report_density_support(Task& task);
+
+  // --- attributes.cc
+  void read_attribute_values(Task& task);
+  void read_attribute_list(Task& task);
+  void read_logical_volume_list(Task& task);
+  void read_partition_list(Task& task);
+  void read_supported_attributes(Task& task);
+  void write_attribute(Task& task);
+  bool attribute_partition_exists(Task& task) const;  // fails the task if not
+  void store_attributes(Task& task, std::uint32_t partition, std::vector<Attribute> written);
+  std::vector<Attribute> attributes(std::uint32_t partition) const;
+
+  // --- pages as data: vpd.cc, mode_data.cc, log_data.cc, volume_log.cc
+  InquiryOptions inquiry_options();
+  ModeOptions mode_options();
+  ModePage partition_page();
+  std::vector<LogPage> log_pages();
+  std::uint32_t very_high_frequency_data() const;
+  std::vector<LogParameter> sequential_access() const;
+  std::vector<LogParameter> device_statistics() const;
+  std::vector<LogParameter> compression_statistics(bool with_enabled) const;
+  std::vector<LogParameter> tape_usage() const;
+  std::vector<LogParameter> tape_capacity() const;
+  std::vector<LogParameter> volume_statistics() const;
+  // What a partition holds up to early warning, what is used of it, what is left; bytes. The same
+  // numbers go into log pages 17h and 31h and into MAM 0000h and 0001h.
+  struct Capacity {
+    std::uint64_t maximum, used, remaining;
+  };
+  Capacity capacity(std::uint32_t partition) const;
+  Moved moved() const;
+  void reset_counters();
+
+  // Handlers of command rows.
+  template <void (Impl::*method)(Task&)>
+  static void call(LogicalUnit& logical_unit, Task& task) {
+    (static_cast<TapeDrive&>(logical_unit).impl_.get()->*method)(task);
+  }
+};
+
+template <class Work>
+void TapeDrive::Impl::run(Task& task, bool immediate, Background what, Work work) {
+  if (!immediate) {
+    work(Done<Outcome>([&task](Outcome sense) {
+      if (sense)
+        task.fail(*sense);
+      else
+        task.good();
+    }));
+    return;
+  }
+  begin_background(what);
+  work(Done<Outcome>([this, nexus = task.nexus()](Outcome sense) {
+    if (sense && unit->find_nexus(nexus) != nullptr) {
+      sense->deferred = true;
+      deferred.insert_or_assign(nexus, *sense);
+    }
+    end_background();
+  }));
+  task.good();
+}
+
+}  // namespace scsi::ssc

@@ -1,0 +1,126 @@
+// Mode pages of an IBM LTO drive, as data (sheet 9.3). Offsets count from the first byte of the
+// page.
+#include <algorithm>
+
+#include "scsi/ssc/drive_impl.h"
+
+namespace scsi::ssc {
+
+namespace {
+
+ModePage page(std::uint8_t code, std::uint8_t subpage, std::uint16_t length,
+              std::vector<ByteAt> defaults, std::vector<ByteAt> changeable) {
+  ModePage out;
+  out.page = code;
+  out.subpage = subpage;
+  out.length = length;
+  out.defaults = std::move(defaults);
+  out.changeable = std::move(changeable);
+  return out;
+}
+
+void set(MutableBytes page, std::size_t offset, std::uint8_t value) {
+  page[offset] = std::byte{value};
+}
+
+}  // namespace
+
+ModeOptions TapeDrive::Impl::mode_options() {
+  // Read-write error recovery: any value is taken; there are no retries to count on this medium.
+  std::vector<ModePage> pages = {page(0x01, 0, 0x0A, {}, {{2, 0xFF}, {3, 0xFF}, {8, 0xFF}})};
+  // Disconnect-reconnect: the buffer ratios; burst limits are the transport's.
+  pages.push_back(page(0x02, 0, 0x0E, {}, {{2, 0xFF}, {3, 0xFF}}));
+  pages.back().ignore_unchangeable = true;
+  // Control: SWP.
+  pages.push_back(page(0x0A, 0, 0x0A, {}, {{4, 0x08}}));
+  // Control extension: SCSIP, SET TIMESTAMP wins over other sources.
+  pages.push_back(page(0x0A, 0x01, 0x1C, {{4, 0x02}}, {}));
+  if (generation.number >= 5) {
+    // Control data protection: no method is offered; LTFS reads the page at each load and writes it
+    // back to disable protection, with an information length of 0 or 4.
+    pages.push_back(page(0x0A, 0xF0, 0x1C, {}, {{5, 0x3F}}));
+    pages.back().scope = ModePage::Scope::kNexus;
+    pages.back().validate = [](NexusId, Bytes bytes) -> std::optional<Sense> {
+      const auto length = std::to_integer<unsigned>(bytes[5]);
+      if (length == 0 || length == 4) return std::nullopt;
+      return Sense::invalid_field_in_parameter_list(5);
+    };
+  }
+  // Data compression: DCE and the algorithms can be set; DCC and DDE cannot.
+  pages.push_back(page(0x0F, 0, 0x0E, {{2, 0xC0}, {3, 0x80}, {7, 0x01}, {11, 0x01}},
+                       {{2, 0x80}, {7, 0x01}, {11, 0x01}}));
+  pages.back().changed = [this](NexusId, Bytes bytes) {
+    const bool on = (std::to_integer<unsigned>(bytes[2]) & 0x80) != 0;
+    modes().set_byte(0x10, 0, 14, on ? 1 : 0);
+  };
+  // Device configuration: write delay 10 s, LOIS, EEG and SEW; SWP and the compression switch.
+  pages.push_back(page(0x10, 0, 0x0E, {{7, 0x64}, {8, 0x40}, {10, 0x18}, {14, 0x01}},
+                       {{6, 0xFF}, {7, 0xFF}, {10, 0x04}, {14, 0x01}}));
+  pages.back().ignore_unchangeable = true;
+  pages.back().current = [this](NexusId, MutableBytes bytes) {
+    if (load == Load::kReady)
+      set(bytes, 3, static_cast<std::uint8_t>(medium->position().partition));
+  };
+  pages.back().changed = [this](NexusId, Bytes bytes) {
+    const bool on = bytes[14] != std::byte{0};
+    const unsigned others = modes().value_byte(0x0F, 0, 2) & 0x7Fu;
+    modes().set_byte(0x0F, 0, 2, static_cast<std::uint8_t>(others | (on ? 0x80u : 0u)));
+  };
+  if (generation.number >= 5) {
+    // Device configuration extension: short erase mode 2 (end of data at the position); PEWS. Write
+    // mode is fixed at "overwrite allowed".
+    pages.push_back(page(0x10, 0x01, 0x1C, {{5, 0x02}}, {{6, 0xFF}, {7, 0xFF}}));
+    pages.push_back(partition_page());
+  }
+  pages.push_back(page(0x1A, 0, 0x0A, {}, {}));  // power condition: none
+  // Informational exceptions control: DEXCPT, they are shown in log page 2Eh only.
+  pages.push_back(page(0x1C, 0, 0x0A, {{2, 0x08}, {3, 0x03}}, {}));
+  // Medium configuration: WORM, label restrictions 1, filemark restrictions 2.
+  pages.push_back(page(0x1D, 0, 0x1E, {{4, 0x01}, {5, 0x02}}, {}));
+  pages.back().current = [this](NexusId, MutableBytes bytes) {
+    if (load == Load::kReady && medium->info().worm) set(bytes, 2, 0x01);
+  };
+  // IBM read/write control: the Windows driver refuses a drive without it. No encryption method.
+  pages.push_back(page(0x25, 0, 0x1E, {{5, 0x01}, {6, 0x01}}, {}));
+
+  ModeOptions out;
+  out.pages = std::move(pages);
+  out.max_block_length = options.max_block_bytes;
+  out.medium = [this] {
+    ModeMedium now{0, generation.density_code, write_protected()};
+    if (load == Load::kReady) {
+      const MediumInfo& label = medium->info();
+      const Generation* of_medium = find_generation(label.generation);
+      now.density = of_medium->density_code;
+      now.medium_type = label.worm ? of_medium->medium_type_worm : of_medium->medium_type_data;
+    }
+    return now;
+  };
+  return out;
+}
+
+// Medium partition (SSC-4 8.3.4): shows what the cartridge has. Nothing can be set, so "maximum
+// additional" is what is defined already.
+ModePage TapeDrive::Impl::partition_page() {
+  constexpr std::uint8_t kIdp = 0x20, kPsumUnits = 0x18, kPofm = 0x04;
+  constexpr unsigned kGigabyte = 9;  // partition units: 10^9 bytes
+  ModePage out = page(0x11, 0, static_cast<std::uint16_t>(6 + 2 * generation.max_partitions),
+                      {{4, kPsumUnits | kPofm}, {5, 0x03}, {6, kGigabyte}}, {});
+  out.current = [this](NexusId, MutableBytes bytes) {
+    if (load != Load::kReady) return;
+    const std::uint32_t count =
+        std::min<std::uint32_t>(medium->partition_count(), generation.max_partitions);
+    set(bytes, 2, static_cast<std::uint8_t>(count - 1));
+    set(bytes, 3, static_cast<std::uint8_t>(count - 1));
+    if (count > 1) set(bytes, 4, kIdp | kPsumUnits | kPofm);
+    for (std::uint32_t i = 0; i < count; ++i) {
+      const std::uint64_t gigabytes = medium->partition(i).capacity_bytes / 1'000'000'000;
+      const auto size = static_cast<std::uint16_t>(std::min<std::uint64_t>(gigabytes, 0xFFFE));
+      set(bytes, 8 + 2 * i, static_cast<std::uint8_t>(size >> 8));
+      set(bytes, 9 + 2 * i, static_cast<std::uint8_t>(size & 0xFF));
+    }
+  };
+  return out;
+}
+
+}  // namespace scsi::ssc

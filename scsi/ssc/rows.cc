@@ -1,0 +1,163 @@
+// The command table of a tape drive (sheet 3.1, 14.2, 15): one row per command, the same for every
+// generation but for the recommended timeouts.
+#include "scsi/primary_rows.h"
+#include "scsi/ssc/drive_impl.h"
+
+namespace scsi::ssc {
+
+namespace {
+
+// Recommended command timeouts, seconds.
+struct Timeouts {
+  std::uint32_t erase, load, locate, space, read, verify;
+  std::uint32_t rewind = 600, send_diagnostic = 1980, write = 1500, write_filemarks = 1620;
+  std::uint32_t read_buffer = 480, write_buffer = 540;
+};
+constexpr Timeouts kLto5{16380, 780, 2040, 2040, 1500, 16920};
+constexpr Timeouts kLto6{24600, 780, 2940, 2040, 1500, 24600};
+constexpr Timeouts kLto7{27540, 960, 2880, 2880, 2280, 28860};
+constexpr Timeouts kLto8{54896, 960, 2880, 2880, 2280, 47700};
+constexpr Timeouts kLto9{74341, 960, 2940, 2940, 2340, 63300};
+
+using enum ReservationRule;
+constexpr std::uint8_t kAny = 0xFF;
+
+constexpr CommandRow row(const char* name, std::uint8_t opcode, std::int32_t service_action,
+                         std::uint8_t cdb_length, std::array<std::uint8_t, 16> usage,
+                         std::uint8_t gates, ReservationRule reservation,
+                         void (*handler)(LogicalUnit&, Task&), std::uint32_t timeout_s = 60) {
+  return {name, opcode, service_action, cdb_length, usage, gates, reservation, timeout_s, handler};
+}
+
+}  // namespace
+
+// A nested type, so that it may name the handlers.
+struct TapeDrive::Impl::Table {
+  template <void (Impl::*method)(Task&)>
+  static constexpr auto kCall = &Impl::call<method>;
+
+  static constexpr CommandRow read_position(const char* name, std::uint8_t service_action,
+                                            std::uint8_t allocation,
+                                            void (*handler)(LogicalUnit&, Task&)) {
+    return row(name, 0x34, service_action, 10,
+               {0x34, service_action, 0, 0, 0, 0, 0, allocation, allocation, 0}, gate::kAll,
+               kAllowedForRead, handler);
+  }
+  static constexpr CommandRow read_attribute(const char* name, std::uint8_t service_action,
+                                             void (*handler)(LogicalUnit&, Task&)) {
+    return row(
+        name, 0x8C, service_action, 16,
+        {0x8C, service_action, 0, 0, 0, 0, 0, kAny, kAny, kAny, kAny, kAny, kAny, kAny, 0x01, 0},
+        gate::kAll, kAllowedForRead, handler);
+  }
+
+  static constexpr auto make(Timeouts t) {
+    using namespace primary;
+    using enum ReservationRule;
+    using I = Impl;
+    constexpr std::uint8_t F = 0xFF;
+    return std::array{
+        kTestUnitReady,
+        row("REWIND", 0x01, kNoServiceAction, 6, {0x01, 0x01}, gate::kAll, kConflict,
+            kCall<&I::rewind>, t.rewind),
+        kRequestSense,
+        row("READ BLOCK LIMITS", 0x05, kNoServiceAction, 6, {0x05, 0x01}, gate::kAnyState, kAllowed,
+            kCall<&I::read_block_limits>),
+        row("READ(6)", 0x08, kNoServiceAction, 6, {0x08, 0x03, F, F, F, 0}, gate::kAll, kConflict,
+            kCall<&I::read>, t.read),
+        row("WRITE(6)", 0x0A, kNoServiceAction, 6, {0x0A, 0x01, F, F, F, 0}, gate::kAll, kConflict,
+            kCall<&I::write>, t.write),
+        row("WRITE FILEMARKS(6)", 0x10, kNoServiceAction, 6, {0x10, 0x01, F, F, F, 0}, gate::kAll,
+            kConflict, kCall<&I::write_filemarks>, t.write_filemarks),
+        row("SPACE(6)", 0x11, kNoServiceAction, 6, {0x11, 0x0F, F, F, F, 0}, gate::kAll, kConflict,
+            kCall<&I::space_6>, t.space),
+        kInquiry,
+        row("VERIFY(6)", 0x13, kNoServiceAction, 6, {0x13, 0x01, F, F, F, 0}, gate::kAll, kConflict,
+            kCall<&I::verify>, t.verify),
+        kModeSelect6,
+        kReserve6,
+        kRelease6,
+        row("ERASE(6)", 0x19, kNoServiceAction, 6, {0x19, 0x03}, gate::kAll, kConflict,
+            kCall<&I::erase>, t.erase),
+        kModeSense6,
+        row("LOAD UNLOAD", 0x1B, kNoServiceAction, 6, {0x1B, 0x01, 0, 0, 0x0F, 0}, gate::kAnyState,
+            kConflict, kCall<&I::load_unload>, t.load),
+        kReceiveDiagnostic,
+        with_timeout(kSendDiagnostic, t.send_diagnostic),
+        kPreventAllow,
+        row("LOCATE(10)", 0x2B, kNoServiceAction, 10, {0x2B, 0x07, 0, F, F, F, F, 0, F, 0},
+            gate::kAll, kConflict, kCall<&I::locate_10>, t.locate),
+        read_position("READ POSITION, SHORT FORM", 0x00, 0, kCall<&I::read_position_short>),
+        read_position("READ POSITION, VENDOR-SPECIFIC SHORT FORM", 0x01, 0,
+                      kCall<&I::read_position_short>),
+        read_position("READ POSITION, LONG FORM", 0x06, 0, kCall<&I::read_position_long>),
+        read_position("READ POSITION, EXTENDED FORM", 0x08, F, kCall<&I::read_position_extended>),
+        with_timeout(kWriteBuffer, t.write_buffer),
+        with_timeout(kReadBuffer, t.read_buffer),
+        row("REPORT DENSITY SUPPORT", 0x44, kNoServiceAction, 10,
+            {0x44, 0x03, 0, 0, 0, 0, 0, F, F, 0}, gate::kAnyState, kAllowed,
+            kCall<&I::report_density_support>),
+        kLogSelect,
+        kLogSense,
+        kModeSelect10,
+        kReserve10,
+        kRelease10,
+        kModeSense10,
+        kPersistentReserveInReadKeys,
+        kPersistentReserveInReadReservation,
+        kPersistentReserveInReportCapabilities,
+        kPersistentReserveInReadFullStatus,
+        kPersistentReserveOutRegister,
+        kPersistentReserveOutReserve,
+        kPersistentReserveOutRelease,
+        kPersistentReserveOutClear,
+        kPersistentReserveOutPreempt,
+        kPersistentReserveOutPreemptAndAbort,
+        kPersistentReserveOutRegisterAndIgnoreExistingKey,
+        read_attribute("READ ATTRIBUTE, VALUES", 0x00, kCall<&I::read_attribute_values>),
+        read_attribute("READ ATTRIBUTE, LIST", 0x01, kCall<&I::read_attribute_list>),
+        read_attribute("READ ATTRIBUTE, LOGICAL VOLUME LIST", 0x02,
+                       kCall<&I::read_logical_volume_list>),
+        read_attribute("READ ATTRIBUTE, PARTITION LIST", 0x03, kCall<&I::read_partition_list>),
+        read_attribute("READ ATTRIBUTE, SUPPORTED ATTRIBUTES", 0x05,
+                       kCall<&I::read_supported_attributes>),
+        row("WRITE ATTRIBUTE", 0x8D, kNoServiceAction, 16,
+            {0x8D, 0x01, 0, 0, 0, 0, 0, F, 0, 0, F, F, F, F, 0, 0}, gate::kAll, kConflict,
+            kCall<&I::write_attribute>),
+        row("SPACE(16)", 0x91, kNoServiceAction, 16,
+            {0x91, 0x0F, 0, 0, F, F, F, F, F, F, F, F, 0, 0, 0, 0}, gate::kAll, kConflict,
+            kCall<&I::space_16>, t.space),
+        row("LOCATE(16)", 0x92, kNoServiceAction, 16,
+            {0x92, 0x1B, 0, F, F, F, F, F, F, F, F, F, 0, 0, 0, 0}, gate::kAll, kConflict,
+            kCall<&I::locate_16>, t.locate),
+        kReportLuns,
+        kReportSupportedOperationCodes,
+        kReportSupportedTaskManagementFunctions,
+        kReportTimestamp,
+        kSetTimestamp,
+    };
+  }
+};
+
+std::span<const CommandRow> TapeDrive::Impl::rows(std::uint8_t generation) {
+  static constexpr auto kRows5 = Table::make(kLto5);
+  static constexpr auto kRows6 = Table::make(kLto6);
+  static constexpr auto kRows7 = Table::make(kLto7);
+  static constexpr auto kRows8 = Table::make(kLto8);
+  static constexpr auto kRows9 = Table::make(kLto9);
+  switch (generation) {
+    case 6:
+      return kRows6;
+    case 7:
+      return kRows7;
+    case 8:
+      return kRows8;
+    case 9:
+    case 10:
+      return kRows9;
+    default:
+      return kRows5;
+  }
+}
+
+}  // namespace scsi::ssc

@@ -1,0 +1,321 @@
+#include "scsi/ssc/tape_drive.h"
+
+#include "scsi/ssc/drive_impl.h"
+
+namespace scsi::ssc {
+
+namespace {
+const Generation& known_generation(std::uint8_t number) {
+  const Generation* generation = find_generation(number);
+  VTL_CHECK(generation != nullptr && !generation->ibm_product.empty());
+  return *generation;
+}
+}  // namespace
+
+// --- construction
+// -----------------------------------------------------------------------------------------
+
+TapeDrive::Impl::Impl(TapeDriveOptions drive_options)
+    : options(std::move(drive_options)), generation(known_generation(options.generation)) {
+  started_ms = now_ms();
+}
+
+PrimaryOptions TapeDrive::Impl::primary_options() {
+  return {.identity = options.identity,
+          .inquiry = inquiry_options(),
+          .mode = mode_options(),
+          .log = log_pages(),
+          .now_ms = options.now_ms};
+}
+
+TapeDrive::TapeDrive(TapeDriveOptions options)
+    : TapeDrive(std::make_unique<Impl>(std::move(options))) {}
+
+TapeDrive::TapeDrive(std::unique_ptr<Impl> impl)
+    : PrimaryUnit(Impl::rows(impl->generation.number), impl->primary_options()),
+      impl_(std::move(impl)) {
+  impl_->unit = this;
+}
+
+TapeDrive::~TapeDrive() = default;
+
+// --- gates
+// ------------------------------------------------------------------------------------------------
+
+std::optional<Sense> TapeDrive::Impl::not_ready() const {
+  switch (load) {
+    case Load::kEmpty:
+    case Load::kEjected:
+      return Sense::not_ready(Asc::kMediumNotPresent);
+    case Load::kLoading:
+      return Sense::not_ready(Asc::kBecomingReady);
+    case Load::kUnloading:
+      return Sense::not_ready(Asc::kNotReadyOperationInProgress);
+    case Load::kSeated:
+      return Sense::not_ready(Asc::kInitializingCommandRequired);
+    case Load::kRefused:
+      return refusal;
+    case Load::kReady:
+      break;
+  }
+  if (background != Background::kNone) return Sense::not_ready(Asc::kNotReadyOperationInProgress);
+  return std::nullopt;
+}
+
+std::optional<Sense> TapeDrive::not_ready() const { return impl_->not_ready(); }
+
+std::optional<Sense> TapeDrive::take_deferred(const Task& task) {
+  Impl& drive = *impl_;
+  if (auto kept = drive.deferred.find(task.nexus()); kept != drive.deferred.end()) {
+    const Sense sense = kept->second;
+    drive.deferred.erase(kept);
+    return sense;
+  }
+  if (drive.load != Impl::Load::kReady || drive.writer != task.nexus()) return std::nullopt;
+  const std::optional<MediumFault> fault = drive.medium->take_deferred_fault();
+  if (!fault) return std::nullopt;
+  drive.note(*fault);
+  return deferred_sense_of(*fault);
+}
+
+Sense TapeDrive::pollable_sense() {
+  // SSC-4: a poller of an immediate command sees NO SENSE with the operation's own code.
+  switch (impl_->background) {
+    case Impl::Background::kRewind:
+      return Sense::make(SenseKey::kNoSense, Asc::kRewindOperationInProgress);
+    case Impl::Background::kLocate:
+      return Sense::make(SenseKey::kNoSense, Asc::kLocateOperationInProgress);
+    case Impl::Background::kErase:
+      return Sense::make(SenseKey::kNoSense, Asc::kEraseOperationInProgress);
+    case Impl::Background::kNone:
+    case Impl::Background::kLoad:
+    case Impl::Background::kUnload:
+      break;
+  }
+  return PrimaryUnit::pollable_sense();
+}
+
+void TapeDrive::on_nexus_established(const NexusInfo& nexus) {
+  PrimaryUnit::on_nexus_established(nexus);
+  if (!impl_->writer_port.empty() && impl_->writer_port == nexus.transport_id) {
+    impl_->writer = nexus.id;
+    impl_->writer_port.clear();
+  }
+}
+
+void TapeDrive::on_nexus_lost(const NexusInfo& nexus) {
+  PrimaryUnit::on_nexus_lost(nexus);
+  impl_->alerts.nexus_lost(nexus.id);
+  impl_->deferred.erase(nexus.id);
+  if (impl_->writer == nexus.id) {
+    impl_->writer.reset();
+    impl_->writer_port = nexus.transport_id;
+  }
+}
+
+void TapeDrive::on_reset() {
+  PrimaryUnit::on_reset();
+  // The position stays, and so does a write fault that nobody was told of: acknowledged data is
+  // gone.
+  impl_->deferred.clear();
+}
+
+// --- faults
+// -----------------------------------------------------------------------------------------------
+
+void TapeDrive::Impl::note(const MediumFault& fault) {
+  switch (fault.kind) {
+    case MediumFault::Kind::kWriteError:
+      ++counters.write_errors;
+      alerts.raise(alert::kHardError);
+      alerts.raise(alert::kWriteFailure);
+      break;
+    case MediumFault::Kind::kReadError:
+    case MediumFault::Kind::kObjectMissing:
+      ++counters.read_errors;
+      alerts.raise(alert::kHardError);
+      alerts.raise(alert::kReadFailure);
+      break;
+    case MediumFault::Kind::kIncompatibleFormat:
+      alerts.raise(alert::kUnsupportedFormat);
+      break;
+    case MediumFault::Kind::kFormatCorrupt:
+      alerts.raise(alert::kMedia);
+      break;
+    case MediumFault::Kind::kNoSpace:
+    case MediumFault::Kind::kInUse:
+    case MediumFault::Kind::kAttributeStore:
+      break;
+  }
+}
+
+Sense TapeDrive::Impl::fault(const MediumFault& fault) {
+  note(fault);
+  return sense_of(fault);
+}
+
+std::optional<MediumFault> TapeDrive::Impl::keep_write_fault() {
+  std::optional<MediumFault> fault = medium->take_deferred_fault();
+  if (fault) {
+    note(*fault);
+    if (writer) deferred.insert_or_assign(*writer, deferred_sense_of(*fault));
+  }
+  return fault;
+}
+
+// --- loading and unloading
+// --------------------------------------------------------------------------------
+
+void TapeDrive::Impl::begin_background(Background what) {
+  VTL_CHECK(background == Background::kNone);
+  background = what;
+}
+
+void TapeDrive::Impl::end_background(Callback tell) {
+  background = Background::kNone;
+  if (tell) tell();
+  if (after_background) after_background();
+}
+
+void TapeDrive::Impl::exclusively(Callback work) {
+  unit->hold([this, work = std::move(work)]() mutable {
+    if (background == Background::kNone)
+      work();
+    else
+      after_background = std::move(work);
+  });
+}
+
+void TapeDrive::Impl::start_load(std::optional<NexusId> commanded_by,
+                                 Done<std::optional<MediumFault>> done) {
+  const auto refuse = [this](Sense sense, MediumFault fault) {
+    load = Load::kRefused;
+    refusal = std::move(sense);
+    return fault;
+  };
+  using Kind = MediumFault::Kind;
+  const MediumInfo& label = medium->info();
+  if (label.cleaning) {
+    done(refuse(Sense::not_ready(Asc::kCleaningCartridgeInstalled),
+                {Kind::kIncompatibleFormat, 0, "a cleaning cartridge"}));
+    return;
+  }
+  access = drive_access(generation.number, label.generation);
+  if (access == Access::kNone) {
+    alerts.raise(alert::kUnsupportedFormat);
+    done(refuse(Sense::make(SenseKey::kMediumError, Asc::kIncompatibleMedium),
+                {Kind::kIncompatibleFormat, 0,
+                 std::string(generation.name) + " drives cannot read a cartridge of generation " +
+                     std::to_string(label.generation)}));
+    return;
+  }
+  load = Load::kLoading;
+  begin_background(Background::kLoad);
+  medium->load({options.identity.vendor, options.identity.serial},
+               [this, commanded_by, done = std::move(done)](LoadOutcome outcome) mutable {
+                 writer.reset();
+                 writer_port.clear();
+                 at_early_warning = false;
+                 if (outcome.fault) {
+                   load = Load::kRefused;
+                   refusal = fault(*outcome.fault);
+                   alerts.raise(alert::kLoadFailure);
+                 } else {
+                   load = Load::kReady;
+                   ++loads;
+                   // Not for the nexus whose own LOAD it was: its next command would fail.
+                   if (commanded_by)
+                     unit->unit_attentions().raise_all_but(*commanded_by,
+                                                           Asc::kMediumMayHaveChanged);
+                   else
+                     unit->unit_attentions().raise_all(Asc::kMediumMayHaveChanged);
+                 }
+                 end_background([done = std::move(done), outcome = std::move(outcome)]() mutable {
+                   done(std::move(outcome.fault));
+                 });
+               });
+}
+
+void TapeDrive::Impl::start_unload(Load then, Done<WriteOutcome> done) {
+  keep_write_fault();
+  load = Load::kUnloading;
+  begin_background(Background::kUnload);
+  medium->unload([this, then, done = std::move(done)](WriteOutcome outcome) mutable {
+    load = then;
+    moved_before.written += medium->info().bytes_written_load;
+    moved_before.read += medium->info().bytes_read_load;
+    alerts.clear_all();
+    if (outcome.fault) note(*outcome.fault);
+    end_background([done = std::move(done), outcome = std::move(outcome)]() mutable {
+      done(std::move(outcome));
+    });
+  });
+}
+
+// --- the robot's side
+// -------------------------------------------------------------------------------------
+
+void TapeDrive::insert(std::unique_ptr<TapeMedium> medium, Done<InsertOutcome> done) {
+  VTL_CHECK(medium != nullptr);
+  impl_->exclusively([this, medium = std::move(medium), done = std::move(done)]() mutable {
+    VTL_CHECK(impl_->load == Impl::Load::kEmpty);
+    impl_->medium = std::move(medium);
+    impl_->start_load(std::nullopt,
+                      [done = std::move(done)](std::optional<MediumFault> fault) mutable {
+                        done({std::move(fault)});
+                      });
+    resume();
+  });
+}
+
+void TapeDrive::remove(Done<RemoveOutcome> done) {
+  impl_->exclusively([this, done = std::move(done)]() mutable {
+    Impl& drive = *impl_;
+    using Result = RemoveOutcome::Result;
+    if (drive.load == Impl::Load::kEmpty || prevented()) {
+      done({drive.load == Impl::Load::kEmpty ? Result::kEmpty : Result::kPrevented, nullptr, {}});
+    } else if (drive.load == Impl::Load::kReady) {
+      std::optional<MediumFault> latched = drive.keep_write_fault();
+      drive.start_unload(
+          Impl::Load::kEmpty, [&drive, latched = std::move(latched),
+                               done = std::move(done)](WriteOutcome outcome) mutable {
+            // No command is there to report it: the nexus that wrote is told at its next one.
+            if (outcome.fault && drive.writer)
+              drive.deferred.insert_or_assign(*drive.writer, deferred_sense_of(*outcome.fault));
+            done({Result::kRemoved, std::move(drive.medium),
+                  outcome.fault ? std::move(outcome.fault) : std::move(latched)});
+          });
+    } else {
+      drive.load = Impl::Load::kEmpty;
+      drive.alerts.clear_all();
+      done({Result::kRemoved, std::move(drive.medium), {}});
+    }
+    resume();
+  });
+}
+
+void TapeDrive::shut_down(Done<WriteOutcome> done) {
+  impl_->exclusively([this, done = std::move(done)]() mutable {
+    if (impl_->load == Impl::Load::kReady)
+      impl_->start_unload(Impl::Load::kSeated, std::move(done));
+    else
+      done({});
+    resume();
+  });
+}
+
+TapeDrive::State TapeDrive::state() const {
+  State state;
+  state.present = impl_->load != Impl::Load::kEmpty;
+  state.prevented = prevented();
+  if (impl_->medium) state.barcode = impl_->medium->info().barcode;
+  if (impl_->load == Impl::Load::kReady) {
+    state.loaded = true;
+    state.position = impl_->medium->position();
+    state.buffered_bytes = impl_->medium->buffered_bytes();
+    state.append_failed = impl_->medium->append_failed();
+  }
+  return state;
+}
+
+}  // namespace scsi::ssc

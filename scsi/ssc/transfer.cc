@@ -1,0 +1,228 @@
+// READ, WRITE, VERIFY and READ BLOCK LIMITS (SSC-4 5.x, 6.x): the tables that every tape program
+// leans on.
+#include "scsi/ssc/drive_impl.h"
+
+namespace scsi::ssc {
+
+namespace {
+
+Sense no_sense(Asc asc, std::int64_t information) {
+  Sense sense = Sense::make(SenseKey::kNoSense, asc);
+  sense.information = information;
+  return sense;
+}
+
+Reply check(Sense sense, std::uint32_t required_length) {
+  Reply reply;
+  reply.status = SamStatus::kCheckCondition;
+  reply.sense = std::move(sense);
+  reply.required_length = required_length;
+  return reply;
+}
+
+}  // namespace
+
+void TapeDrive::Impl::read_block_limits(Task& task) {
+  const bool maximum_logical_object_identifier = (task.cdb(1) & 0x01) != 0;
+  ByteBuilder out;
+  out.u8(0).u24(options.max_block_bytes).u16(1);
+  if (maximum_logical_object_identifier) {
+    out = ByteBuilder();
+    // SSC-4 MLOI = 1: 20 bytes, the largest object identifier in the last eight.
+    out.zeros(12).u64(0xFFFF'FFFF'FFFF'FFFE);
+  }
+  task.good(out.take());
+}
+
+std::optional<TapeDrive::Impl::Transfer> TapeDrive::Impl::transfer_of(Task& task) {
+  Transfer out;
+  out.fixed = (task.cdb(1) & 0x01) != 0;
+  out.sili = (task.cdb(1) & 0x02) != 0;
+  out.length = ByteReader(task.cdb_bytes().subspan(2)).u24();
+  out.block_bytes = out.fixed ? modes().block_length() : out.length;
+  out.count = out.fixed ? out.length : std::uint32_t{out.length != 0};
+  if (out.fixed && out.block_bytes == 0) {
+    task.fail(Sense::invalid_field_in_cdb(1, 0));
+    return std::nullopt;
+  }
+  if (out.fixed && out.sili) {
+    task.fail(Sense::invalid_field_in_cdb(1, 1));
+    return std::nullopt;
+  }
+  if (out.block_bytes > options.max_block_bytes ||
+      std::uint64_t{out.block_bytes} * out.count > kMaxTransferBytes) {
+    task.fail(Sense::invalid_field_in_cdb(2, 7));
+    return std::nullopt;
+  }
+  return out;
+}
+
+// --- READ
+// -------------------------------------------------------------------------------------------------
+
+void TapeDrive::Impl::read(Task& task) {
+  const std::optional<Transfer> transfer = transfer_of(task);
+  if (!transfer) return;
+  if (transfer->count == 0) {
+    task.good();
+    return;
+  }
+  at_early_warning = false;
+  medium->read(transfer->block_bytes, transfer->count,
+               [this, &task, transfer = *transfer](ReadOutcome outcome) {
+                 task.finish(read_reply(transfer, std::move(outcome)));
+               });
+}
+
+// Sheet 5.1, SSC-4 table 35. INFORMATION always is what was asked less what was got, in the unit of
+// the CDB's TRANSFER LENGTH, and must agree with the transport's residual.
+Reply TapeDrive::Impl::read_reply(const Transfer& transfer, ReadOutcome outcome) {
+  const std::uint32_t whole = outcome.blocks * transfer.block_bytes;
+  const std::int64_t missing =
+      std::int64_t{transfer.length} - std::int64_t{transfer.fixed ? outcome.blocks : whole};
+  Reply reply;
+  using Stop = ReadOutcome::Stop;
+  switch (outcome.stop) {
+    case Stop::kNone:
+      break;
+    case Stop::kLength: {
+      const bool longer = outcome.actual_length > transfer.block_bytes;
+      // SILI = 1 lets a shorter block pass, and a longer one in variable mode.
+      if (transfer.sili && (!longer || modes().block_length() == 0)) break;
+      Sense sense = no_sense(
+          Asc::kNoAdditionalSense,
+          transfer.fixed ? missing
+                         : std::int64_t{transfer.length} - std::int64_t{outcome.actual_length});
+      sense.incorrect_length = true;
+      reply = check(std::move(sense), 0);
+      break;
+    }
+    case Stop::kFilemark: {
+      Sense sense = no_sense(Asc::kFilemarkDetected, missing);
+      sense.filemark = true;
+      reply = check(std::move(sense), 0);
+      break;
+    }
+    case Stop::kEndOfData: {
+      Sense sense = Sense::make(SenseKey::kBlankCheck, Asc::kEndOfDataDetected);
+      sense.information = missing;
+      reply = check(std::move(sense), 0);
+      break;
+    }
+    case Stop::kFault: {
+      VTL_CHECK(outcome.fault.has_value());
+      Sense sense = fault(*outcome.fault);
+      sense.information = missing;
+      reply = check(std::move(sense), 0);
+      break;
+    }
+  }
+  reply.data_in = std::move(outcome.data);
+  // Of a block of the wrong length in fixed mode nothing is sent, nor of an object that could not
+  // be read.
+  if (transfer.fixed || outcome.stop == Stop::kFault) truncate(reply.data_in, whole);
+  reply.required_length = transfer.bytes();
+  counters.host_bytes_read += total_size(reply.data_in);
+  return reply;
+}
+
+// --- WRITE
+// ------------------------------------------------------------------------------------------------
+
+void TapeDrive::Impl::write(Task& task) {
+  const std::optional<Transfer> transfer = transfer_of(task);
+  if (!transfer) return;
+  if (transfer->count == 0) {
+    task.good();
+    return;
+  }
+  if (Outcome refusal_now = write_refusal()) {
+    task.fail(*refusal_now);
+    return;
+  }
+  if (!medium->info().worm) {
+    append(task, *transfer);
+    return;
+  }
+  check_worm_position([this, &task, transfer = *transfer](Outcome refused) {
+    if (refused)
+      task.fail(*refused);
+    else
+      append(task, transfer);
+  });
+}
+
+void TapeDrive::Impl::append(Task& task, const Transfer& transfer) {
+  task.want(transfer.bytes(), Task::Shorter::kRefuse, [this, &task, transfer](Buffer data) {
+    wrote(task);
+    const WriteMode mode =
+        modes().buffered_mode() == 0 ? WriteMode::kDurable : WriteMode::kBuffered;
+    medium->write(std::move(data), transfer.block_bytes, mode,
+                  [this, &task, transfer](WriteOutcome outcome) {
+                    task.finish(write_reply(transfer, std::move(outcome)));
+                  });
+  });
+}
+
+// Sheet 5.2.
+Reply TapeDrive::Impl::write_reply(const Transfer& transfer, WriteOutcome outcome) {
+  counters.host_bytes_written += outcome.accepted * transfer.block_bytes;
+  at_early_warning = outcome.zone == Zone::kEarlyWarning;
+  const std::uint64_t refused_blocks = transfer.count - outcome.accepted;
+  // Never 0 here: st takes VALID = 1 with INFORMATION = 0 on a volume overflow for "all was
+  // written".
+  const auto missing = static_cast<std::int64_t>(
+      transfer.fixed ? refused_blocks : refused_blocks * transfer.block_bytes);
+  Outcome sense;
+  if (outcome.fault) {
+    sense = fault(*outcome.fault);
+    sense->information = missing;
+  } else if (outcome.full) {
+    sense = Sense::make(SenseKey::kVolumeOverflow, Asc::kEndOfPartitionDetected);
+    sense->end_of_medium = true;
+    sense->information = missing;
+  } else {
+    sense = zone_sense(outcome);
+  }
+  Reply reply;
+  if (sense) reply = check(std::move(*sense), 0);
+  reply.required_length = transfer.bytes();
+  return reply;
+}
+
+TapeDrive::Impl::Outcome TapeDrive::Impl::zone_sense(const WriteOutcome& outcome) const {
+  if (outcome.zone == Zone::kEarlyWarning) {
+    Sense sense = no_sense(Asc::kEndOfPartitionDetected, 0);
+    sense.end_of_medium = true;
+    return sense;
+  }
+  if (past_programmable_early_warning()) {
+    Sense sense = Sense::make(SenseKey::kNoSense, Asc::kProgrammableEarlyWarningDetected);
+    sense.end_of_medium = true;
+    return sense;
+  }
+  return std::nullopt;
+}
+
+// --- VERIFY
+// -----------------------------------------------------------------------------------------------
+
+// BYTCMP = 0: a READ that sends nothing. The other kinds are refused by the row's usage mask.
+void TapeDrive::Impl::verify(Task& task) {
+  const std::optional<Transfer> transfer = transfer_of(task);
+  if (!transfer) return;
+  if (transfer->count == 0) {
+    task.good();
+    return;
+  }
+  at_early_warning = false;
+  medium->read(transfer->block_bytes, transfer->count,
+               [this, &task, transfer = *transfer](ReadOutcome outcome) {
+                 outcome.data.clear();
+                 Reply reply = read_reply(transfer, std::move(outcome));
+                 reply.required_length = 0;
+                 task.finish(std::move(reply));
+               });
+}
+
+}  // namespace scsi::ssc

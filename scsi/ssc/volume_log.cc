@@ -1,0 +1,87 @@
+// Log page 17h, volume statistics (SSC-4 8.2.7; sheet 10): what LTFS, Proxmox and backup software
+// know of a cartridge.
+#include "scsi/ssc/drive_impl.h"
+
+namespace scsi::ssc {
+
+namespace {
+
+constexpr std::uint8_t kList = LogParameter::kBinaryList;
+
+// One record for each partition: length of what follows, a reserved byte, partition number, value.
+template <class Value>
+LogParameter partition_records(std::uint16_t code, std::uint32_t partitions, std::size_t width,
+                               Value value) {
+  ByteBuilder out;
+  for (std::uint32_t i = 0; i < partitions; ++i) {
+    out.u8(3 + width).u8(0).u16(i).zeros(width);
+    out.patch(out.size() - width, value(i), width);
+  }
+  return {code, kList, out.take()};
+}
+
+}  // namespace
+
+std::vector<LogParameter> TapeDrive::Impl::volume_statistics() const {
+  const auto number = [](std::uint16_t code, std::uint64_t value, std::size_t width) {
+    return LogParameter::number(code, kList, value, width);
+  };
+  // 0000h: page valid. Zero without a cartridge, and then nothing else follows.
+  if (load != Load::kReady) return {number(0x0000, 0, 1)};
+
+  const MediumInfo& label = medium->info();
+  const std::uint32_t partitions = medium->partition_count();
+  std::uint64_t total = 0, used = 0;
+  for (std::uint32_t i = 0; i < partitions; ++i) {
+    total += capacity(i).maximum;
+    used += capacity(i).used;
+  }
+  const std::uint16_t write_errors = static_cast<std::uint16_t>(medium->append_failed() ? 1 : 0);
+  const auto text = [](std::uint16_t code, std::string_view value, std::size_t width) {
+    return LogParameter::text(code, value, width);
+  };
+  const std::string personality = "Ultrium-" + std::to_string(label.generation);
+  constexpr std::uint64_t kNoObject = 0xFFFF'FFFF'FFFF;  // nothing is encrypted
+  const auto none = [](std::uint32_t) { return kNoObject; };
+  return {
+      number(0x0000, 1, 1),
+      number(0x0001, label.load_count, 4),
+      number(0x0003, 0,
+             4),  // recovered write errors; likewise below where a medium of files has none
+      number(0x0004, write_errors, 2),
+      number(0x0005, 0, 2),
+      number(0x0006, 0, 2),
+      number(0x0008, 0, 4),
+      number(0x0009, 0, 2),
+      number(0x000A, 0, 2),
+      number(0x000B, 0, 2),
+      number(0x000C, 0, 2),
+      number(0x000D, 0, 2),
+      number(0x000E, label.bytes_written_load / kDecimalMb, 4),
+      number(0x000F, label.bytes_read_load / kDecimalMb, 4),
+      number(0x0010, label.bytes_written_life / kDecimalMb, 8),
+      number(0x0011, label.bytes_read_life / kDecimalMb, 8),
+      number(0x0016, total / kDecimalMb, 4),
+      number(0x0017, used / kDecimalMb, 4),
+      number(0x0018, total / kDecimalMb, 4),
+      number(0x0019, 100, 1),  // life remaining, %
+      text(0x0040, label.serial, 32),
+      text(0x0042, label.barcode, 32),
+      text(0x0043, "VTL", 8),
+      text(0x0045, personality, 9),
+      number(0x0080, write_protected() ? 1 : 0, 1),
+      number(0x0081, label.worm ? 1 : 0, 1),
+      number(0x0101, label.load_count,
+             4),  // passes of the beginning of medium: one a load at least
+      partition_records(0x0200, partitions, 6, none),
+      partition_records(0x0201, partitions, 6, none),
+      partition_records(0x0202, partitions, 4,
+                        [this](std::uint32_t i) { return capacity(i).maximum / kDecimalMb; }),
+      partition_records(0x0203, partitions, 4,
+                        [this](std::uint32_t i) { return capacity(i).used / kDecimalMb; }),
+      partition_records(0x0204, partitions, 4,
+                        [this](std::uint32_t i) { return capacity(i).remaining / kDecimalMb; }),
+  };
+}
+
+}  // namespace scsi::ssc
