@@ -17,12 +17,13 @@ fail() { # what [detail]
   echo "FAIL $1"
   [ -z "${2:-}" ] || printf '%s\n' "$2" | sed 's/^/     /'
 }
-# the command ends with 0; its output is left in $output
+# the command ends with 0; its output is left in $output. (A file, not $(...): functions may set variables)
 check() { # what command...
   local what=$1 rc
   shift
-  output=$("$@" 2>&1)
+  "$@" >/run/output 2>&1
   rc=$?
+  output=$(</run/output)
   if [ $rc = 0 ]; then pass "$what"; else fail "$what" "$* ended with $rc"$'\n'"$output"; fi
   return $rc
 }
@@ -41,7 +42,13 @@ refused() { # what TEXT command...
   fi
 }
 same() { # what expected actual
-  if [ "$2" = "$3" ]; then pass "$1"; else fail "$1" "expected: $2"$'\n'"found:    $3"; fi
+  if [ "$2" = "$3" ]; then
+    pass "$1"
+  elif [[ $2$3 == *$'\n'* ]]; then
+    fail "$1" "$(diff -U 0 --label expected --label found <(printf '%s\n' "$2") <(printf '%s\n' "$3"))"
+  else
+    fail "$1" "expected: $2"$'\n'"found:    $3"
+  fi
 }
 # TEXT (an extended regular expression) is in the output of the last check
 says() { # what TEXT
@@ -66,14 +73,19 @@ ended() {
 trap ended EXIT
 
 pause() { read -rt "$1" <> <(:) || :; } # sleep without a process
-# waits until the command succeeds, at most S seconds
+# waits until the command succeeds, at most S seconds; shows its last output
 within() { # S command...
-  local until=$((${EPOCHREALTIME/./} + $1 * 1000000))
+  local until=$((${EPOCHREALTIME/./} + $1 * 1000000)) rc=0
   shift
-  until "$@"; do
-    [ ${EPOCHREALTIME/./} -lt $until ] || return 1
-    pause 0.1
+  until "$@" >/run/within 2>&1; do
+    [ ${EPOCHREALTIME/./} -lt "$until" ] || {
+      rc=1
+      break
+    }
+    pause 0.3
   done
+  echo "$(</run/within)"
+  return $rc
 }
 
 # ---- the host: `host start`, `host kill`, `host vtl library show` ... (see the script `server`)
@@ -113,7 +125,7 @@ login() {
       iscsiadm -m node -T "$(iqn "$unit")" -p "$portal" -l >/dev/null || return
     done
   fi
-  within 20 devices
+  within 20 devices >/run/login
 }
 logout() { iscsiadm -m node -u >/dev/null; }
 # sets a value of the records that login uses, e.g. node.session.iscsi.InitialR2T Yes
@@ -195,4 +207,39 @@ at() { # what device file block object
   place=$(position "$2")
   tell=$(mt -f "$2" tell 2>&1)
   same "$1" "file $3 block $4, At block $5." "${place%%:*}, $tell"
+}
+
+# ---- writing that is cut short: `device write` in the background, seed 2, until it fails
+
+writing() { # device size
+  device write "$1" 2 0 "$2" >/run/writer 2>&1 &
+  writer=$!
+  pause 1.5
+}
+# it was told of the failure; $written is what it had been told before
+writer_told() { # what
+  if ! within 60 bash -c "! kill -0 $writer 2>/dev/null"; then
+    fail "$1: the writer ends" "it still runs 60 s later"
+    kill "$writer"
+  fi
+  wait "$writer"
+  note "the writer: $(</run/writer)"
+  if [[ $(</run/writer) =~ ^([1-9][0-9]*)\ written,\ EIO ]]; then
+    pass "$1: the writer is told"
+  else
+    fail "$1: the writer is told" "$(</run/writer)"
+  fi
+  written=${BASH_REMATCH[1]:-1}
+}
+# from here on the tape has what it wrote, at least that many records and none damaged, then the end of data
+reads_prefix() { # what device size records
+  device read "$2" 2 0 "$3" >/run/reader 2>&1
+  note "the reader: $(</run/reader)"
+  if ! [[ $(</run/reader) =~ ^([0-9]+)\ read(, EIO)?$ ]]; then
+    fail "$1: what was written reads back undamaged" "$(</run/reader)"
+  elif [ "${BASH_REMATCH[1]}" -lt "$4" ]; then
+    fail "$1: what was acknowledged is there" "$4 records were, $(</run/reader)"
+  else
+    pass "$1: what was acknowledged is there, undamaged"
+  fi
 }

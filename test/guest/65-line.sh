@@ -1,0 +1,63 @@
+# The line between initiator and target breaks in the middle of writing: silently, and by a closed connection.
+# The initiator finds its way back by itself; what it wrote and was told is safe is on the tape.
+# shellcheck source=lib.sh
+. /vtl/lib.sh
+serve --cartridges 20
+discover >/dev/null
+# how long the initiator keeps commands waiting for a lost session, seconds
+setting node.session.timeo.replacement_timeout 30
+must "login" login changer 1
+must "load slot 1 into drive 0" mtx -f "$changer_sg" load 1 0
+tape=${nst[1]}
+tape() { mt -f "$tape" "$@"; }
+size=65536
+session=$(session_of 1)
+state() { [ "$(<"$session/state")" = "$1" ]; }
+
+pull() { ip neigh replace 127.0.0.1 lladdr 02:00:00:00:00:99 dev vec0 nud permanent; } # packets to nobody
+plug() { ip neigh replace 127.0.0.1 lladdr "$HOST_MAC" dev vec0 nud permanent; }
+cut() { device cut "$PORT"; }
+
+# what: writes a first file, breaks the line by BREAK in the second, mends it by MEND after S seconds
+broken() { # what break mend seconds
+  local what=$1
+  must "$what: rewind" within 20 mt -f "$tape" rewind
+  must "$what: write a first file" device write "$tape" 1 50 $size
+  writing "$tape" $size
+  check "$what: the line breaks" "$2"
+  pause "$4"
+  [ "$4" = 0 ] || if state LOGGED_IN; then fail "$what: the initiator notices" "state $(<"$session/state")"; else pass "$what: the initiator notices"; fi
+  check "$what: the line is mended" "$3"
+  check "$what: the session comes back" within 40 state LOGGED_IN
+  writer_told "$what"
+  check "$what: the drive answers" within 20 sg_turs "${sg[1]}"
+  check "$what: rewind" within 20 mt -f "$tape" rewind
+  check "$what: the first file, closed by a filemark" device read "$tape" 1 0 $size
+  same "$what: all of it" "50 read" "$output"
+  reads_prefix "$what" "$tape" $size "$written"
+  check "$what: writing goes on behind the first file" bash -c "mt -f $tape asf 1 && device write $tape 3 20 $size &&
+    mt -f $tape asf 1 && device read $tape 3 20 $size"
+}
+
+broken "a pulled cable" pull plug 8
+broken "a closed connection" cut true 0
+# a short break is not seen by the program at all: TCP repairs it
+must "rewind" tape rewind
+device write "$tape" 4 600 $size >/tmp/writer 2>&1 &
+writer=$!
+pause 1
+pull
+pause 1
+plug
+if wait $writer; then pass "a break of one second: the writer does not notice"; else fail "a break of one second: the writer does not notice" "$(</tmp/writer)"; fi
+check "rewind" tape rewind
+check "all 600 records are there" device read "$tape" 4 600 $size
+
+# both units' sessions break while idle: prevention of removal must not outlive the session
+must "lock" tape lock
+check "every connection is closed" cut
+check "the sessions come back" within 40 sg_turs "${sg[1]}"
+check "the changer's session too" within 40 sg_turs "$changer_sg"
+check "the cartridge is free to go" mtx -f "$changer_sg" unload 1 0
+check "logout" logout
+summary
