@@ -1,9 +1,11 @@
-// One iSCSI connection that does no I/O (RFC 7143): bytes and time go in, bytes and deadlines come out.
+// One iSCSI connection that does no I/O (RFC 7143): bytes and time go in, bytes and deadlines come
+// out.
 //
-// Whoever drives it - the socket, a test, a fuzzer - repeats: fill recv_span() and call received(); write out
-// send_spans() and call sent(); call expire() when deadline() has passed; close when wants_close(). Any of these
-// calls, and any reply of a logical unit between them, may make send_spans() grow: the output listener is called then.
-// The result does not depend on how the bytes were cut. One loop thread.
+// Whoever drives it - the socket, a test, a fuzzer - repeats: fill recv_span() and call received();
+// write out send_spans() and call sent(); call expire() when deadline() has passed; close when
+// wants_close(). Any of these calls, and any reply of a logical unit between them, may make
+// send_spans() grow: the output listener is called then. The result does not depend on how the
+// bytes were cut. One loop thread.
 #pragma once
 
 #include <sys/uio.h>
@@ -29,16 +31,16 @@ class Connection final : public scsi::ReplySink {
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
 
-  // Where the next bytes go: a small staging area for headers, then the record's own buffer. Empty only while the
-  // connection will take nothing more (it is closing).
+  // Where the next bytes go: a small staging area for headers, then the record's own buffer. Empty
+  // only while the connection will take nothing more (it is closing).
   scsi::MutableBytes recv_span();
   void received(std::size_t n, TimePoint now);
 
   // What is to be written, in order; stable until sent(), only appended to.
   std::span<const iovec> send_spans();
   void sent(std::size_t n, TimePoint now);
-  // Called when there is new output and none was pending before, or when wants_close() became true outside
-  // received(), sent() and expire(). May be called from inside any call.
+  // Called when there is new output and none was pending before, or when wants_close() became true
+  // outside received(), sent() and expire(). May be called from inside any call.
   void set_output_listener(std::function<void()> listener);
 
   std::optional<TimePoint> deadline() const;
@@ -51,7 +53,8 @@ class Connection final : public scsi::ReplySink {
 
   // scsi::ReplySink
   void want(scsi::NexusId nexus, scsi::TaskTag tag, std::uint32_t length) override;
-  void complete(scsi::NexusId nexus, scsi::TaskTag tag, scsi::Reply reply, scsi::Residual residual) override;
+  void complete(scsi::NexusId nexus, scsi::TaskTag tag, scsi::Reply reply,
+                scsi::Residual residual) override;
   void aborted(scsi::NexusId nexus, scsi::TaskTag tag) override;
 
   struct Impl;

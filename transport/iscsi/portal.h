@@ -1,5 +1,5 @@
-// The portal group: which targets there are, who is logged in to what, and the limits that hold over all
-// connections. Everything a Connection needs beyond its own bytes.
+// The portal group: which targets there are, who is logged in to what, and the limits that hold
+// over all connections. Everything a Connection needs beyond its own bytes.
 #pragma once
 
 #include <cstdint>
@@ -28,14 +28,15 @@ struct PortalOptions {
   std::uint32_t max_outstanding_r2t = 1;
   bool header_digest = true;  // accept CRC32C when offered
   bool data_digest = true;
-  std::uint32_t max_connections = 256;          // TCP connections in all; past it a new one is closed
+  std::uint32_t max_connections = 256;  // TCP connections in all; past it a new one is closed
   std::uint32_t max_connections_per_address = 64;  // that have not logged in
-  std::uint32_t max_sessions_per_target = 1;    // other initiators are told 0301
-  std::uint32_t command_window = 32;            // commands per session
+  std::uint32_t max_sessions_per_target = 1;       // other initiators are told 0301
+  std::uint32_t command_window = 32;               // commands per session
   std::uint32_t login_timeout_ms = 15000;
-  std::uint32_t ping_after_ms = 30000;          // idle time before a NOP-In; the answer is due within as much
-  std::uint32_t send_timeout_ms = 60000;        // a peer that does not read for so long is dropped
-  std::size_t buffer_bytes = 256u << 20;        // record buffers of all sessions together
+  std::uint32_t ping_after_ms =
+      30000;  // idle time before a NOP-In; the answer is due within as much
+  std::uint32_t send_timeout_ms = 60000;  // a peer that does not read for so long is dropped
+  std::size_t buffer_bytes = 256u << 20;  // record buffers of all sessions together
   std::size_t buffer_bytes_per_target = 64u << 20;
 };
 
@@ -48,8 +49,8 @@ using Random = std::function<void(scsi::MutableBytes)>;
 // One loop thread. Outlives its connections.
 class Portal {
  public:
-  Portal(PortalOptions options, const auth::AccessPolicy& access, scsi::BufferPool& buffers, Random random,
-         Log log);
+  Portal(PortalOptions options, const auth::AccessPolicy& access, scsi::BufferPool& buffers,
+         Random random, Log log);
   ~Portal();
   Portal(const Portal&) = delete;
   Portal& operator=(const Portal&) = delete;
@@ -57,11 +58,13 @@ class Portal {
   // `name` as configured ("iqn..."), lower case; `target` outlives the portal.
   void add_target(std::string name, std::string alias, scsi::Target& target);
 
-  // A new TCP connection: local_address is what SendTargets reports to it ("192.0.2.1:3260", "[::1]:3260"),
-  // peer_address counts against the per-address limit. nullptr when a limit says no: close the socket.
+  // A new TCP connection: local_address is what SendTargets reports to it ("192.0.2.1:3260",
+  // "[::1]:3260"), peer_address counts against the per-address limit. nullptr when a limit says no:
+  // close the socket.
   std::unique_ptr<Connection> accept(std::string local_address, std::string peer_address);
 
-  // Asks every session to log out (Async Message event 1); connections close by themselves or are dropped.
+  // Asks every session to log out (Async Message event 1); connections close by themselves or are
+  // dropped.
   void shut_down();
 
   struct SessionInfo {
