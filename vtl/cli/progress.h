@@ -14,8 +14,8 @@ class Progress {
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
 
-  // total 0: not known.
-  void show(std::uint64_t done_bytes, std::uint64_t total_bytes);
+  // total 0: not known. Bytes are shown with their rate, other things are only counted.
+  void show(std::uint64_t done, std::uint64_t total, bool bytes);
 
  private:
   std::string title_;

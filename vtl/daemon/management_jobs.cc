@@ -14,9 +14,12 @@ namespace {
 
 std::string explain(const std::string& barcode, const IoError& error) {
   switch (error.code) {
-    case EAGAIN: return barcode + " is loaded in a drive; unload it first";
-    case ECANCELED: return "cancelled";
-    default: return error.what;
+    case EAGAIN:
+      return barcode + " is loaded in a drive; unload it first";
+    case ECANCELED:
+      return "cancelled";
+    default:
+      return error.what;
   }
 }
 

@@ -1,0 +1,236 @@
+// vtl cartridge create, list, show, delete, protect, unprotect.
+#include "vtl/cli/cartridge.h"
+
+#include <fmt/format.h>
+
+#include <iostream>
+#include <memory>
+
+#include "vtl/cli/table.h"
+
+namespace vtl::cli {
+namespace {
+
+std::string place_of(const json& cartridge) {
+  const json& place = cartridge["place"];
+  return place.is_null() ? "outside" : place["name"].get<std::string>();
+}
+
+std::string notes_of(const json& cartridge) {
+  std::string notes;
+  const auto add = [&](const std::string& note) { notes += (notes.empty() ? "" : ", ") + note; };
+  if (cartridge["worm"]) add("WORM");
+  if (cartridge["cleaning"]) add("cleaning");
+  if (cartridge.value("write_protected", false)) add("write-protected");
+  if (cartridge.value("label_damaged", false)) add("LABEL DAMAGED");
+  if (cartridge.contains("error")) add(cartridge["error"]);
+  return notes;
+}
+
+std::string size_or_dash(const json& cartridge, const char* name) {
+  return cartridge.contains(name) ? short_size(cartridge[name].get<std::uint64_t>()) : "-";
+}
+
+void print_list(const json& cartridges) {
+  Table table({{"BARCODE", {}},
+               {"TYPE", {}},
+               {"PLACE", {}},
+               {"CAPACITY", Table::Align::kRight},
+               {"USED", Table::Align::kRight},
+               {"LOADS", Table::Align::kRight},
+               {"NOTES", {}}});
+  for (const json& one : cartridges) {
+    table.add({one["barcode"], one["generation_name"], place_of(one),
+               size_or_dash(one, "capacity_bytes"), size_or_dash(one, "used_bytes"),
+               one.contains("load_count") ? one["load_count"].dump() : "-", notes_of(one)});
+  }
+  table.print(std::cout);
+}
+
+void print_one(const json& cartridge) {
+  const auto line = [](const char* name, const std::string& value) {
+    std::cout << fmt::format("{:<16}{}\n", name, printable(value));
+  };
+  const auto exact = [&](const char* name) {
+    const auto bytes = cartridge[name].get<std::uint64_t>();
+    return fmt::format("{} ({} bytes)", short_size(bytes), bytes);
+  };
+  line("Barcode", cartridge["barcode"]);
+  line("Type", cartridge["generation_name"]);
+  line("Place", place_of(cartridge));
+  if (const std::string notes = notes_of(cartridge); !notes.empty()) line("Notes", notes);
+  if (!cartridge.contains("capacity_bytes")) return;
+  line("Serial", cartridge["serial"]);
+  line("Capacity", exact("capacity_bytes"));
+  line("Used", exact("used_bytes"));
+  std::size_t number = 0;
+  for (const json& partition : cartridge["partitions"]) {
+    line(fmt::format("Partition {}", number++).c_str(),
+         fmt::format("{} objects, of them {} filemarks; {} of {}",
+                     partition["objects"].get<std::uint64_t>(),
+                     partition["filemarks"].get<std::uint64_t>(),
+                     short_size(partition["used_bytes"]), short_size(partition["capacity_bytes"])));
+  }
+  if (!cartridge["clean"]) {
+    line("", "in use, or not unloaded in order: the figures are those of the last good unload");
+  }
+  if (cartridge["write_protected"]) line("Protected", cartridge["write_protect_reason"]);
+  line("Loads", cartridge["load_count"].dump());
+  line("Written, ever", short_size(cartridge["bytes_written_life"]));
+  line("Read, ever", short_size(cartridge["bytes_read_life"]));
+  line("Made", cartridge["created"]);
+  line("Directory", cartridge["directory"]);
+}
+
+void add_create(CLI::App& group, Result& result) {
+  struct Options {
+    std::string data, barcode, prefix, capacity, where;
+    std::optional<std::uint32_t> count, generation;
+    bool worm = false;
+    bool as_json = false;
+  };
+  auto options = std::make_shared<Options>();
+  CLI::App* command = group.add_subcommand("create", "Make blank cartridges");
+  add_data_option(*command, options->data);
+  add_json_option(*command, options->as_json);
+  auto* barcode = command->add_option(
+      "barcode", options->barcode,
+      "Barcode of the new cartridge, such as ABC123L8; its end says the LTO generation");
+  auto* prefix = command->add_option("--prefix", options->prefix,
+                                     "Number new barcodes: PREFIX001L8 and so on");
+  prefix->excludes(barcode);
+  command->add_option("--count", options->count, "How many, with --prefix (default 1)")
+      ->needs(prefix);
+  command->add_flag("--worm", options->worm, "Write once, with --prefix")->needs(prefix);
+  command
+      ->add_option("--generation", options->generation,
+                   "LTO generation, where the barcode does not say it (default: the drives')")
+      ->check(CLI::Range(1, 10));
+  command->add_option("--capacity", options->capacity, "Default: the generation's")
+      ->check(check_size)
+      ->type_name("SIZE");
+  command->add_option("--where", options->where, "Where it is put (default: the first empty slot)")
+      ->check(CLI::IsMember({"slot", "import-export", "outside"}));
+  command->callback([options, &result] {
+    json body = json::object();
+    if (!options->barcode.empty()) body["barcode"] = options->barcode;
+    if (!options->prefix.empty()) body["prefix"] = options->prefix;
+    if (options->count) body["count"] = *options->count;
+    if (options->generation) body["generation"] = *options->generation;
+    if (options->worm) body["worm"] = true;
+    if (!options->capacity.empty()) body["capacity_bytes"] = size_of(options->capacity);
+    if (!options->where.empty()) body["where"] = options->where;
+    Client client(options->data);
+    if (client.ok()) {
+      if (const auto made = client.call("POST", "/v1/cartridges", std::move(body))) {
+        if (options->as_json) {
+          print_json(*made);
+        } else {
+          for (const json& one : (*made)["created"]) {
+            std::cout << "made " << one.get<std::string>() << '\n';
+          }
+        }
+      }
+    }
+    result.code = client.code();
+  });
+}
+
+void add_list_and_show(CLI::App& group, Result& result) {
+  struct Options {
+    std::string data, barcode;
+    bool as_json = false;
+  };
+  auto options = std::make_shared<Options>();
+  CLI::App* list = group.add_subcommand("list", "List all cartridges");
+  add_data_option(*list, options->data);
+  add_json_option(*list, options->as_json);
+  list->callback([options, &result] {
+    Client client(options->data);
+    if (client.ok()) {
+      if (const auto body = client.call("GET", "/v1/cartridges")) {
+        options->as_json ? print_json(*body) : print_list((*body)["cartridges"]);
+      }
+    }
+    result.code = client.code();
+  });
+
+  auto one = std::make_shared<Options>();
+  CLI::App* show = group.add_subcommand("show", "Show one cartridge");
+  add_data_option(*show, one->data);
+  add_json_option(*show, one->as_json);
+  show->add_option("barcode", one->barcode, "Barcode")->required();
+  show->callback([one, &result] {
+    Client client(one->data);
+    if (client.ok()) {
+      if (const auto body = client.call("GET", "/v1/cartridges/" + path_part(one->barcode))) {
+        one->as_json ? print_json(*body) : print_one(*body);
+      }
+    }
+    result.code = client.code();
+  });
+}
+
+// For each barcode named: a request, and a line that says it is done.
+struct Each {
+  const char* name;
+  const char* help;
+  const char* method;
+  json body;
+  const char* past;  // "VTL001L8 deleted"
+};
+
+void add_each(CLI::App& group, Result& result, Each each) {
+  struct Options {
+    std::string data;
+    std::vector<std::string> barcodes;
+    bool as_json = false;
+  };
+  auto options = std::make_shared<Options>();
+  CLI::App* command = group.add_subcommand(each.name, each.help);
+  add_data_option(*command, options->data);
+  add_json_option(*command, options->as_json);
+  command->add_option("barcode", options->barcodes, "Barcodes")->required();
+  command->callback([options, each, &result] {
+    Client client(options->data);
+    if (client.ok()) {
+      json done = json::array();
+      for (const std::string& barcode : options->barcodes) {
+        const auto body =
+            client.call(each.method, "/v1/cartridges/" + path_part(barcode), each.body);
+        if (!body) continue;
+        done.push_back(*body);
+        if (!options->as_json) std::cout << barcode << ' ' << each.past << '\n';
+      }
+      if (options->as_json) print_json(done);
+    }
+    result.code = client.code();
+  });
+}
+
+}  // namespace
+
+void add_cartridge(CLI::App& app, Result& result) {
+  CLI::App* group = app.add_subcommand("cartridge", "Cartridges: make, look at, copy in and out");
+  group->require_subcommand(1);
+  add_create(*group, result);
+  add_list_and_show(*group, result);
+  add_cartridge_jobs(*group, result);
+  add_each(*group, result,
+           {"delete", "Delete cartridges and what is on them, for ever", "DELETE", json::object(),
+            "deleted"});
+  add_each(*group, result,
+           {"protect",
+            "Set the write-protect switch of cartridges",
+            "PATCH",
+            {{"write_protected", true}},
+            "write-protected"});
+  add_each(*group, result,
+           {"unprotect",
+            "Release the write-protect switch of cartridges",
+            "PATCH",
+            {{"write_protected", false}},
+            "writable"});
+}
+
+}  // namespace vtl::cli

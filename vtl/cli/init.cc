@@ -1,0 +1,108 @@
+// vtl init, vtl serve, vtl config.
+#include <fmt/format.h>
+
+#include <iostream>
+#include <memory>
+
+#include "scsi/smc/profile.h"
+#include "vtl/cli/command.h"
+#include "vtl/config/config.h"
+#include "vtl/daemon/init.h"
+#include "vtl/daemon/server.h"
+
+namespace vtl::cli {
+namespace {
+
+std::string profile_help() {
+  std::string text = "The library's model:";
+  for (const auto& profile : scsi::smc::library_profiles()) {
+    text += fmt::format("\n  {:<12}{}", profile.name, profile.description);
+  }
+  return text;
+}
+
+void print_made(const daemon::InitOptions& options, const config::Config& config) {
+  const config::LibraryConfig& library = config.library;
+  std::cout << fmt::format(
+      "Made {}: profile {}, {} drives, {} slots, {} import/export slots, {} cartridges.\n"
+      "Configuration: {}\n"
+      "Start it with: vtl serve --data {}\n",
+      options.data_directory, library.profile, library.drives.size(), library.slots,
+      library.ie_slots, options.cartridges, daemon::config_path(options.data_directory),
+      options.data_directory);
+}
+
+}  // namespace
+
+void add_init(CLI::App& app, Result& result) {
+  auto options = std::make_shared<daemon::InitOptions>();
+  auto capacity = std::make_shared<std::string>();
+  CLI::App* command = app.add_subcommand("init", "Make a new library with cartridges in its slots");
+  add_data_option(*command, options->data_directory);
+  command->add_option("--profile", options->profile, profile_help())->capture_default_str();
+  command
+      ->add_option("--generation", options->generation,
+                   "LTO generation of drives and cartridges (default: the profile's)")
+      ->check(CLI::Range(5, 9));
+  command->add_option("--drives", options->drives, "Number of drives")->capture_default_str();
+  command->add_option("--slots", options->slots, "Number of slots (default: the profile's)");
+  command->add_option("--ie-slots", options->ie_slots,
+                      "Number of import/export slots (default: the profile's)");
+  command->add_option("--cartridges", options->cartridges, "Number of cartridges to make")
+      ->capture_default_str();
+  command
+      ->add_option("--barcode-prefix", options->barcode_prefix,
+                   "Barcodes are PREFIX001L8 and so on")
+      ->capture_default_str();
+  command
+      ->add_option(
+          "--capacity", *capacity,
+          "Capacity of each cartridge, such as 100GB or 512MiB (default: the generation's)")
+      ->check(check_size)
+      ->type_name("SIZE");
+  command->callback([options, capacity, &result] {
+    if (!capacity->empty()) options->capacity_bytes = size_of(*capacity);
+    const daemon::InitOutcome outcome = daemon::init(*options);
+    result.code = report(outcome.problems);
+    if (result.code == daemon::kExitDone) print_made(*options, outcome.config);
+  });
+}
+
+void add_serve(CLI::App& app, Result& result) {
+  auto options = std::make_shared<daemon::ServeOptions>();
+  auto listen = std::make_shared<std::vector<std::string>>();
+  options->version = kVersion;
+  CLI::App* command = app.add_subcommand(
+      "serve", "Serve the library over iSCSI, in the foreground, until SIGTERM or SIGINT");
+  add_data_option(*command, options->data_directory);
+  command
+      ->add_option("--listen", *listen,
+                   "Listen here instead of where the configuration says; may be repeated")
+      ->type_name("ADDR:PORT")
+      ->check([](const std::string& text) {
+        const auto parsed = config::parse_endpoint(text);
+        const auto* error = std::get_if<std::string>(&parsed);
+        return error == nullptr ? std::string() : *error;
+      });
+  command->callback([options, listen, &result] {
+    for (const std::string& text : *listen) {
+      options->listen.push_back(std::get<config::Endpoint>(config::parse_endpoint(text)));
+    }
+    result.code = daemon::serve(*options, std::cout);
+  });
+}
+
+void add_config(CLI::App& app, Result& result) {
+  auto data = std::make_shared<std::string>();
+  CLI::App* group = app.add_subcommand("config", "The configuration");
+  group->require_subcommand(1);
+  CLI::App* check = group->add_subcommand("check", "Check DIR/vtl.yaml and say all that is wrong");
+  add_data_option(*check, *data);
+  check->callback([data, &result] {
+    const daemon::CheckedConfig checked = daemon::check_config(*data);
+    result.code = report(checked.problems);
+    if (checked.config) std::cout << daemon::config_path(*data) << " is right\n";
+  });
+}
+
+}  // namespace vtl::cli

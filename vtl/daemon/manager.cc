@@ -1,0 +1,102 @@
+#include "vtl/daemon/manager.h"
+
+#include <optional>
+#include <utility>
+
+#include "vtl/daemon/control.h"
+#include "vtl/daemon/devices.h"
+
+namespace vtl::daemon {
+namespace {
+
+class RemoteManager final : public Manager {
+ public:
+  explicit RemoteManager(std::unique_ptr<ControlClient> client) : client_(std::move(client)) {}
+  std::variant<Answer, std::string> call(Request request) override {
+    return client_->call(request);
+  }
+
+ private:
+  std::unique_ptr<ControlClient> client_;
+};
+
+std::vector<std::unique_ptr<DriveBay>> parked_bays(std::size_t count) {
+  std::vector<std::unique_ptr<DriveBay>> bays;
+  for (std::size_t i = 0; i < count; ++i) bays.push_back(std::make_unique<ParkedBay>());
+  return bays;
+}
+
+// The loop runs only inside of the calls; jobs run on their strands in between.
+class LocalManager final : public Manager {
+ public:
+  explicit LocalManager(DataDirectory directory)
+      : directory_(std::move(directory)),
+        room_(loop_, directory_, parked_bays(directory_.config.library.drives.size())),
+        management_({directory_.config,
+                     room_.library,
+                     *room_.files,
+                     *room_.executor,
+                     room_.pool_path,
+                     {},
+                     {},
+                     {}}) {}
+  ~LocalManager() override {
+    loop_.post(
+        [this] { management_.close([this] { room_.library.close([this] { loop_.stop(); }); }); });
+    loop_.run();
+  }
+
+  // Empty, or what is wrong with the library.
+  std::string open() {
+    std::string error;
+    loop_.post([&] {
+      room_.library.open([&](Outcome outcome) {
+        error = std::move(outcome.error);
+        loop_.stop();
+      });
+    });
+    loop_.run();
+    return error;
+  }
+
+  std::variant<Answer, std::string> call(Request request) override {
+    std::optional<Answer> answer;
+    loop_.post([&, request = std::move(request)]() mutable {
+      management_.handle(std::move(request), [&](Answer given) {
+        answer = std::move(given);
+        loop_.stop();
+      });
+    });
+    loop_.run();
+    return std::move(*answer);
+  }
+
+ private:
+  DataDirectory directory_;
+  net::Loop loop_;
+  LibraryRoom room_;
+  Management management_;
+};
+
+}  // namespace
+
+Manager::Opened Manager::open(const std::string& data_directory) {
+  if (auto client = ControlClient::connect(data_directory)) {
+    return {std::make_unique<RemoteManager>(std::move(client)), {}};
+  }
+  OpenedDirectory opened = open_data_directory(data_directory);
+  if (!opened.directory) return {nullptr, std::move(opened.problems)};
+  Opened out = open(std::move(*opened.directory));
+  out.problems.warnings = std::move(opened.problems.warnings);
+  return out;
+}
+
+Manager::Opened Manager::open(DataDirectory directory) {
+  auto manager = std::make_unique<LocalManager>(std::move(directory));
+  if (std::string error = manager->open(); !error.empty()) {
+    return {nullptr, {kExitFailed, {std::move(error)}, {}}};
+  }
+  return {std::move(manager), {}};
+}
+
+}  // namespace vtl::daemon

@@ -1,0 +1,30 @@
+// Where a command asks for management operations: a running server's control socket, or, while none
+// runs, the data directory itself, opened here under its lock.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <variant>
+
+#include "vtl/daemon/data_directory.h"
+#include "vtl/daemon/management.h"
+
+namespace vtl::daemon {
+
+// One thread; blocking.
+class Manager {
+ public:
+  struct Opened {
+    std::unique_ptr<Manager> manager;  // null: see problems
+    Problems problems;
+  };
+  static Opened open(const std::string& data_directory);
+  // For a directory that is being made.
+  static Opened open(DataDirectory directory);
+  virtual ~Manager() = default;
+
+  // An answer, or why there is none.
+  virtual std::variant<Answer, std::string> call(Request request) = 0;
+};
+
+}  // namespace vtl::daemon
