@@ -32,8 +32,8 @@ class Secret {
 };
 
 struct Endpoint {
-  std::string address;  // numeric: "127.0.0.1", "::1", "0.0.0.0"; no brackets
-  std::uint16_t port = 3260;
+  std::string address;        // numeric: "127.0.0.1", "::1", "0.0.0.0"; no brackets
+  std::uint16_t port = 3260;  // 0: any free one
   bool ipv6 = false;
   bool loopback = false;  // 127.0.0.0/8, ::1
   friend bool operator==(const Endpoint&, const Endpoint&) = default;
@@ -120,6 +120,7 @@ struct IscsiConfig {
 };
 
 enum class IoMode { kAuto, kDirect, kPaced };
+enum class Compression { kNone, kLz4, kZstd };
 
 struct StorageConfig {
   std::string pool = "pool";        // folder of the cartridges; relative to DIR
@@ -128,8 +129,10 @@ struct StorageConfig {
   std::uint64_t buffer_bytes = 256u << 20;           // record buffers of all sessions together
   std::uint64_t buffer_bytes_per_drive = 64u << 20;  // and of one drive
   std::uint64_t queue_bytes_per_drive = 32u << 20;   // accepted from the host, not yet written
-  // Free space in the pool's file system below which every tape reports early warning; 0: 5 %, at
-  // most 20 GiB.
+  std::uint64_t read_ahead_bytes_per_drive = 8u << 20;
+  Compression compression = Compression::kNone;
+  // Free space in the pool's file system below which every tape reports early warning; 0: the
+  // store's own rule.
   std::uint64_t low_water_bytes = 0;
   friend bool operator==(const StorageConfig&, const StorageConfig&) = default;
 };
