@@ -12,8 +12,10 @@
 
 #include "scsi/ssc/medium.h"
 #include "vtl/cartridge/cartridge.h"
+#include "vtl/cartridge/codec.h"
 #include "vtl/cartridge/executor.h"
 #include "vtl/cartridge/file.h"
+#include "vtl/cartridge/io_mode.h"
 
 namespace vtl {
 
@@ -22,7 +24,6 @@ enum class IoMode {
   kDirect,
   kBuffered
 };  // kAuto: direct, unless the file system refuses it
-enum class Compression : std::uint8_t { kNone = 0, kLz4 = 1, kZstd = 2 };
 
 struct MediumOptions {
   std::size_t queue_bytes = 32u << 20;  // accepted and not yet written; GOOD is withheld above it

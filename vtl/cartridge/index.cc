@@ -1,0 +1,341 @@
+#include "vtl/cartridge/index.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "scsi/crc32c.h"
+#include "vtl/cartridge/scan.h"
+#include "vtl/cartridge/stage.h"
+
+namespace vtl {
+
+using format::RecordType;
+using scsi::ssc::SpaceOutcome;
+
+namespace {
+constexpr std::size_t kOpenSegments = 4;
+// Objects whose index entries are kept: two of the largest segments, 24 MiB at worst.
+constexpr std::size_t kCachedEntries = 2u * format::kMaxSegmentObjects;
+}  // namespace
+
+// --- SegmentIndex -------------------------------------------------------------------------------------------
+
+void SegmentIndex::add_lost(std::uint64_t offset, bool filemark) {
+  if (filemark) filemarks.push_back(static_cast<std::uint32_t>(entries.size()));
+  entries.push_back(format::index_entry(offset, 0, RecordType::kLost));
+}
+
+void SegmentIndex::truncate(std::uint64_t count) {
+  if (count >= entries.size()) return;
+  entries.resize(static_cast<std::size_t>(count));
+  while (!filemarks.empty() && filemarks.back() >= count) filemarks.pop_back();
+}
+
+std::uint64_t SegmentIndex::filemarks_before(std::uint64_t ordinal) const {
+  return static_cast<std::uint64_t>(
+      std::lower_bound(filemarks.begin(), filemarks.end(), ordinal) - filemarks.begin());
+}
+
+std::uint64_t SegmentIndex::payload_estimate(std::uint64_t count, std::uint64_t data_end) const {
+  std::uint64_t sum = 0;
+  for (std::size_t i = 0; i < count && i < entries.size(); ++i) {
+    if (format::index_type(entries[i]) != RecordType::kData) continue;
+    const std::uint64_t next = i + 1 < entries.size() ? format::index_offset(entries[i + 1]) : data_end;
+    const std::uint64_t room = next - std::min(next, format::index_offset(entries[i]));
+    sum += std::min<std::uint64_t>(format::index_length(entries[i]),
+                                   room - std::min<std::uint64_t>(room, format::kRecordHeaderBytes));
+  }
+  return sum;
+}
+
+// --- PartitionLog: files ------------------------------------------------------------------------------------
+
+PartitionLog::PartitionLog(FileSystem& files, const Uuid& uuid, std::uint32_t partition,
+                           std::uint32_t directory_gen, const std::string& cartridge_dir,
+                           FileSystem::Io io)
+    : number(partition),
+      dirgen(directory_gen),
+      directory(cartridge_dir + "/" + format::partition_directory(partition, directory_gen)),
+      files_(&files),
+      uuid_(uuid),
+      io_(io) {}
+
+std::string PartitionLog::path(const SegmentInfo& segment) const {
+  return directory + "/" + format::segment_name(segment.seq, segment.epoch);
+}
+
+std::uint32_t PartitionLog::salt(const SegmentInfo& segment) const {
+  return format::record_salt(uuid_, static_cast<std::uint8_t>(number), segment.seq, segment.epoch);
+}
+
+std::optional<std::size_t> PartitionLog::find(std::uint64_t lba) const {
+  const auto after = std::upper_bound(segments.begin(), segments.end(), lba,
+                                      [](std::uint64_t v, const SegmentInfo& s) { return v < s.first_lba; });
+  if (after == segments.begin()) return std::nullopt;
+  const auto segment = std::prev(after);
+  if (lba >= segment->end_lba()) return std::nullopt;
+  return static_cast<std::size_t>(segment - segments.begin());
+}
+
+Result<std::shared_ptr<File>> PartitionLog::open(std::size_t index) {
+  const SegmentInfo& segment = segments[index];
+  for (auto it = open_.begin(); it != open_.end(); ++it) {
+    if (it->seq != segment.seq || it->epoch != segment.epoch) continue;
+    open_.splice(open_.begin(), open_, it);
+    return open_.front().file;
+  }
+  auto file = files_->open(path(segment), FileSystem::Mode::kRead, io_);
+  if (!file) return file.error();
+  open_.push_front({segment.seq, segment.epoch, std::shared_ptr<File>(std::move(*file))});
+  if (open_.size() > kOpenSegments) open_.pop_back();
+  return open_.front().file;
+}
+
+void PartitionLog::forget_files() {
+  open_.clear();
+  indexes_.clear();
+}
+
+Result<format::Trailer> PartitionLog::read_trailer(File& file) const {
+  const Result<std::uint64_t> size = file.size();
+  if (!size) return size.error();
+  if (*size < 2 * format::kBlock || *size % format::kBlock != 0) return IoError{EBADMSG, "no trailer"};
+  AlignedReader reader(file, *size);
+  const auto trailer = format::decode_trailer(reader.view(*size - format::kBlock, format::kBlock));
+  if (!reader.ok()) return reader.error();
+  if (!trailer || trailer->uuid != uuid_ || trailer->partition != number ||
+      trailer->data_end + format::footer_bytes(trailer->count, trailer->filemarks) != *size)
+    return IoError{EBADMSG, "no valid trailer"};
+  return *trailer;
+}
+
+Result<std::shared_ptr<const SegmentIndex>> PartitionLog::load_index(const SegmentInfo& segment,
+                                                                     File& file) {
+  const Result<format::Trailer> trailer = read_trailer(file);
+  if (trailer && trailer->count == segment.count && trailer->filemarks == segment.filemarks) {
+    AlignedReader reader(file, trailer->data_end + format::footer_bytes(trailer->count, trailer->filemarks));
+    auto index = std::make_shared<SegmentIndex>();
+    index->entries.reserve(static_cast<std::size_t>(trailer->count));
+    index->filemarks.reserve(static_cast<std::size_t>(trailer->filemarks));
+    std::uint64_t at = trailer->index_offset;
+    // Reads `count` numbers of `width` bytes and gives their checksum.
+    const auto numbers = [&](std::uint64_t count, std::size_t width, const auto& take) {
+      std::uint32_t crc = 0;
+      for (std::uint64_t left = count * width; left != 0;) {
+        const scsi::Bytes part = reader.view(at, static_cast<std::size_t>(std::min<std::uint64_t>(left, AlignedReader::kMost)));
+        if (part.size() < width) break;
+        const scsi::Bytes whole = part.first(part.size() / width * width);
+        crc = scsi::crc32c(whole, crc);
+        for (scsi::ByteReader r(whole); r.remaining() != 0;) take(r);
+        at += whole.size();
+        left -= whole.size();
+      }
+      return crc;
+    };
+    const std::uint32_t index_crc =
+        numbers(trailer->count, 8, [&](scsi::ByteReader& r) { index->entries.push_back(r.u64()); });
+    const std::uint32_t filemark_crc =
+        numbers(trailer->filemarks, 4, [&](scsi::ByteReader& r) { index->filemarks.push_back(r.u32()); });
+    if (!reader.ok()) return reader.error();
+    if (index_crc == trailer->index_crc && filemark_crc == trailer->filemark_crc)
+      return std::shared_ptr<const SegmentIndex>(std::move(index));
+  } else if (!trailer && trailer.error().code != EBADMSG) {
+    return trailer.error();
+  }
+  notes.push_back(fmt::format("{}: its index is damaged and was rebuilt from the records", path(segment)));
+  const Result<std::uint64_t> size = file.size();
+  if (!size) return size.error();
+  ScanRules rules;
+  rules.salt = salt(segment);
+  rules.first_lba = segment.first_lba;
+  rules.first_filemark = segment.first_filemark;
+  rules.expected_count = segment.count;
+  Result<ScanResult> scanned = scan_segment(file, *size, rules);
+  if (!scanned) return scanned.error();
+  auto index = std::make_shared<SegmentIndex>(std::move(scanned->index));
+  while (index->entries.size() < segment.count) {
+    const std::uint64_t missing = segment.count - index->entries.size();
+    index->add_lost(segment.data_end, missing + index->filemarks.size() <= segment.filemarks);
+  }
+  return std::shared_ptr<const SegmentIndex>(std::move(index));
+}
+
+Result<std::shared_ptr<const SegmentIndex>> PartitionLog::index(std::size_t number_of_segment) {
+  const SegmentInfo& segment = segments[number_of_segment];
+  if (!segment.sealed) return std::shared_ptr<const SegmentIndex>(tail_index);
+  for (auto it = indexes_.begin(); it != indexes_.end(); ++it) {
+    if (it->seq != segment.seq || it->epoch != segment.epoch) continue;
+    indexes_.splice(indexes_.begin(), indexes_, it);
+    return indexes_.front().index;
+  }
+  Result<std::shared_ptr<File>> file = open(number_of_segment);
+  if (!file) return file.error();
+  auto loaded = load_index(segment, **file);
+  if (!loaded) return loaded;
+  indexes_.push_front({segment.seq, segment.epoch, *loaded});
+  std::size_t entries = 0;
+  for (auto it = indexes_.begin(); it != indexes_.end(); ++it) {
+    entries += it->index->entries.size();
+    if (it == indexes_.begin() || entries <= kCachedEntries) continue;
+    indexes_.erase(it, indexes_.end());
+    break;
+  }
+  return loaded;
+}
+
+void PartitionLog::truncate(std::uint64_t lba) {
+  while (!segments.empty() && (segments.back().first_lba > lba ||
+                               (segments.back().first_lba == lba && segments.back().sealed))) {
+    if (!segments.back().sealed) tail_index.reset();
+    segments.pop_back();
+  }
+  filemarks = used_bytes = 0;
+  if (!segments.empty()) {
+    SegmentInfo& last = segments.back();
+    if (!last.sealed && lba < last.end_lba()) {
+      const std::uint64_t keep = lba - last.first_lba;
+      last.data_end = format::index_offset(tail_index->entries[static_cast<std::size_t>(keep)]);
+      tail_index->truncate(keep);
+      last.count = keep;
+      last.filemarks = tail_index->filemarks.size();
+      last.payload = tail_index->payload_estimate(keep, last.data_end);
+    }
+    filemarks = last.first_filemark + last.filemarks;
+    used_bytes = last.base_used + last.payload;
+  }
+  end_of_data = lba;
+}
+
+// --- PartitionLog: searches ---------------------------------------------------------------------------------
+
+PartitionLog::Found PartitionLog::filemark_lba(std::uint64_t ordinal) {
+  const auto after =
+      std::upper_bound(segments.begin(), segments.end(), ordinal,
+                       [](std::uint64_t v, const SegmentInfo& s) { return v < s.first_filemark; });
+  Found found;
+  if (after == segments.begin()) {
+    found.fault = make_fault(Fault::Kind::kObjectMissing, directory + ": the first segment is missing");
+    return found;
+  }
+  // Segments without a filemark share first_filemark with their successor: the last of them is the right one,
+  // unless the filemark lies in a gap behind it.
+  const auto segment = std::prev(after);
+  if (ordinal >= segment->first_filemark + segment->filemarks) {
+    found.fault = make_fault(Fault::Kind::kObjectMissing,
+                             fmt::format("{}: objects from {} on are missing", directory, segment->end_lba()));
+    found.fault_lba = segment->end_lba();
+    return found;
+  }
+  const auto loaded = index(static_cast<std::size_t>(segment - segments.begin()));
+  if (!loaded) {
+    found.fault = read_fault(loaded.error());
+    found.fault_lba = segment->first_lba;
+    return found;
+  }
+  found.value = segment->first_lba +
+                (*loaded)->filemarks[static_cast<std::size_t>(ordinal - segment->first_filemark)];
+  return found;
+}
+
+PartitionLog::Found PartitionLog::filemarks_before(std::uint64_t lba) {
+  Found found;
+  if (lba >= end_of_data) {
+    found.value = filemarks;
+    return found;
+  }
+  const auto after = std::upper_bound(segments.begin(), segments.end(), lba,
+                                      [](std::uint64_t v, const SegmentInfo& s) { return v < s.first_lba; });
+  if (after == segments.begin()) return found;  // a gap at the beginning
+  const auto segment = std::prev(after);
+  if (lba == segment->first_lba || segment->filemarks == 0) {
+    found.value = segment->first_filemark;
+  } else if (lba >= segment->end_lba()) {
+    found.value = segment->first_filemark + segment->filemarks;
+  } else if (const auto loaded = index(static_cast<std::size_t>(segment - segments.begin())); loaded) {
+    found.value = segment->first_filemark + (*loaded)->filemarks_before(lba - segment->first_lba);
+  } else {
+    found.fault = read_fault(loaded.error());
+    found.fault_lba = lba;
+  }
+  return found;
+}
+
+PartitionLog::Seek PartitionLog::at(std::uint64_t lba, std::uint64_t spaced, SpaceOutcome::Stop stop) {
+  const Found marks = filemarks_before(lba);
+  if (marks.fault) return failed(lba, spaced, *marks.fault);
+  return {{spaced, stop, std::nullopt}, {number, lba, marks.value}};
+}
+
+PartitionLog::Seek PartitionLog::failed(std::uint64_t lba, std::uint64_t spaced, Fault fault) {
+  // The count of filemarks before a place that cannot be read is the nearest one known.
+  std::uint64_t marks = 0;
+  for (const SegmentInfo& s : segments)
+    if (s.first_lba <= lba) marks = s.first_filemark;
+  return {{spaced, SpaceOutcome::Stop::kFault, std::move(fault)}, {number, lba, marks}};
+}
+
+PartitionLog::Seek PartitionLog::space(scsi::ssc::Position from, scsi::ssc::SpaceUnit unit,
+                                       std::int64_t count) {
+  using Stop = SpaceOutcome::Stop;
+  const bool forward = count >= 0;
+  const std::uint64_t n = forward ? static_cast<std::uint64_t>(count) : std::uint64_t{0} - static_cast<std::uint64_t>(count);
+  if (n == 0) return at(from.object, 0, Stop::kNone);
+
+  if (unit == scsi::ssc::SpaceUnit::kFilemarks) {
+    if (forward && n > filemarks - from.filemarks)
+      return at(end_of_data, filemarks - from.filemarks, Stop::kEndOfData);
+    if (!forward && n > from.filemarks) return at(0, from.filemarks, Stop::kBeginning);
+    const std::uint64_t target = forward ? from.filemarks + n - 1 : from.filemarks - n;
+    const Found mark = filemark_lba(target);
+    if (mark.fault) {
+      const Found before = filemarks_before(mark.fault_lba);
+      const std::uint64_t passed = forward ? before.value - std::min(before.value, from.filemarks)
+                                           : from.filemarks - std::min(before.value, from.filemarks);
+      return failed(mark.fault_lba, std::min(passed, n), *mark.fault);
+    }
+    return {{n, Stop::kNone, std::nullopt},
+            {number, forward ? mark.value + 1 : mark.value, forward ? target + 1 : target}};
+  }
+
+  if (forward) {
+    const std::uint64_t most = end_of_data - from.object;
+    const std::uint64_t end = from.object + std::min(n, most);
+    if (from.filemarks < filemarks) {
+      const Found mark = filemark_lba(from.filemarks);
+      if (mark.fault && mark.fault_lba < end && mark.fault_lba >= from.object)
+        return failed(mark.fault_lba, mark.fault_lba - from.object, *mark.fault);
+      if (!mark.fault && mark.value < end)
+        return {{mark.value - from.object, Stop::kFilemark, std::nullopt},
+                {number, mark.value + 1, from.filemarks + 1}};
+    }
+    return {{end - from.object, n > most ? Stop::kEndOfData : Stop::kNone, std::nullopt},
+            {number, end, from.filemarks}};
+  }
+  const std::uint64_t begin = from.object - std::min(n, from.object);
+  if (from.filemarks > 0) {
+    const Found mark = filemark_lba(from.filemarks - 1);
+    if (mark.fault && mark.fault_lba >= begin)
+      return failed(mark.fault_lba, from.object - mark.fault_lba, *mark.fault);
+    if (!mark.fault && mark.value >= begin)
+      return {{from.object - mark.value - 1, Stop::kFilemark, std::nullopt},
+              {number, mark.value, from.filemarks - 1}};
+  }
+  return {{from.object - begin, n > from.object ? Stop::kBeginning : Stop::kNone, std::nullopt},
+          {number, begin, from.filemarks}};
+}
+
+PartitionLog::Seek PartitionLog::locate_object(std::uint64_t lba) {
+  if (lba > end_of_data) return at(end_of_data, 0, SpaceOutcome::Stop::kEndOfData);
+  return at(lba, 0, SpaceOutcome::Stop::kNone);
+}
+
+PartitionLog::Seek PartitionLog::locate_file(std::uint64_t file) {
+  if (file == 0) return at(0, 0, SpaceOutcome::Stop::kNone);
+  if (file > filemarks) return at(end_of_data, 0, SpaceOutcome::Stop::kEndOfData);
+  const Found mark = filemark_lba(file - 1);
+  if (mark.fault) return failed(mark.fault_lba, 0, *mark.fault);
+  return {{0, SpaceOutcome::Stop::kNone, std::nullopt}, {number, mark.value + 1, file}};
+}
+
+}  // namespace vtl

@@ -1,0 +1,424 @@
+#include "vtl/cartridge/log_writer.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "scsi/crc32c.h"
+#include "vtl/cartridge/scan.h"
+
+namespace vtl {
+
+using format::kBlock;
+using format::RecordHeader;
+using format::RecordType;
+
+namespace {
+
+// The smallest step in which a segment still grows when the file system is almost full.
+constexpr std::uint64_t kSmallestGrowth = 4u << 20;
+
+std::uint64_t footer_allowance(std::uint64_t capacity, std::uint32_t max_objects) {
+  const std::uint64_t objects =
+      std::min<std::uint64_t>(max_objects, capacity / format::kRecordHeaderBytes);
+  return format::footer_bytes(objects, objects) + kBlock;
+}
+
+// storage 6.2 (5): the free space from which on every write warns.
+std::uint64_t default_low_water(std::uint64_t total) {
+  return std::min(std::max(total / 20, std::uint64_t{20} << 30), total / 10);
+}
+
+}  // namespace
+
+LogWriter::LogWriter(PartitionLog& log, Stage& stage, WriterConfig config)
+    : log_(log), stage_(stage), config_(std::move(config)) {}
+
+// --- opening --------------------------------------------------------------------------------------------------
+
+MaybeFault LogWriter::attach(std::uint32_t epoch) {
+  VTL_CHECK(!attached() && !failed_);
+  epoch_ = epoch;
+  written_ = durable_ = log_.end_of_data;
+  next_spare_ = std::max(next_spare_, log_.next_seq);
+  log_.forget_files();
+  if (!log_.segments.empty()) {
+    const SegmentInfo& last = log_.segments.back();
+    const bool ends_here = last.end_lba() == log_.end_of_data;
+    const bool has_room =
+        last.data_end < config_.segment_bytes / 4 * 3 && last.count < config_.max_objects;
+    if (!last.sealed && !ends_here) {  // a lost extent follows: nothing may be appended before it
+      if (MaybeFault fault = reopen()) return fault;
+    } else if (!last.sealed || (ends_here && has_room)) {
+      return reopen();
+    }
+  }
+  return start_segment(0);
+}
+
+MaybeFault LogWriter::reopen() {
+  SegmentInfo& last = log_.segments.back();
+  const bool was_sealed = last.sealed;
+  auto file = log_.files().open(log_.path(last), FileSystem::Mode::kReadWrite, log_.io());
+  if (!file) return fail(file.error(), durable_);
+  std::uint32_t crc = 0;
+  if (was_sealed) {
+    const Result<format::Trailer> trailer = log_.read_trailer(**file);
+    const auto index = log_.index(log_.segments.size() - 1);
+    if (!trailer || !index) return start_segment(0);  // damaged: better left alone
+    log_.tail_index = std::make_shared<SegmentIndex>(**index);
+    last.last_epoch = trailer->last_epoch;
+    last.payload = trailer->payload_bytes;
+    crc = trailer->data_crc;
+  }
+  file_ = std::move(*file);
+  last.sealed = false;
+  log_.forget_files();
+  // What lies behind the end - a footer, a torn tail, what a cut has voided - goes before anything is written,
+  // and durably, so that no mixture of old and new can be found after a crash.
+  if (const Status cut = file_->truncate(last.data_end); !cut) return fail(cut.error(), durable_);
+  if (const Status synced = file_->fdatasync(); !synced) return fail(synced.error(), durable_);
+  // I1: a block that was synced is not written again; the next record begins on the next one.
+  const std::uint64_t end = format::align_up(last.data_end, kBlock);
+  if (!was_sealed) {
+    const Result<std::uint32_t> read = checksum(last.data_end);
+    if (!read) return fail(read.error(), durable_);
+    crc = *read;
+  }
+  stage_offset_ = end;
+  fill_ = 0;
+  data_crc_ = crc;
+  salt_ = log_.salt(last);
+  // Without space for more it stays open: what fits into the reserve may still be written.
+  const Result<std::uint64_t> capacity = allocate(*file_, end, kSmallestGrowth);
+  capacity_ = capacity ? *capacity : end;
+  return std::nullopt;
+}
+
+// Of the first `end` bytes of the open segment and the zeros up to the next block.
+Result<std::uint32_t> LogWriter::checksum(std::uint64_t end) {
+  AlignedReader reader(*file_, end);
+  std::uint32_t crc = 0;
+  for (std::uint64_t at = 0; at < end;) {
+    const scsi::Bytes part = reader.view(at, AlignedReader::kMost);
+    if (part.empty()) return reader.error();
+    crc = scsi::crc32c(part, crc);
+    at += part.size();
+  }
+  static constexpr std::array<std::byte, kBlock> kZeros{};
+  return scsi::crc32c(scsi::Bytes(kZeros).first((kBlock - end % kBlock) % kBlock), crc);
+}
+
+// --- appending ------------------------------------------------------------------------------------------------
+
+bool LogWriter::fits(const RecordHeader& header) const {
+  const std::uint64_t limit =
+      header.type == RecordType::kFilemark ? capacity_ + kFilemarkReserveBytes : capacity_;
+  return log_.segments.back().count < config_.max_objects &&
+         log_offset() + header.total_length() <= limit;
+}
+
+MaybeFault LogWriter::append_block(scsi::Bytes block) {
+  RecordHeader header;
+  header.logical_length = static_cast<std::uint32_t>(block.size());
+  header.logical_crc = scsi::crc32c(block);
+  header.payload_crc = header.logical_crc;
+  if (config_.compression != Compression::kNone) {
+    if (scratch_.size() < block.size()) scratch_.resize(block.size());
+    if (const std::size_t n = compress(config_.compression, block, scratch_); n != 0) {
+      header.flags = format::kCompressed;
+      header.compression = static_cast<std::uint8_t>(config_.compression);
+      block = scsi::Bytes(scratch_).first(n);
+      header.payload_crc = scsi::crc32c(block);
+    }
+  }
+  return append(header, block);
+}
+
+MaybeFault LogWriter::append_filemark() {
+  RecordHeader header;
+  header.type = RecordType::kFilemark;
+  return append(header, {});
+}
+
+MaybeFault LogWriter::append(RecordHeader header, scsi::Bytes payload) {
+  VTL_CHECK(attached() && !failed_);
+  header.stored_length = static_cast<std::uint32_t>(payload.size());
+  if (!fits(header)) {
+    if (MaybeFault fault = start_segment(header.total_length())) return fault;
+  }
+  const std::uint64_t lba = log_.end_of_data;
+  header.lba = lba;
+  header.epoch = epoch_;
+  header.filemarks_before = log_.filemarks;
+  header.durable_delta = static_cast<std::uint32_t>(std::min<std::uint64_t>(lba - durable_, UINT32_MAX));
+  const std::uint64_t offset = log_offset();
+  std::array<std::byte, format::kRecordHeaderBytes> bytes{};
+  format::encode_record_header(header, salt_, bytes);
+  const std::size_t padding = static_cast<std::size_t>(header.total_length()) - bytes.size() - payload.size();
+  static constexpr std::array<std::byte, format::kRecordAlign> kZeros{};
+  for (const scsi::Bytes part : {scsi::Bytes(bytes), payload, scsi::Bytes(kZeros).first(padding)})
+    if (const Status status = put(part); !status) return fail(status.error(), written_);
+
+  SegmentInfo& segment = log_.segments.back();
+  log_.tail_index->add(offset, header.logical_length, header.type);
+  ++segment.count;
+  segment.last_epoch = epoch_;
+  segment.payload += payload.size();
+  segment.data_end = log_offset();
+  log_.used_bytes += payload.size();
+  ++log_.end_of_data;
+  if (header.type == RecordType::kFilemark) {
+    ++segment.filemarks;
+    ++log_.filemarks;
+  }
+  if (fill_ == Stage::kBytes)
+    if (const Status status = write_stage(fill_); !status) return fail(status.error(), written_);
+  return std::nullopt;
+}
+
+Status LogWriter::put(scsi::Bytes bytes) {
+  while (!bytes.empty()) {
+    // A full stage is written when the next byte comes, so that written_ counts whole records.
+    if (fill_ == Stage::kBytes)
+      if (const Status status = write_stage(fill_); !status) return status;
+    const std::size_t n = std::min(bytes.size(), Stage::kBytes - fill_);
+    std::memcpy(stage_.data() + fill_, bytes.data(), n);
+    fill_ += n;
+    bytes = bytes.subspan(n);
+  }
+  return ok_status();
+}
+
+// Writes the first `bytes` of the stage, all that is in it. Objects that end in it are in the file then.
+Status LogWriter::write_stage(std::size_t bytes) {
+  const scsi::Bytes out(stage_.data(), bytes);
+  dirty_ = true;
+  if (const Status status = file_->pwrite(out, stage_offset_); !status) return status;
+  if (!in_footer_) {
+    data_crc_ = scsi::crc32c(out, data_crc_);
+    written_ = log_.end_of_data;
+  }
+  stage_offset_ += bytes;
+  fill_ = 0;
+  return ok_status();
+}
+
+Status LogWriter::pad_and_write() {
+  if (fill_ == 0) return ok_status();
+  const std::size_t end = static_cast<std::size_t>(format::align_up(fill_, kBlock));
+  std::memset(stage_.data() + fill_, 0, end - fill_);
+  fill_ = end;
+  if (!in_footer_) log_.segments.back().data_end = log_offset();
+  return write_stage(end);
+}
+
+MaybeFault LogWriter::flush() {
+  VTL_CHECK(attached() && !failed_);
+  if (const Status status = pad_and_write(); !status) return fail(status.error(), written_);
+  return std::nullopt;
+}
+
+MaybeFault LogWriter::sync() {
+  if (MaybeFault fault = flush()) return fault;
+  // I5: durable is only what a successful sync of the file and of its directory has covered.
+  if (dirty_)
+    if (const Status status = file_->fdatasync(); !status) return fail(status.error(), durable_);
+  dirty_ = false;
+  if (directory_dirty_)
+    if (const Status status = log_.files().sync_directory(log_.directory); !status)
+      return fail(status.error(), durable_);
+  directory_dirty_ = false;
+  durable_ = log_.end_of_data;
+  return std::nullopt;
+}
+
+// --- segments -------------------------------------------------------------------------------------------------
+
+MaybeFault LogWriter::start_segment(std::uint64_t need) {
+  if (MaybeFault fault = provision(1, need)) return fault;
+  // I4: a segment has a successor only when it is sealed, and durable with its name.
+  if (attached())
+    if (MaybeFault fault = finish_segment()) return fault;
+
+  SegmentInfo segment;
+  segment.seq = log_.next_seq;
+  segment.epoch = segment.last_epoch = epoch_;
+  segment.first_lba = log_.end_of_data;
+  segment.first_filemark = log_.filemarks;
+  segment.base_used = log_.used_bytes;
+  format::SegmentHeader header = config_.header;
+  header.seq = segment.seq;
+  header.epoch = segment.epoch;
+  header.first_lba = segment.first_lba;
+  header.first_filemark = segment.first_filemark;
+  header.base_used = segment.base_used;
+  header.created_ns = config_.now_ns();
+  format::encode_segment_header(header, stage_.all().first(kBlock));
+
+  Spare spare = std::move(spares_.front());
+  spares_.pop_front();
+  file_ = std::move(spare.file);
+  stage_offset_ = 0;
+  data_crc_ = 0;
+  fill_ = kBlock;
+  if (const Status status = write_stage(kBlock); !status) return fail(status.error(), durable_);
+  if (const Status status = log_.files().rename(spare.path, log_.path(segment)); !status)
+    return fail(status.error(), durable_);
+  directory_dirty_ = true;
+  capacity_ = spare.capacity;
+  salt_ = log_.salt(segment);
+  ++segment_number_;
+  ++log_.next_seq;
+  log_.segments.push_back(segment);
+  log_.tail_index = std::make_shared<SegmentIndex>();
+  return std::nullopt;
+}
+
+MaybeFault LogWriter::finish_segment() {
+  if (MaybeFault fault = flush()) return fault;
+  SegmentInfo& segment = log_.segments.back();
+  if (MaybeFault fault = write_footer(segment)) return fault;
+  // The same size: frees what was preallocated behind it.
+  if (const Status status = file_->truncate(stage_offset_); !status)
+    return fail(status.error(), written_);
+  if (MaybeFault fault = sync()) return fault;
+  segment.sealed = true;
+  log_.tail_index.reset();
+  log_.forget_files();
+  file_.reset();
+  return std::nullopt;
+}
+
+MaybeFault LogWriter::write_footer(const SegmentInfo& segment) {
+  const SegmentIndex& index = *log_.tail_index;
+  format::Trailer trailer;
+  trailer.uuid = log_.uuid();
+  trailer.partition = log_.number;
+  trailer.seq = segment.seq;
+  trailer.epoch = segment.epoch;
+  trailer.last_epoch = segment.last_epoch;
+  trailer.first_lba = segment.first_lba;
+  trailer.count = segment.count;
+  trailer.first_filemark = segment.first_filemark;
+  trailer.filemarks = segment.filemarks;
+  trailer.base_used = segment.base_used;
+  trailer.data_end = trailer.index_offset = stage_offset_;
+  trailer.data_crc = data_crc_;
+  trailer.sealed_ns = config_.now_ns();
+  trailer.payload_bytes = segment.payload;
+
+  in_footer_ = true;
+  const auto put_number = [&](std::uint64_t value, std::size_t width, std::uint32_t& crc) {
+    std::array<std::byte, 8> bytes{};
+    scsi::ByteWriter w(bytes);
+    width == 8 ? w.u64(value) : w.u32(value);
+    crc = scsi::crc32c(scsi::Bytes(bytes).first(width), crc);
+    return put(scsi::Bytes(bytes).first(width));
+  };
+  Status status = ok_status();
+  for (std::size_t i = 0; i < index.entries.size() && status.ok(); ++i)
+    status = put_number(index.entries[i], 8, trailer.index_crc);
+  for (std::size_t i = 0; i < index.filemarks.size() && status.ok(); ++i)
+    status = put_number(index.filemarks[i], 4, trailer.filemark_crc);
+  if (status.ok()) status = pad_and_write();
+  if (status.ok()) {
+    format::encode_trailer(trailer, stage_.all().first(kBlock));
+    fill_ = kBlock;
+    status = write_stage(kBlock);
+  }
+  in_footer_ = false;
+  if (!status) return fail(status.error(), written_);
+  return std::nullopt;
+}
+
+MaybeFault LogWriter::seal() { return finish_segment(); }
+
+// --- space ----------------------------------------------------------------------------------------------------
+
+MaybeFault LogWriter::provision(std::size_t ahead, std::uint64_t need) {
+  while (spares_.size() < ahead) {
+    Result<Spare> spare = make_spare(need);
+    if (!spare) return write_fault(spare.error());
+    spares_.push_back(std::move(*spare));
+  }
+  if (ahead == 0 || spares_[ahead - 1].capacity >= kBlock + need) return std::nullopt;
+  const Result<std::uint64_t> grown = allocate(*spares_[ahead - 1].file, kBlock, need);
+  if (!grown) return write_fault(grown.error());
+  spares_[ahead - 1].capacity = *grown;
+  return std::nullopt;
+}
+
+Result<LogWriter::Spare> LogWriter::make_spare(std::uint64_t need) {
+  Spare spare;
+  spare.path = fmt::format("{}/{:010}.spare", log_.directory, next_spare_);
+  auto file = log_.files().open(spare.path, FileSystem::Mode::kCreate, log_.io());
+  if (!file) return file.error();
+  ++next_spare_;
+  const Result<std::uint64_t> capacity = allocate(**file, kBlock, need);
+  if (!capacity) {
+    file->reset();
+    (void)log_.files().remove(spare.path);  // recovery removes what is left of it
+    return capacity.error();
+  }
+  spare.file = std::move(*file);
+  spare.capacity = *capacity;
+  return spare;
+}
+
+// Backs a segment with space from offset `from` on, for `need` bytes at least; its capacity. The file system's
+// last bytes are for footers, filemarks and labels.
+Result<std::uint64_t> LogWriter::allocate(File& file, std::uint64_t from, std::uint64_t need) {
+  const Result<SpaceInfo> space = log_.files().space(log_.directory);
+  if (!space) return space.error();
+  const std::uint64_t low =
+      config_.low_water_bytes != 0 ? config_.low_water_bytes : default_low_water(space->total_bytes);
+  const std::uint64_t hard = std::min(config_.hard_water_bytes, space->total_bytes / 16);
+  IoError error{ENOSPC, fmt::format("{}: only {} bytes are free", log_.directory, space->free_bytes)};
+  const std::uint64_t least = std::max(need, std::min(kSmallestGrowth, config_.segment_bytes));
+  std::uint64_t growth =
+      std::max(config_.segment_bytes - std::min(config_.segment_bytes, from), least);
+  while (true) {
+    const std::uint64_t capacity = from + growth;
+    const std::uint64_t total =
+        capacity + kFilemarkReserveBytes + footer_allowance(capacity, config_.max_objects);
+    if (space->free_bytes >= total - from + hard) {
+      const Status status = file.allocate(total);
+      if (status) {
+        pool_low_ = space->free_bytes - (total - from) < low;
+        return capacity;
+      }
+      if (!is_out_of_space(status.error())) return status.error();
+      error = status.error();
+    }
+    pool_low_ = true;
+    if (growth == least) return error;
+    growth = std::max(growth / 2, least);
+  }
+}
+
+void LogWriter::drop_spares() {
+  for (Spare& spare : spares_) {
+    spare.file.reset();
+    (void)log_.files().remove(spare.path);  // recovery removes what is left
+  }
+  spares_.clear();
+}
+
+LogWriter::Room LogWriter::room() const {
+  Room room{segment_number_, log_offset(), log_.segments.back().count, {capacity_}};
+  for (const Spare& spare : spares_) room.capacities.push_back(spare.capacity);
+  return room;
+}
+
+Fault LogWriter::fail(const IoError& error, std::uint64_t good_until) {
+  failed_ = true;
+  fill_ = 0;
+  file_.reset();
+  log_.truncate(good_until);
+  log_.forget_files();
+  return write_fault(error);
+}
+
+}  // namespace vtl

@@ -1,0 +1,118 @@
+// LogWriter: appends records to the last segment of one partition, seals it, and starts the next (FORMAT.md, "Write
+// protocol"). Strand side.
+//
+// Every byte goes through one stage and reaches the file in writes of 4 MiB, aligned. Space is preallocated before
+// anything is accepted for it: data up to a segment's capacity, filemarks a reserve further, so that a full file
+// system still lets a host close its last file.
+//
+// A failed write, sync or rename is final: failed() stays true and nothing more is written. Only running out of
+// space for a new segment is not, as nothing was touched.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "scsi/bytes.h"
+#include "vtl/cartridge/codec.h"
+#include "vtl/cartridge/fault.h"
+#include "vtl/cartridge/file.h"
+#include "vtl/cartridge/format.h"
+#include "vtl/cartridge/index.h"
+#include "vtl/cartridge/stage.h"
+
+namespace vtl {
+
+// 1,000 filemarks, each on a 4 KiB block of its own after a synchronisation, fit behind the end of the data.
+inline constexpr std::uint64_t kFilemarkReserveBytes = 4u << 20;
+
+struct WriterConfig {
+  format::SegmentHeader header;  // what all segments of the partition share
+  std::uint64_t segment_bytes = 256u << 20;
+  std::uint32_t max_objects = format::kMaxSegmentObjects;
+  std::uint64_t low_water_bytes = 0;  // 0: by the size of the file system
+  std::uint64_t hard_water_bytes = 0;
+  Compression compression = Compression::kNone;
+  std::function<std::uint64_t()> now_ns;
+};
+
+class LogWriter {
+ public:
+  LogWriter(PartitionLog& log, Stage& stage, WriterConfig config);
+
+  // Opens the last segment for appending, or a new one. `epoch` is durable in CART already.
+  MaybeFault attach(std::uint32_t epoch);
+  bool attached() const { return file_ != nullptr; }
+  bool failed() const { return failed_; }
+  void set_epoch(std::uint32_t epoch) { epoch_ = epoch; }
+
+  MaybeFault append_block(scsi::Bytes block);
+  MaybeFault append_filemark();
+  MaybeFault flush();  // all that was appended is in the file, and readable
+  MaybeFault sync();   // ... and durable
+  // Footer and trailer; durable. Detaches. The next attach() may open it again.
+  MaybeFault seal();
+  void drop_spares();
+
+  // Preallocates until `ahead` segments follow this one, the last with room for `need` bytes of records.
+  MaybeFault provision(std::size_t ahead, std::uint64_t need);
+
+  std::uint64_t written() const { return written_; }  // objects below are in the file
+  std::uint64_t durable() const { return durable_; }  // objects below survive power loss
+  bool pool_low() const { return pool_low_; }
+
+  // What is preallocated: this segment, then the spares. Offsets count from the start of a segment's file.
+  struct Room {
+    std::uint64_t segment = 0;  // number of this segment in the session
+    std::uint64_t offset = 0, objects = 0;
+    std::vector<std::uint64_t> capacities;  // this one's first
+  };
+  Room room() const;
+
+ private:
+  struct Spare {
+    std::unique_ptr<File> file;
+    std::string path;
+    std::uint64_t capacity = 0;
+  };
+  std::uint64_t log_offset() const { return stage_offset_ + fill_; }
+  bool fits(const format::RecordHeader& header) const;
+  MaybeFault append(format::RecordHeader header, scsi::Bytes payload);
+  MaybeFault reopen();
+  Result<std::uint32_t> checksum(std::uint64_t end);
+  MaybeFault start_segment(std::uint64_t need);
+  MaybeFault finish_segment();
+  MaybeFault write_footer(const SegmentInfo& segment);
+  Status put(scsi::Bytes bytes);
+  Status write_stage(std::size_t bytes);
+  Status pad_and_write();
+  Result<std::uint64_t> allocate(File& file, std::uint64_t from, std::uint64_t need);
+  Result<Spare> make_spare(std::uint64_t need);
+  Fault fail(const IoError& error, std::uint64_t good_until);
+
+  PartitionLog& log_;
+  Stage& stage_;
+  WriterConfig config_;
+  std::unique_ptr<File> file_;
+  std::deque<Spare> spares_;
+  std::vector<std::byte> scratch_;  // of the compressor
+  std::uint32_t epoch_ = 0;
+  std::uint32_t salt_ = 0;
+  std::uint64_t capacity_ = 0;
+  std::uint64_t segment_number_ = 0;
+  std::uint32_t next_spare_ = 0;
+  std::uint64_t stage_offset_ = 0;  // in the file, of the stage's first byte
+  std::size_t fill_ = 0;
+  std::uint32_t data_crc_ = 0;      // of the file up to stage_offset_
+  std::uint64_t written_ = 0;
+  std::uint64_t durable_ = 0;
+  bool in_footer_ = false;
+  bool dirty_ = false;
+  bool directory_dirty_ = false;
+  bool pool_low_ = false;
+  bool failed_ = false;
+};
+
+}  // namespace vtl

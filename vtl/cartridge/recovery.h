@@ -1,0 +1,26 @@
+// What a partition holds, found from its files: by its SEGTAB after a clean unload, else from the segments
+// themselves (FORMAT.md, "Recovery"). Strand side.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "vtl/cartridge/fault.h"
+#include "vtl/cartridge/format.h"
+#include "vtl/cartridge/index.h"
+
+namespace vtl {
+
+struct RecoveryInput {
+  const format::Cart* cart = nullptr;
+  std::string cartridge_dir;
+  std::function<Status(const std::string& path)> discard;  // moves what a cut has voided to the trash
+  std::function<bool(PartitionLog& log)> repair;  // writes the footer of the last, unsealed segment anew
+  std::vector<std::string>* notes = nullptr;  // for people: everything that was not as it should be
+};
+
+// Fills segments, tail_index, end_of_data and so on. A fault: it could not be read at all.
+MaybeFault recover_partition(PartitionLog& log, const RecoveryInput& input);
+
+}  // namespace vtl

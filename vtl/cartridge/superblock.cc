@@ -1,0 +1,104 @@
+#include "vtl/cartridge/superblock.h"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <cerrno>
+#include <map>
+#include <vector>
+
+namespace vtl {
+namespace {
+
+std::string cart_path(const std::string& dir) { return dir + "/CART"; }
+
+// Identity from the first readable segment header of the newest directory of each partition.
+std::optional<format::Cart> rebuild(FileSystem& files, const std::string& dir) {
+  const auto names = files.list(dir);
+  if (!names) return std::nullopt;
+  std::map<std::uint32_t, std::uint32_t> newest;
+  for (const std::string& name : *names)
+    if (const auto parsed = format::parse_partition_directory(name);
+        parsed && parsed->partition < format::kMaxPartitions)
+      newest[parsed->partition] = std::max(newest[parsed->partition], parsed->dirgen);
+
+  std::optional<format::Cart> cart;
+  for (const auto& [partition, dirgen] : newest) {
+    const std::string directory = dir + "/" + format::partition_directory(partition, dirgen);
+    const auto segments = files.list(directory);
+    if (!segments) continue;
+    for (const std::string& name : *segments) {
+      if (!format::parse_segment_name(name)) continue;
+      auto file = files.open(directory + "/" + name, FileSystem::Mode::kRead);
+      if (!file) continue;
+      std::array<std::byte, format::kBlock> block{};
+      const auto got = (*file)->pread(block, 0);
+      if (!got || *got != block.size()) continue;
+      const auto header = format::decode_segment_header(block);
+      if (!header || header->partition != partition || (cart && header->uuid != cart->uuid)) continue;
+      if (!cart) {
+        cart.emplace();
+        cart->uuid = header->uuid;
+        cart->barcode = header->barcode;
+        cart->created_ns = header->created_ns;
+        cart->generation = header->generation;
+        cart->density = header->density;
+        cart->worm = header->worm;
+        cart->partition_count = header->partition_count;
+        cart->segment_mib = header->segment_mib;
+      }
+      cart->partitions[partition].dirgen = dirgen;
+      cart->partitions[partition].capacity_bytes = header->capacity_bytes;
+      break;
+    }
+  }
+  if (cart && (cart->partition_count == 0 || cart->partition_count > format::kMaxPartitions))
+    return std::nullopt;
+  return cart;
+}
+
+}  // namespace
+
+Result<format::Cart> read_cart(FileSystem& files, const std::string& dir) {
+  auto file = files.open(cart_path(dir), FileSystem::Mode::kRead);
+  if (!file) return file.error();
+  std::array<std::byte, 2 * format::kBlock> slots{};
+  const auto got = (*file)->pread(slots, 0);
+  if (!got) return got.error();
+  std::optional<format::Cart> best;
+  for (std::size_t slot = 0; slot < 2; ++slot) {
+    auto cart = format::decode_cart(scsi::Bytes(slots).subspan(slot * format::kBlock, format::kBlock));
+    if (cart && (!best || cart->gen > best->gen)) best = std::move(cart);
+  }
+  if (!best) return IoError{EBADMSG, cart_path(dir) + ": both copies of the label are damaged"};
+  if (best->major == format::kMajor &&
+      (best->partition_count == 0 || best->partition_count > format::kMaxPartitions || best->segment_mib == 0))
+    return IoError{EBADMSG, cart_path(dir) + ": the label makes no sense"};
+  return *best;
+}
+
+Status write_cart(FileSystem& files, const std::string& dir, format::Cart& cart) {
+  auto file = files.open(cart_path(dir), FileSystem::Mode::kReadWrite);
+  if (!file) return file.error();
+  ++cart.gen;
+  std::array<std::byte, format::kBlock> block{};
+  format::encode_cart(cart, block);
+  if (const Status status = (*file)->pwrite(block, (cart.gen & 1) * format::kBlock); !status) return status;
+  return (*file)->fdatasync();
+}
+
+Result<Label> read_label(FileSystem& files, const std::string& dir) {
+  Result<format::Cart> cart = read_cart(files, dir);
+  if (cart) {
+    if (!format::is_compatible(*cart))
+      return IoError{EPROTONOSUPPORT,
+                     fmt::format("{}: format {}.{} or a feature of it (incompat {:#x}) is newer than this program",
+                                 dir, cart->major, cart->minor, cart->feat_incompat)};
+    return Label{std::move(*cart), false};
+  }
+  if (cart.error().code != EBADMSG && cart.error().code != ENOENT) return cart.error();
+  if (auto rebuilt = rebuild(files, dir)) return Label{std::move(*rebuilt), true};
+  return cart.error();
+}
+
+}  // namespace vtl

@@ -1,0 +1,25 @@
+// CART on disk: two slots, written in turn, so that a torn write leaves the other; and the identity of a
+// cartridge whose CART is gone. Blocks.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "vtl/cartridge/file.h"
+#include "vtl/cartridge/format.h"
+
+namespace vtl {
+
+struct Label {
+  format::Cart cart;
+  bool damaged = false;  // CART cannot be read: this was put together from segment headers
+};
+// ENOENT: there is no cartridge. EPROTONOSUPPORT: of a newer format. EBADMSG: nothing says what it is.
+Result<Label> read_label(FileSystem& files, const std::string& dir);
+
+// The valid slot with the highest gen; EBADMSG if there is none.
+Result<format::Cart> read_cart(FileSystem& files, const std::string& dir);
+// Advances cart.gen and writes its slot; durable.
+Status write_cart(FileSystem& files, const std::string& dir, format::Cart& cart);
+
+}  // namespace vtl
