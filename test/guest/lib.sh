@@ -103,6 +103,9 @@ host() {
 # a library and its daemon, for the rest of the script: options of `vtl init`
 serve() {
   must "vtl init $*" host init "$@"
+  start
+}
+start() {
   must "vtl serve" host start
   PORT=$output
   portal=127.0.0.1:$PORT
