@@ -53,6 +53,9 @@ inline constexpr std::uint32_t kMaxBlockBytes = 1u << 24;
 // block of the largest size.
 inline constexpr std::uint64_t kMinCapacityBytes = 8ull * kMaxBlockBytes;
 
+// How long before the end of a partition early warning comes: min(max(1 %, 16 of the largest blocks), an eighth).
+std::uint64_t early_warning_bytes(std::uint64_t capacity_bytes);
+
 struct CartridgeSpec {
   std::string barcode;          // 1..32 of A-Z a-z 0-9 _ -
   std::uint8_t generation = 8;  // of scsi/ssc/profile.h
@@ -116,8 +119,6 @@ Result<VerifyReport> verify_cartridge(FileSystem& files, const std::string& dir,
 
 // --- from end to end, without a drive: import and export
 // --------------------------------------------------
-
-class OpenCartridge;
 
 struct TapeObject {
   enum class Kind { kBlock, kFilemark, kEndOfData, kDamaged } kind = Kind::kEndOfData;

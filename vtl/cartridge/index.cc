@@ -188,7 +188,9 @@ void PartitionLog::truncate(std::uint64_t lba) {
   while (!segments.empty() && (segments.back().first_lba > lba ||
                                (segments.back().first_lba == lba && segments.back().sealed))) {
     if (!segments.back().sealed) tail_index.reset();
+    const std::uint64_t base = segments.back().base_used;
     segments.pop_back();
+    if (!segments.empty()) segments.back().payload = base - std::min(base, segments.back().base_used);
   }
   filemarks = used_bytes = 0;
   if (!segments.empty()) {

@@ -37,12 +37,16 @@ LogWriter::LogWriter(PartitionLog& log, Stage& stage, WriterConfig config)
 
 // --- opening --------------------------------------------------------------------------------------------------
 
-MaybeFault LogWriter::attach(std::uint32_t epoch) {
+void LogWriter::begin(std::uint32_t epoch) {
   VTL_CHECK(!attached() && !failed_);
   epoch_ = epoch;
   written_ = durable_ = log_.end_of_data;
   next_spare_ = std::max(next_spare_, log_.next_seq);
   log_.forget_files();
+}
+
+MaybeFault LogWriter::attach(std::uint32_t epoch) {
+  begin(epoch);
   if (!log_.segments.empty()) {
     const SegmentInfo& last = log_.segments.back();
     const bool ends_here = last.end_lba() == log_.end_of_data;
@@ -333,7 +337,14 @@ MaybeFault LogWriter::write_footer(const SegmentInfo& segment) {
   return std::nullopt;
 }
 
-MaybeFault LogWriter::seal() { return finish_segment(); }
+MaybeFault LogWriter::seal() {
+  if (!attached()) {
+    VTL_CHECK(!log_.segments.empty() && !log_.segments.back().sealed);
+    begin(epoch_);
+    if (MaybeFault fault = reopen()) return fault;
+  }
+  return finish_segment();
+}
 
 // --- space ----------------------------------------------------------------------------------------------------
 

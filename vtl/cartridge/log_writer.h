@@ -52,7 +52,8 @@ class LogWriter {
   MaybeFault append_filemark();
   MaybeFault flush();  // all that was appended is in the file, and readable
   MaybeFault sync();   // ... and durable
-  // Footer and trailer; durable. Detaches. The next attach() may open it again.
+  // Footer and trailer of the last segment, which need not be attached; durable. Detaches. The next attach() may
+  // open it again.
   MaybeFault seal();
   void drop_spares();
 
@@ -61,6 +62,7 @@ class LogWriter {
 
   std::uint64_t written() const { return written_; }  // objects below are in the file
   std::uint64_t durable() const { return durable_; }  // objects below survive power loss
+  const WriterConfig& config() const { return config_; }
   bool pool_low() const { return pool_low_; }
 
   // What is preallocated: this segment, then the spares. Offsets count from the start of a segment's file.
@@ -80,6 +82,7 @@ class LogWriter {
   std::uint64_t log_offset() const { return stage_offset_ + fill_; }
   bool fits(const format::RecordHeader& header) const;
   MaybeFault append(format::RecordHeader header, scsi::Bytes payload);
+  void begin(std::uint32_t epoch);
   MaybeFault reopen();
   Result<std::uint32_t> checksum(std::uint64_t end);
   MaybeFault start_segment(std::uint64_t need);

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cerrno>
+#include <ctime>
 #include <map>
 #include <vector>
 
@@ -85,6 +86,40 @@ Status write_cart(FileSystem& files, const std::string& dir, format::Cart& cart)
   format::encode_cart(cart, block);
   if (const Status status = (*file)->pwrite(block, (cart.gen & 1) * format::kBlock); !status) return status;
   return (*file)->fdatasync();
+}
+
+scsi::ssc::MediumInfo medium_info(const Label& label) {
+  const format::Cart& cart = label.cart;
+  scsi::ssc::MediumInfo info;
+  info.barcode = cart.barcode;
+  for (std::size_t i = 0; i < 8; ++i)
+    info.serial += fmt::format("{:02X}", std::to_integer<unsigned>(cart.uuid[i]));
+  info.generation = cart.generation;
+  info.worm = cart.worm;
+  info.cleaning = cart.cleaning;
+  if (label.damaged) {
+    info.write_protect_reason = "its label is damaged; what is known of it comes from its segments";
+  } else if ((cart.feat_ro_compat & ~format::kKnownReadOnlyCompat) != 0) {
+    info.write_protect_reason = "a newer version has written it";
+  } else if (cart.has(format::kRetrievedReadOnly)) {
+    info.write_protect_reason = "it was retrieved from the shelf for reading only";
+  } else if (cart.has(format::kWriteProtect)) {
+    info.write_protect_reason = "its write-protect switch is on";
+  }
+  info.write_protected = !info.write_protect_reason.empty();
+  const auto seconds = static_cast<std::time_t>(cart.created_ns / 1'000'000'000);
+  std::tm date{};
+  ::gmtime_r(&seconds, &date);
+  info.manufactured = fmt::format("{:04}{:02}{:02}", date.tm_year + 1900, date.tm_mon + 1, date.tm_mday);
+  info.load_count = cart.load_count;
+  info.initialization_count = cart.initialization_count;
+  info.volume_change_reference = cart.volume_change_reference;
+  info.last_loads = cart.last_loads;
+  info.bytes_written_life = cart.bytes_written_life;
+  info.bytes_read_life = cart.bytes_read_life;
+  info.bytes_written_load = cart.bytes_written_load;
+  info.bytes_read_load = cart.bytes_read_load;
+  return info;
 }
 
 Result<Label> read_label(FileSystem& files, const std::string& dir) {

@@ -17,6 +17,9 @@ struct Label {
 // ENOENT: there is no cartridge. EPROTONOSUPPORT: of a newer format. EBADMSG: nothing says what it is.
 Result<Label> read_label(FileSystem& files, const std::string& dir);
 
+// What a label says to a drive.
+scsi::ssc::MediumInfo medium_info(const Label& label);
+
 // The valid slot with the highest gen; EBADMSG if there is none.
 Result<format::Cart> read_cart(FileSystem& files, const std::string& dir);
 // Advances cart.gen and writes its slot; durable.
