@@ -39,14 +39,15 @@ void add_init(CLI::App& app, Result& result) {
   auto capacity = std::make_shared<std::string>();
   CLI::App* command = app.add_subcommand("init", "Make a new library with cartridges in its slots");
   add_data_option(*command, options->data_directory);
-  command->add_option("--profile", options->profile, profile_help())->capture_default_str();
+  command->add_option("--profile", options->library.profile, profile_help())->capture_default_str();
   command
-      ->add_option("--generation", options->generation,
+      ->add_option("--generation", options->library.generation,
                    "LTO generation of drives and cartridges (default: the profile's)")
       ->check(CLI::Range(5, 9));
-  command->add_option("--drives", options->drives, "Number of drives")->capture_default_str();
-  command->add_option("--slots", options->slots, "Number of slots (default: the profile's)");
-  command->add_option("--ie-slots", options->ie_slots,
+  command->add_option("--drives", options->library.drives, "Number of drives (default: 10)");
+  command->add_option("--slots", options->library.slots,
+                      "Number of slots (default: the profile's)");
+  command->add_option("--ie-slots", options->library.ie_slots,
                       "Number of import/export slots (default: the profile's)");
   command->add_option("--cartridges", options->cartridges, "Number of cartridges to make")
       ->capture_default_str();

@@ -2,31 +2,29 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
+#include <functional>
 #include <string>
 
+#include "vtl/config/init.h"
 #include "vtl/daemon/data_directory.h"
 
 namespace vtl::daemon {
 
 struct InitOptions {
   std::string data_directory;
-  std::string profile = "stk-l700";
-  std::optional<std::uint8_t> generation;  // of drives and cartridges; the profile's
-  std::uint32_t drives = 10;
-  std::optional<std::uint32_t> slots;     // the profile's
-  std::optional<std::uint32_t> ie_slots;  // likewise
+  config::InitOptions library;
   std::uint32_t cartridges = 20;
   std::string barcode_prefix = "VTL";
   std::uint64_t capacity_bytes = 0;  // of each cartridge; 0: the generation's
 };
 
-// Makes the directory, new identities, the pool, cartridges in the first slots, and, last,
-// vtl.yaml. A directory that has one, or has anything else in it, is refused and not touched.
 struct InitOutcome {
   Problems problems;
-  config::Config config;
+  config::Config config;  // of the library that was made
 };
-InitOutcome init(const InitOptions& options);
+// All of it, or nothing: a directory that has a library, or anything else, in it is refused and not
+// touched. `progress` hears of each cartridge.
+InitOutcome init(const InitOptions& options,
+                 const std::function<void(std::uint32_t done, std::uint32_t total)>& progress = {});
 
 }  // namespace vtl::daemon

@@ -86,17 +86,13 @@ Manager::Opened Manager::open(const std::string& data_directory) {
   }
   OpenedDirectory opened = open_data_directory(data_directory);
   if (!opened.directory) return {nullptr, std::move(opened.problems)};
-  Opened out = open(std::move(*opened.directory));
-  out.problems.warnings = std::move(opened.problems.warnings);
-  return out;
-}
-
-Manager::Opened Manager::open(DataDirectory directory) {
-  auto manager = std::make_unique<LocalManager>(std::move(directory));
+  auto manager = std::make_unique<LocalManager>(std::move(*opened.directory));
   if (std::string error = manager->open(); !error.empty()) {
-    return {nullptr, {kExitFailed, {std::move(error)}, {}}};
+    opened.problems.code = kExitFailed;
+    opened.problems.errors.push_back(std::move(error));
+    return {nullptr, std::move(opened.problems)};
   }
-  return {std::move(manager), {}};
+  return {std::move(manager), std::move(opened.problems)};
 }
 
 }  // namespace vtl::daemon

@@ -19,8 +19,6 @@ class Manager {
     Problems problems;
   };
   static Opened open(const std::string& data_directory);
-  // For a directory that is being made.
-  static Opened open(DataDirectory directory);
   virtual ~Manager() = default;
 
   // An answer, or why there is none.

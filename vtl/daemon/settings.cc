@@ -37,6 +37,18 @@ IoMode io_mode(config::IoMode mode) {
   return IoMode::kAuto;
 }
 
+Compression compression(config::Compression from) {
+  switch (from) {
+    case config::Compression::kNone:
+      return Compression::kNone;
+    case config::Compression::kLz4:
+      return Compression::kLz4;
+    case config::Compression::kZstd:
+      return Compression::kZstd;
+  }
+  return Compression::kNone;
+}
+
 }  // namespace
 
 auth::AccessPolicy access_policy(const config::Config& config) {
@@ -89,6 +101,8 @@ PoolStoreOptions store_options(const config::Config& config, const std::string& 
   options.random = random_bytes;
   options.now_ns = now_ns;
   options.medium.queue_bytes = config.storage.queue_bytes_per_drive;
+  options.medium.read_ahead_bytes = config.storage.read_ahead_bytes_per_drive;
+  options.medium.compression = compression(config.storage.compression);
   options.medium.io_mode = io_mode(config.storage.io_mode);
   options.medium.low_water_bytes = config.storage.low_water_bytes;
   options.medium.now_ns = now_ns;
