@@ -15,6 +15,15 @@ std::string text_of(const Status& status) { return status ? "" : status.error().
 
 std::string unknown(const std::string& barcode) { return "there is no cartridge " + barcode; }
 
+std::string name_problem(const BarcodeSet& names, std::string_view barcode) {
+  if (std::string wrong = check_barcode(barcode); !wrong.empty()) return wrong;
+  const auto other = names.clash(barcode);
+  if (!other) return "";
+  if (*other == barcode) return "barcode " + *other + " is taken already";
+  return "barcode " + std::string(barcode) + " ends in the same six characters as " + *other +
+         ": backup software would take them for one cartridge";
+}
+
 }  // namespace
 
 void Library::Impl::administer(scsi::Done<Outcome> done, scsi::Done<Reply> body) {
@@ -31,13 +40,8 @@ void Library::create(CreateRequest request, scsi::Done<Outcome> done) {
                                       request = std::move(request)](Impl::Reply reply) mutable {
     BarcodeSet names = impl->barcodes;
     for (const CartridgeLabel& label : request.cartridges) {
-      if (std::string wrong = check_barcode(label.barcode); !wrong.empty()) return reply(wrong);
-      if (const auto other = names.clash(label.barcode))
-        return reply("barcode " + label.barcode +
-                     (*other == label.barcode
-                          ? " is taken already"
-                          : " ends in the same six characters as " + *other +
-                                ": backup software would take them for one cartridge"));
+      if (std::string wrong = name_problem(names, label.barcode); !wrong.empty())
+        return reply(wrong);
       names.insert(label.barcode);
     }
     using Where = CreateRequest::Where;
@@ -87,6 +91,24 @@ void Library::create(CreateRequest request, scsi::Done<Outcome> done) {
           }
           reply(text_of(status));
         });
+  });
+}
+
+std::string Library::barcode_problem(std::string_view barcode) const {
+  return name_problem(impl_->barcodes, barcode);
+}
+
+void Library::adopt(std::string barcode, scsi::Done<Outcome> done) {
+  impl_->administer(std::move(done), [impl = impl_.get(),
+                                      barcode = std::move(barcode)](Impl::Reply reply) mutable {
+    if (std::string wrong = name_problem(impl->barcodes, barcode); !wrong.empty())
+      return reply(wrong);
+    impl->on_strand([&s = impl->store, barcode] { return s.read_summary(barcode); },
+                    [impl, reply = std::move(reply)](Result<CartridgeSummary> summary) mutable {
+                      if (!summary) return reply(summary.error().what);
+                      impl->apply({JournalEntry{label_of(summary->info), {}, {}, false}});
+                      reply("");
+                    });
   });
 }
 

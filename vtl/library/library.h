@@ -97,8 +97,12 @@ class Library final : public scsi::smc::Inventory {
   // As move(), asked for by a person: the changer's initiators are told that the inventory changed.
   void operator_move(std::uint16_t source, std::uint16_t destination,
                      scsi::Done<scsi::smc::MoveOutcome> done);
+  // "", or why a new cartridge may not be called so (rules, taken, last six characters taken).
+  std::string barcode_problem(std::string_view barcode) const;
   // All or none of them: label rules, uniqueness and room are checked before the first is made.
   void create(CreateRequest request, scsi::Done<Outcome> done);
+  // A cartridge that was made in the pool beside the library (an import) becomes known, outside.
+  void adopt(std::string barcode, scsi::Done<Outcome> done);
   // From a storage or import/export element, or outside; never from a drive, and never a WORM
   // cartridge with data.
   void remove(std::string barcode, scsi::Done<Outcome> done);

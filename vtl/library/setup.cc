@@ -118,6 +118,7 @@ Outcome create_library(FileSystem& files, const NewLibrary& library,
                        const std::function<void(std::uint32_t, std::uint32_t)>& progress) {
   if (std::string wrong = check_new_library(library); !wrong.empty()) return {wrong};
   const std::string& dir = library.directory;
+  VTL_CHECK(library.pool_dir.starts_with(dir + '/'));  // or clearing up could reach beyond it
   const auto there = files.exists(dir);
   if (!there) return {there.error().what};
   if (!*there) {
