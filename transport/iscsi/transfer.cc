@@ -27,10 +27,11 @@ std::optional<std::uint32_t> WriteTransfer::accept(const DataOut& pdu, std::uint
 
 std::optional<std::uint32_t> WriteTransfer::accept_unsolicited(const DataOut& pdu,
                                                                std::uint32_t length) {
-  const bool was_open = unsolicited_open_;
-  if (pdu.final) unsolicited_open_ = false;
-  if (fault_) return {};
-  if (!was_open) {
+  if (fault_) {
+    if (pdu.final) unsolicited_open_ = false;
+    return {};
+  }
+  if (!unsolicited_open_) {
     fail(scsi::Asc::kUnexpectedUnsolicitedData);
   } else if (pdu.data_sn != unsolicited_data_sn_ || pdu.offset != here_) {
     fail(scsi::Asc::kDataOffsetError);
@@ -40,6 +41,7 @@ std::optional<std::uint32_t> WriteTransfer::accept_unsolicited(const DataOut& pd
     fail(scsi::Asc::kDataPhaseError);  // it would never end
   }
   ++unsolicited_data_sn_;
+  last_arriving_ = pdu.final;
   return pdu.offset;
 }
 
@@ -60,12 +62,15 @@ std::optional<std::uint32_t> WriteTransfer::accept_solicited(const DataOut& pdu,
   } else {
     request.done = static_cast<std::uint32_t>(done);
     ++request.data_sn;
-    if (pdu.final) requests_.pop_front();
+    if (pdu.final) requests_.erase(requests_.begin());
   }
   return pdu.offset;
 }
 
-void WriteTransfer::arrived() { here_ += std::exchange(arriving_, 0); }
+void WriteTransfer::arrived() {
+  here_ += std::exchange(arriving_, 0);
+  if (std::exchange(last_arriving_, false)) unsolicited_open_ = false;
+}
 
 std::optional<R2t> WriteTransfer::next_request(std::uint32_t transfer_tag) {
   if (wanted_ == 0 || unsolicited_open_ || fault_ || requests_.size() >= max_requests_) return {};

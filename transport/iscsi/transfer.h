@@ -3,8 +3,8 @@
 // the session's business.
 #pragma once
 
-#include <deque>
 #include <optional>
+#include <vector>
 
 #include "scsi/asc.h"
 #include "scsi/buffer.h"
@@ -63,9 +63,10 @@ class WriteTransfer {
   std::uint32_t wanted_ = 0;
   std::uint32_t solicited_ = 0;  // end of what has been asked for
   bool unsolicited_open_ = false;
+  bool last_arriving_ = false;  // what arrives ends the unsolicited run
   std::uint32_t unsolicited_data_sn_ = 0;
   std::uint32_t next_r2t_sn_ = 0;
-  std::deque<Request> requests_;
+  std::vector<Request> requests_;  // rarely more than one
   std::optional<scsi::Asc> fault_;
 };
 

@@ -1,0 +1,134 @@
+#include "transport/iscsi/portal.h"
+
+#include <algorithm>
+
+#include "scsi/check.h"
+#include "transport/iscsi/session.h"
+
+namespace iscsi {
+
+std::string host_of(std::string_view address) {
+  if (address.starts_with('[')) return std::string(address.substr(0, address.find(']') + 1));
+  const std::size_t colon = address.find(':');
+  // More than one colon: an IPv6 address without a port.
+  if (colon != std::string_view::npos && address.find(':', colon + 1) == std::string_view::npos)
+    return std::string(address.substr(0, colon));
+  return std::string(address);
+}
+
+const TargetEntry* Portal::State::find_target(std::string_view name) const {
+  for (const auto& target : targets)
+    if (target->name == name) return target.get();
+  return nullptr;
+}
+
+Session* Portal::State::find_session(std::string_view initiator, const TargetEntry& target,
+                                     scsi::Bytes isid) const {
+  for (Session* session : sessions) {
+    const LoginIdentity& identity = session->identity();
+    if (identity.target == &target && identity.initiator == initiator &&
+        std::equal(identity.isid.begin(), identity.isid.end(), isid.begin(), isid.end()))
+      return session;
+  }
+  return nullptr;
+}
+
+std::vector<Session*> Portal::State::sessions_of(const TargetEntry& target) const {
+  std::vector<Session*> found;
+  for (Session* session : sessions)
+    if (session->identity().target == &target) found.push_back(session);
+  return found;
+}
+
+scsi::NexusId Portal::State::allocate_nexus() {
+  auto slot = std::find_if(slots_.begin(), slots_.end(), [](const Slot& s) { return !s.used; });
+  if (slot == slots_.end()) slot = slots_.insert(slots_.end(), Slot{});
+  slot->used = true;
+  ++slot->generation;
+  return {static_cast<std::uint32_t>(slot - slots_.begin()), slot->generation};
+}
+
+void Portal::State::release_nexus(scsi::NexusId nexus) { slots_[nexus.slot].used = false; }
+
+std::uint16_t Portal::State::allocate_tsih() {
+  const auto taken = [&](std::uint16_t tsih) {
+    return std::any_of(sessions.begin(), sessions.end(),
+                       [&](const Session* s) { return s->tsih() == tsih; });
+  };
+  do ++last_tsih_;
+  while (last_tsih_ == 0 || taken(last_tsih_));
+  return last_tsih_;
+}
+
+Portal::Portal(PortalOptions options, const auth::AccessPolicy& access, scsi::BufferPool& buffers,
+               Random random, Log log)
+    : state_(std::make_unique<State>(options, access, buffers, std::move(random), std::move(log))) {
+  VTL_CHECK(options.max_recv_data_segment_length >= 512 &&
+            options.max_recv_data_segment_length <= kMaxDataSegment);
+  VTL_CHECK(options.first_burst_length >= 512 &&
+            options.first_burst_length <= options.max_burst_length);
+  VTL_CHECK(options.max_burst_length <= kMaxDataSegment && options.command_window >= 1);
+}
+
+Portal::~Portal() { VTL_CHECK(state_->connections.empty()); }
+
+void Portal::add_target(std::string name, std::string alias, scsi::Target& target) {
+  VTL_CHECK(state_->find_target(name) == nullptr);
+  auto entry = std::make_unique<TargetEntry>();
+  entry->name = std::move(name);
+  entry->alias = std::move(alias);
+  entry->target = &target;
+  entry->owner = static_cast<scsi::BufferPool::Owner>(state_->targets.size());
+  state_->targets.push_back(std::move(entry));
+}
+
+std::unique_ptr<Connection> Portal::accept(std::string local_address, std::string peer_address) {
+  State& state = *state_;
+  if (state.shutting_down) return nullptr;
+  const std::string host = host_of(peer_address);
+  const auto refuse = [&](const char* limit) {
+    state.warn("connection from " + peer_address + " closed: " + limit);
+    return nullptr;
+  };
+  if (state.connections.size() >= state.options.max_connections)
+    return refuse("there are as many connections as are allowed");
+  const auto half_open =
+      std::count_if(state.connections.begin(), state.connections.end(), [&](const auto* c) {
+        return c->phase != Connection::Impl::Phase::kFullFeature && c->peer_host == host;
+      });
+  if (static_cast<std::uint32_t>(half_open) >= state.options.max_connections_per_address)
+    return refuse("too many connections from this address have not logged in");
+
+  auto impl =
+      std::make_unique<Connection::Impl>(state, std::move(local_address), std::move(peer_address));
+  state.connections.insert(impl.get());
+  return std::unique_ptr<Connection>(new Connection(std::move(impl)));
+}
+
+void Portal::shut_down() {
+  state_->shutting_down = true;
+  const std::vector<Connection::Impl*> all(state_->connections.begin(), state_->connections.end());
+  for (Connection::Impl* connection : all) {
+    // A listener may have destroyed some of those that come later.
+    if (!state_->connections.contains(connection)) continue;
+    Connection::Impl::Scope scope(*connection);
+    if (connection->phase == Connection::Impl::Phase::kFullFeature &&
+        !connection->session->discovery())
+      connection->session->request_logout();
+    else if (connection->phase != Connection::Impl::Phase::kClosing)
+      connection->close("shutting down");
+  }
+}
+
+std::vector<Portal::SessionInfo> Portal::sessions() const {
+  std::vector<SessionInfo> all;
+  for (const Session* session : state_->sessions)
+    all.push_back({session->identity().target->name, session->identity().initiator,
+                   session->connection().peer_address});
+  std::sort(all.begin(), all.end(), [](const SessionInfo& a, const SessionInfo& b) {
+    return std::tie(a.target, a.initiator) < std::tie(b.target, b.initiator);
+  });
+  return all;
+}
+
+}  // namespace iscsi

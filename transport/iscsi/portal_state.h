@@ -1,0 +1,70 @@
+// What the protocol's own files see of a Portal: not for others.
+#pragma once
+
+#include <set>
+
+#include "auth/chap.h"
+#include "transport/iscsi/connection.h"
+#include "transport/iscsi/portal.h"
+
+namespace iscsi {
+
+class Session;
+
+struct TargetEntry {
+  std::string name;
+  std::string alias;
+  scsi::Target* target = nullptr;
+  scsi::BufferPool::Owner owner = 0;
+};
+
+struct Portal::State {
+  State(PortalOptions portal_options, const auth::AccessPolicy& policy, scsi::BufferPool& pool,
+        Random random_bytes, Log logger)
+      : options(portal_options),
+        access(policy),
+        buffers(pool),
+        random(std::move(random_bytes)),
+        log(std::move(logger)) {}
+
+  const PortalOptions options;
+  const auth::AccessPolicy& access;
+  scsi::BufferPool& buffers;
+  const Random random;
+  const Log log;
+
+  std::vector<std::unique_ptr<TargetEntry>> targets;  // in the order in which they were added
+  std::set<Connection::Impl*> connections;
+  std::set<Session*> sessions;  // normal ones in full feature phase
+  auth::OutstandingChallenges challenges;
+  auth::LoginFailures failures;
+  bool shutting_down = false;
+
+  const TargetEntry* find_target(std::string_view name) const;
+  Session* find_session(std::string_view initiator, const TargetEntry& target,
+                        scsi::Bytes isid) const;
+  std::vector<Session*> sessions_of(const TargetEntry& target) const;
+
+  // A slot that no other nexus has, under a generation that it never had before.
+  scsi::NexusId allocate_nexus();
+  void release_nexus(scsi::NexusId nexus);
+  // A session handle that no other session has; never 0.
+  std::uint16_t allocate_tsih();
+
+  void info(const std::string& line) const { log(LogLevel::kInfo, line); }
+  void warn(const std::string& line) const { log(LogLevel::kWarning, line); }
+  void debug(const std::string& line) const { log(LogLevel::kDebug, line); }
+
+ private:
+  struct Slot {
+    std::uint32_t generation = 0;
+    bool used = false;
+  };
+  std::vector<Slot> slots_;
+  std::uint16_t last_tsih_ = 0;
+};
+
+// The host part of "192.0.2.1:3260", "[::1]:3260", or of an address without a port.
+std::string host_of(std::string_view address);
+
+}  // namespace iscsi
