@@ -1,11 +1,13 @@
 // vtl cartridge import, export, verify.
 #include <fmt/format.h>
 
+#include <filesystem>
 #include <iostream>
 #include <memory>
 
 #include "vtl/cli/cartridge.h"
 #include "vtl/cli/table.h"
+#include "vtl/interchange/format.h"
 
 namespace vtl::cli {
 namespace {
@@ -70,8 +72,103 @@ void add_verify(CLI::App& group, Result& result) {
   });
 }
 
+std::string format_help(const char* first) {
+  std::string text = first;
+  for (const interchange::Format* format : interchange::formats()) {
+    text += fmt::format("\n  {:<8}{}", format->name(), format->description());
+    std::string variants;
+    for (const std::string_view variant : format->variants()) {
+      variants += (variants.empty() ? "" : ", ") + std::string(variant);
+    }
+    if (!variants.empty()) text += " (variants: " + variants + ")";
+  }
+  return text;
+}
+
+struct Transfer {
+  std::string data, barcode, path, format, variant, block, capacity;
+  std::optional<std::uint32_t> generation;
+  bool outside = false;
+  bool as_json = false;
+};
+
+void add_transfer_options(CLI::App& command, Transfer& options) {
+  add_data_option(command, options.data);
+  add_json_option(command, options.as_json);
+  command.add_option("--format", options.format, format_help("Default: by the look of the path"));
+  command.add_option("--variant", options.variant, "Variant of the format");
+}
+
+void run_transfer(const char* kind, const Transfer& options, json body, Result& result) {
+  body["path"] = std::filesystem::absolute(options.path).string();
+  if (!options.format.empty()) body["format"] = options.format;
+  if (!options.variant.empty()) body["variant"] = options.variant;
+  Client client(options.data);
+  if (client.ok()) {
+    const auto job = client.run_job(
+        fmt::format("{} {}", kind, options.barcode),
+        fmt::format("/v1/cartridges/{}/{}", path_part(options.barcode), kind), std::move(body));
+    if (job && options.as_json) print_json(*job);
+    if (job && !options.as_json) {
+      const json& details = (*job)["details"];
+      std::cout << fmt::format("{}: {} blocks ({}), {} filemarks; format {}\n", options.barcode,
+                               details["blocks"].get<std::uint64_t>(), short_size(details["bytes"]),
+                               details["filemarks"].get<std::uint64_t>(),
+                               details["format"].get<std::string>());
+      for (const json& note : details["notes"]) {
+        std::cout << "  note: " << printable(note.get<std::string>()) << '\n';
+      }
+    }
+  }
+  result.code = client.code();
+}
+
+void add_import(CLI::App& group, Result& result) {
+  auto options = std::make_shared<Transfer>();
+  CLI::App* command = group.add_subcommand(
+      "import", "Make a cartridge from a file or directory of a foreign format");
+  add_transfer_options(*command, *options);
+  command->add_option("barcode", options->barcode, "Barcode of the new cartridge")->required();
+  command->add_option("path", options->path, "File or directory to read")->required();
+  command
+      ->add_option("--block-size", options->block,
+                   "Size of the blocks, where the format does not say it (default 64KiB)")
+      ->check(check_size)
+      ->type_name("SIZE");
+  command->add_option("--generation", options->generation, "Where the barcode does not say it")
+      ->check(CLI::Range(1, 10));
+  command->add_option("--capacity", options->capacity, "Default: the generation's")
+      ->check(check_size)
+      ->type_name("SIZE");
+  command->add_flag("--outside", options->outside, "Do not put it into a slot");
+  command->callback([options, &result] {
+    json body = json::object();
+    if (!options->block.empty()) body["block_bytes"] = size_of(options->block);
+    if (!options->capacity.empty()) body["capacity_bytes"] = size_of(options->capacity);
+    if (options->generation) body["generation"] = *options->generation;
+    if (options->outside) body["outside"] = true;
+    run_transfer("import", *options, std::move(body), result);
+  });
+}
+
+void add_export(CLI::App& group, Result& result) {
+  auto options = std::make_shared<Transfer>();
+  CLI::App* command =
+      group.add_subcommand("export", "Write what is on a cartridge to a file or directory");
+  add_transfer_options(*command, *options);
+  command->add_option("barcode", options->barcode, "Barcode")->required();
+  command->add_option("path", options->path, "File or directory to make; must not exist")
+      ->required();
+  command->callback(
+      [options, &result] { run_transfer("export", *options, json::object(), result); });
+}
+
 }  // namespace
 
-void add_cartridge_jobs(CLI::App& group, Result& result) { add_verify(group, result); }
+void add_cartridge_jobs(CLI::App& group, Result& result) {
+  add_import(group, result);
+  add_export(group, result);
+  add_verify(group, result);
+}
 
 }  // namespace vtl::cli

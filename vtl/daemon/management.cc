@@ -360,7 +360,6 @@ void Impl::move(Call&& call) {
                          if (!outcome.detail.empty()) text += " (" + outcome.detail + ")";
                          return done(failure(409, std::move(text)));
                        }
-                       if (parts.inventory_changed) parts.inventory_changed();
                        done({200, moved(barcode)});
                      });
 }

@@ -40,7 +40,6 @@ struct ManagementParts {
   // Given by a server; empty without one.
   std::function<nlohmann::json()> server;            // GET /v1/server
   std::function<nlohmann::json(std::size_t)> drive;  // what drive n, from 0, says of itself
-  std::function<void()> inventory_changed;           // a move was made that no initiator asked for
 };
 
 // Loop thread.

@@ -23,6 +23,8 @@ class JobRequests {
   Answer export_cartridge(const std::string& barcode, const nlohmann::json& body);
 
  private:
+  void bring_in(const std::string& barcode, bool outside, JobResult result,
+                scsi::Done<JobResult> ended);
   Answer started(std::uint64_t id) const { return {202, jobs_.describe(id)}; }
 
   const ManagementParts& parts_;

@@ -38,7 +38,6 @@ class LocalManager final : public Manager {
                      *room_.executor,
                      room_.pool_path,
                      {},
-                     {},
                      {}}) {}
   ~LocalManager() override {
     loop_.post(
