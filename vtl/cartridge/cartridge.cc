@@ -16,6 +16,7 @@ constexpr std::uint32_t kMaxSegmentMib = 1024;
 
 std::string carts_directory(const std::string& pool_dir) { return pool_dir + "/carts"; }
 std::string trash_directory(const std::string& pool_dir) { return pool_dir + "/trash"; }
+std::string incoming_directory(const std::string& pool_dir) { return pool_dir + "/.incoming"; }
 
 // Durable with its content; the directory is the caller's to sync.
 Status write_file(FileSystem& files, const std::string& path, scsi::Bytes bytes) {
@@ -34,9 +35,10 @@ Status in_order(Steps&&... steps) {
 }
 
 Status remove_all(FileSystem& files, const std::string& path) {
-  if (files.remove(path)) return ok_status();
+  const Status removed = files.remove(path);
+  if (removed || removed.error().code == ENOENT) return ok_status();
   const auto names = files.list(path);
-  if (!names) return names.error();
+  if (!names) return removed;
   for (const std::string& name : *names)
     if (const Status status = remove_all(files, path + "/" + name); !status) return status;
   return files.remove(path);
@@ -44,23 +46,28 @@ Status remove_all(FileSystem& files, const std::string& path) {
 
 IoError invalid(std::string text) { return {EINVAL, std::move(text)}; }
 
-std::optional<IoError> objection(const CartridgeSpec& spec, const scsi::ssc::Generation* generation) {
+std::optional<IoError> objection(const CartridgeSpec& spec,
+                                 const scsi::ssc::Generation* generation) {
   const auto allowed = [](char c) {
-    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
+    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' ||
+           c == '-';
   };
   if (spec.barcode.empty() || spec.barcode.size() > 32 ||
       !std::all_of(spec.barcode.begin(), spec.barcode.end(), allowed))
-    return invalid(fmt::format("barcode \"{}\": 1 to 32 letters, digits, _ or - are allowed", spec.barcode));
+    return invalid(
+        fmt::format("barcode \"{}\": 1 to 32 letters, digits, _ or - are allowed", spec.barcode));
   if (generation == nullptr)
     return invalid(fmt::format("{}: there is no LTO generation {}", spec.barcode, spec.generation));
   if (spec.worm && generation->medium_type_worm == 0)
     return invalid(fmt::format("{}: {} has no WORM cartridges", spec.barcode, generation->name));
   if (spec.capacity_bytes != 0 && spec.capacity_bytes < kMinCapacityBytes)
-    return invalid(fmt::format("{}: a capacity of {} bytes is too small: the smallest is {}, so that a block of the "
-                               "largest size, {}, still fits between early warning and the end",
-                               spec.barcode, spec.capacity_bytes, kMinCapacityBytes, kMaxBlockBytes));
+    return invalid(fmt::format(
+        "{}: a capacity of {} bytes is too small: the smallest is {}, so that a block of the "
+        "largest size, {}, still fits between early warning and the end",
+        spec.barcode, spec.capacity_bytes, kMinCapacityBytes, kMaxBlockBytes));
   if (spec.segment_mib == 0 || spec.segment_mib > kMaxSegmentMib)
-    return invalid(fmt::format("{}: a segment has 1 to {} MiB, not {}", spec.barcode, kMaxSegmentMib, spec.segment_mib));
+    return invalid(fmt::format("{}: a segment has 1 to {} MiB, not {}", spec.barcode,
+                               kMaxSegmentMib, spec.segment_mib));
   if (spec.uuid == Uuid{}) return invalid(spec.barcode + ": a cartridge needs a UUID");
   return std::nullopt;
 }
@@ -82,7 +89,8 @@ std::string to_string(const Uuid& uuid) {
   return out;
 }
 
-// --- pool ---------------------------------------------------------------------------------------------------
+// --- pool
+// ---------------------------------------------------------------------------------------------------
 
 Status create_pool(FileSystem& files, const std::string& pool_dir, const PoolSpec& spec) {
   format::Pool pool;
@@ -94,6 +102,7 @@ Status create_pool(FileSystem& files, const std::string& pool_dir, const PoolSpe
   return in_order([&] { return files.make_directory(pool_dir); },
                   [&] { return files.make_directory(carts_directory(pool_dir)); },
                   [&] { return files.make_directory(trash_directory(pool_dir)); },
+                  [&] { return files.make_directory(incoming_directory(pool_dir)); },
                   [&] { return write_file(files, pool_dir + "/POOL", block); },
                   [&] { return files.sync_directory(pool_dir); });
 }
@@ -116,7 +125,8 @@ Status empty_trash(FileSystem& files, const std::string& pool_dir) {
   if (!names) return names.error();
   Status status = ok_status();
   for (const std::string& name : *names)
-    if (Status removed = remove_all(files, trash_directory(pool_dir) + "/" + name); !removed) status = removed;
+    if (Status removed = remove_all(files, trash_directory(pool_dir) + "/" + name); !removed)
+      status = removed;
   return status;
 }
 
@@ -130,7 +140,8 @@ Result<std::vector<std::string>> list_cartridges(FileSystem& files, const std::s
   return names;
 }
 
-// --- cartridge ----------------------------------------------------------------------------------------------
+// --- cartridge
+// ----------------------------------------------------------------------------------------------
 
 Status create_cartridge(FileSystem& files, const std::string& pool_dir, const CartridgeSpec& spec) {
   const scsi::ssc::Generation* generation = scsi::ssc::find_generation(spec.generation);
@@ -138,7 +149,8 @@ Status create_cartridge(FileSystem& files, const std::string& pool_dir, const Ca
   const std::string dir = cartridge_directory(pool_dir, spec.barcode);
   const auto there = files.exists(dir);
   if (!there) return there.error();
-  if (*there) return IoError{EEXIST, spec.barcode + ": there is a cartridge with this barcode already"};
+  if (*there)
+    return IoError{EEXIST, spec.barcode + ": there is a cartridge with this barcode already"};
 
   format::Cart cart;
   cart.segment_mib = spec.segment_mib;
@@ -153,25 +165,31 @@ Status create_cartridge(FileSystem& files, const std::string& pool_dir, const Ca
   cart.set(format::kClean, true);
   format::PartitionRow& row = cart.partitions[0];
   row.dirgen = 1;
-  row.capacity_bytes =
-      spec.capacity_bytes != 0 ? spec.capacity_bytes : std::uint64_t{generation->capacity_mb} * 1'000'000;
+  row.capacity_bytes = spec.capacity_bytes != 0
+                           ? spec.capacity_bytes
+                           : std::uint64_t{generation->capacity_mb} * 1'000'000;
   row.early_warning_bytes = early_warning_bytes(row.capacity_bytes);
   std::array<std::byte, 2 * format::kBlock> slots{};
   format::encode_cart(cart, scsi::MutableBytes(slots).first(format::kBlock));
   const auto mam = format::encode_mam({});
 
   // Built aside and renamed, so that a cartridge is there whole or not at all.
-  const std::string aside = fmt::format("{}/new-{}", trash_directory(pool_dir), to_string(spec.uuid));
-  return in_order([&] { return files.make_directory(aside); },
-                  [&] { return files.make_directory(aside + "/" + format::partition_directory(0, row.dirgen)); },
-                  [&] { return write_file(files, aside + "/CART", slots); },
-                  [&] { return write_file(files, aside + "/MAM", *mam); },
-                  [&] { return files.sync_directory(aside); }, [&] { return files.rename(aside, dir); },
-                  [&] { return files.sync_directory(carts_directory(pool_dir)); });
+  const std::string aside = fmt::format("{}/{}.new", incoming_directory(pool_dir), spec.barcode);
+  return in_order(
+      [&] { return remove_all(files, aside); },  // of an earlier crash
+      [&] { return files.make_directory(aside); },
+      [&] {
+        return files.make_directory(aside + "/" + format::partition_directory(0, row.dirgen));
+      },
+      [&] { return write_file(files, aside + "/CART", slots); },
+      [&] { return write_file(files, aside + "/MAM", *mam); },
+      [&] { return files.sync_directory(aside); }, [&] { return files.rename(aside, dir); },
+      [&] { return files.sync_directory(carts_directory(pool_dir)); });
 }
 
 std::uint64_t early_warning_bytes(std::uint64_t capacity_bytes) {
-  return std::min(std::max(capacity_bytes / 100, 16 * std::uint64_t{kMaxBlockBytes}), capacity_bytes / 8);
+  return std::min(std::max(capacity_bytes / 100, 16 * std::uint64_t{kMaxBlockBytes}),
+                  capacity_bytes / 8);
 }
 
 Result<CartridgeSummary> read_summary(FileSystem& files, const std::string& dir) {
@@ -186,7 +204,8 @@ Result<CartridgeSummary> read_summary(FileSystem& files, const std::string& dir)
   summary.segment_mib = cart.segment_mib;
   for (std::uint32_t p = 0; p < cart.partition_count; ++p) {
     const format::PartitionRow& row = cart.partitions[p];
-    summary.partitions.push_back({row.capacity_bytes, row.clean_used, row.clean_eod, row.clean_filemarks});
+    summary.partitions.push_back(
+        {row.capacity_bytes, row.clean_used, row.clean_eod, row.clean_filemarks});
   }
   summary.clean = cart.has(format::kClean);
   summary.label_damaged = label->damaged;
@@ -198,7 +217,8 @@ Status set_write_protect(FileSystem& files, const std::string& dir, bool write_p
   if (!lock) return lock.error();
   Result<Label> label = read_label(files, dir);
   if (!label) return label.error();
-  if (label->damaged) return IoError{EROFS, dir + "/CART: damaged; the cartridge stays write-protected"};
+  if (label->damaged)
+    return IoError{EROFS, dir + "/CART: damaged; the cartridge stays write-protected"};
   if (label->cart.has(format::kWriteProtect) == write_protected) return ok_status();
   label->cart.set(format::kWriteProtect, write_protected);
   // A table of segments belongs to the label that named it; clean_gen keeps that name.

@@ -53,7 +53,8 @@ inline constexpr std::uint32_t kMaxBlockBytes = 1u << 24;
 // block of the largest size.
 inline constexpr std::uint64_t kMinCapacityBytes = 8ull * kMaxBlockBytes;
 
-// How long before the end of a partition early warning comes: min(max(1 %, 16 of the largest blocks), an eighth).
+// How long before the end of a partition early warning comes: min(max(1 %, 16 of the largest
+// blocks), an eighth).
 std::uint64_t early_warning_bytes(std::uint64_t capacity_bytes);
 
 struct CartridgeSpec {

@@ -20,7 +20,8 @@ std::size_t compress(Compression algorithm, scsi::Bytes block, scsi::MutableByte
     return n > 0 ? static_cast<std::size_t>(n) : 0;
   }
   if (algorithm == Compression::kZstd) {
-    const std::size_t n = ZSTD_compress(out.data(), worthwhile, block.data(), block.size(), kZstdLevel);
+    const std::size_t n =
+        ZSTD_compress(out.data(), worthwhile, block.data(), block.size(), kZstdLevel);
     return ZSTD_isError(n) != 0U ? 0 : n;
   }
   return 0;
@@ -33,7 +34,8 @@ bool decompress(std::uint8_t algorithm, scsi::Bytes stored, scsi::MutableBytes o
                                  static_cast<int>(out.size())) == static_cast<int>(out.size());
     case Compression::kZstd:
       return ZSTD_decompress(out.data(), out.size(), stored.data(), stored.size()) == out.size();
-    case Compression::kNone: break;
+    case Compression::kNone:
+      break;
   }
   return false;
 }

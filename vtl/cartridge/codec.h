@@ -1,4 +1,5 @@
-// Compression of single blocks. A block is stored compressed only where that pays; the record says which way.
+// Compression of single blocks. A block is stored compressed only where that pays; the record says
+// which way.
 #pragma once
 
 #include <cstddef>
@@ -10,11 +11,12 @@ namespace vtl {
 
 enum class Compression : std::uint8_t { kNone = 0, kLz4 = 1, kZstd = 2 };  // as in a record header
 
-// Compresses `block` into `out`, which holds at least block.size() bytes. The length of the result, or 0 when it
-// does not shrink to 97 % of the block: then the block is stored as it is. Any thread.
+// Compresses `block` into `out`, which holds at least block.size() bytes. The length of the result,
+// or 0 when it does not shrink to 97 % of the block: then the block is stored as it is. Any thread.
 std::size_t compress(Compression algorithm, scsi::Bytes block, scsi::MutableBytes out);
 
-// Whether `stored` is a block of exactly out.size() bytes compressed by `algorithm`; it is in `out` then.
+// Whether `stored` is a block of exactly out.size() bytes compressed by `algorithm`; it is in `out`
+// then.
 bool decompress(std::uint8_t algorithm, scsi::Bytes stored, scsi::MutableBytes out);
 
 }  // namespace vtl

@@ -84,7 +84,8 @@ class ThreadExecutor final : public Executor {
   explicit ThreadExecutor(Post post) : post_(std::move(post)) {}
 
   Strand make_strand(std::string_view name) override {
-    // Strands closed earlier have ended by now; their threads are joined here, where that cannot block.
+    // Strands closed earlier have ended by now; their threads are joined here, where that cannot
+    // block.
     std::erase_if(closed_, [](const auto& worker) { return worker->finished(); });
     const Strand strand{++last_id_};
     workers_.emplace(strand.id, std::make_unique<Worker>(name, post_));

@@ -19,13 +19,14 @@ IoError failure(int code, std::string_view call, const std::string& path) {
   return {code, fmt::format("{} {}: {}", call, path, std::strerror(code))};
 }
 
-// Written so much at a time without O_DIRECT, the page cache is paced: an unpaced one stalls for seconds once the
-// dirty limit is reached, and a later sync pays for everything at once.
+// Written so much at a time without O_DIRECT, the page cache is paced: an unpaced one stalls for
+// seconds once the dirty limit is reached, and a later sync pays for everything at once.
 constexpr std::size_t kPaceAbove = 1u << 20;
 
 class PosixFile final : public File {
  public:
-  PosixFile(int fd, std::string path, bool direct) : fd_(fd), path_(std::move(path)), direct_(direct) {}
+  PosixFile(int fd, std::string path, bool direct)
+      : fd_(fd), path_(std::move(path)), direct_(direct) {}
   ~PosixFile() override { ::close(fd_); }
   PosixFile(const PosixFile&) = delete;
   PosixFile& operator=(const PosixFile&) = delete;
@@ -33,13 +34,14 @@ class PosixFile final : public File {
   Result<std::size_t> pread(scsi::MutableBytes into, std::uint64_t offset) override {
     std::size_t done = 0;
     while (done < into.size()) {
-      const ssize_t n = ::pread(fd_, into.data() + done, into.size() - done,
-                                static_cast<off_t>(offset + done));
+      const ssize_t n =
+          ::pread(fd_, into.data() + done, into.size() - done, static_cast<off_t>(offset + done));
       if (n < 0 && errno == EINTR) continue;
       if (n < 0) return at("pread", offset + done);
       if (n == 0) break;
       done += static_cast<std::size_t>(n);
-      // A direct read that ends inside a block has met the end of the file; going on would be misaligned.
+      // A direct read that ends inside a block has met the end of the file; going on would be
+      // misaligned.
       if (direct_ && done % 512 != 0) break;
     }
     return done;
@@ -48,8 +50,8 @@ class PosixFile final : public File {
   Status pwrite(scsi::Bytes from, std::uint64_t offset) override {
     std::size_t done = 0;
     while (done < from.size()) {
-      const ssize_t n = ::pwrite(fd_, from.data() + done, from.size() - done,
-                                 static_cast<off_t>(offset + done));
+      const ssize_t n =
+          ::pwrite(fd_, from.data() + done, from.size() - done, static_cast<off_t>(offset + done));
       if (n < 0 && errno == EINTR) continue;
       if (n < 0) return at("pwrite", offset + done);
       if (n == 0) {
@@ -67,7 +69,8 @@ class PosixFile final : public File {
     return ::fdatasync(fd_) == 0 ? ok_status() : Status(failure(errno, "fdatasync", path_));
   }
   Status truncate(std::uint64_t size) override {
-    return ::ftruncate(fd_, static_cast<off_t>(size)) == 0 ? ok_status() : Status(at("ftruncate", size));
+    return ::ftruncate(fd_, static_cast<off_t>(size)) == 0 ? ok_status()
+                                                           : Status(at("ftruncate", size));
   }
   Status allocate(std::uint64_t size) override {
     if (::fallocate(fd_, FALLOC_FL_KEEP_SIZE, 0, static_cast<off_t>(size)) == 0) return ok_status();
@@ -87,11 +90,12 @@ class PosixFile final : public File {
     return {code, fmt::format("{} {} at {}: {}", call, path_, offset, std::strerror(code))};
   }
   void pace(std::uint64_t offset, std::size_t size) {
-    ::sync_file_range(fd_, static_cast<off_t>(offset), static_cast<off_t>(size), SYNC_FILE_RANGE_WRITE);
+    ::sync_file_range(fd_, static_cast<off_t>(offset), static_cast<off_t>(size),
+                      SYNC_FILE_RANGE_WRITE);
     if (paced_size_ != 0) {
-      ::sync_file_range(fd_, static_cast<off_t>(paced_offset_), static_cast<off_t>(paced_size_),
-                        SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE |
-                            SYNC_FILE_RANGE_WAIT_AFTER);
+      ::sync_file_range(
+          fd_, static_cast<off_t>(paced_offset_), static_cast<off_t>(paced_size_),
+          SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER);
       ::posix_fadvise(fd_, static_cast<off_t>(paced_offset_), static_cast<off_t>(paced_size_),
                       POSIX_FADV_DONTNEED);
     }

@@ -10,8 +10,8 @@
 namespace vtl::format {
 namespace {
 
-using scsi::Bytes;
 using scsi::ByteReader;
+using scsi::Bytes;
 using scsi::ByteWriter;
 using scsi::MutableBytes;
 
@@ -29,7 +29,9 @@ void put_crc(MutableBytes bytes, std::size_t hole, std::uint32_t crc) {
   ByteWriter(bytes.subspan(hole)).u32(crc);
 }
 
-std::uint32_t get_u32(Bytes bytes, std::size_t offset) { return ByteReader(bytes.subspan(offset)).u32(); }
+std::uint32_t get_u32(Bytes bytes, std::size_t offset) {
+  return ByteReader(bytes.subspan(offset)).u32();
+}
 
 bool sound(Bytes block, std::string_view magic, std::size_t size) {
   return block.size() >= size && scsi::as_text(block.first(8)) == magic &&
@@ -78,7 +80,8 @@ constexpr std::size_t kMamHeaderBytes = 32;
 
 }  // namespace
 
-// --- CART ---------------------------------------------------------------------------------------------------
+// --- CART
+// ---------------------------------------------------------------------------------------------------
 
 void encode_cart(const Cart& c, MutableBytes slot) {
   ByteWriter w = begin_block(slot, kCartMagic, c.major, c.minor);
@@ -90,7 +93,11 @@ void encode_cart(const Cart& c, MutableBytes slot) {
   w.bytes(c.owner_library).u32(c.next_epoch).zeros(4).u64(c.load_count).u64(c.worm_floor).zeros(8);
   VTL_CHECK(w.position() == 160);
   for (const PartitionRow& p : c.partitions) {
-    w.u32(p.dirgen).u32(p.cut_epoch).u64(p.cut_lba).u64(p.capacity_bytes).u64(p.early_warning_bytes);
+    w.u32(p.dirgen)
+        .u32(p.cut_epoch)
+        .u64(p.cut_lba)
+        .u64(p.capacity_bytes)
+        .u64(p.early_warning_bytes);
     w.u64(p.clean_eod).u64(p.clean_filemarks).u64(p.clean_used);
     w.u32(p.segtab_crc).u32(p.segtab_entries);
   }
@@ -105,7 +112,10 @@ void encode_cart(const Cart& c, MutableBytes slot) {
     put_text(w, load.vendor, 8);
     put_text(w, load.serial, 32);
   }
-  w.u64(c.bytes_written_life).u64(c.bytes_read_life).u64(c.bytes_written_load).u64(c.bytes_read_load);
+  w.u64(c.bytes_written_life)
+      .u64(c.bytes_read_life)
+      .u64(c.bytes_written_load)
+      .u64(c.bytes_read_load);
   w.u64(c.clean_gen);
   VTL_CHECK(w.ok());
   end_block(slot);
@@ -181,7 +191,8 @@ bool is_compatible(const Cart& c) {
   return c.major == kMajor && (c.feat_incompat & ~kKnownIncompat) == 0;
 }
 
-// --- segment header -----------------------------------------------------------------------------------------
+// --- segment header
+// -----------------------------------------------------------------------------------------
 
 void encode_segment_header(const SegmentHeader& h, MutableBytes block) {
   ByteWriter w = begin_block(block, kSegmentMagic, h.major, h.minor);
@@ -224,7 +235,8 @@ std::optional<SegmentHeader> decode_segment_header(Bytes block) {
   return h;
 }
 
-// --- records ------------------------------------------------------------------------------------------------
+// --- records
+// ------------------------------------------------------------------------------------------------
 
 namespace {
 constexpr std::size_t kRecordCrcOffset = 8;
@@ -240,7 +252,10 @@ std::uint32_t record_salt(const Uuid& uuid, std::uint8_t partition, std::uint32_
 void encode_record_header(const RecordHeader& h, std::uint32_t salt, MutableBytes bytes) {
   const MutableBytes out = bytes.first(kRecordHeaderBytes);
   ByteWriter w(out);
-  w.u32(kRecordMagic).u8(static_cast<std::uint8_t>(h.type)).u8(kRecordHeaderBytes / 16).u16(h.flags);
+  w.u32(kRecordMagic)
+      .u8(static_cast<std::uint8_t>(h.type))
+      .u8(kRecordHeaderBytes / 16)
+      .u16(h.flags);
   w.u32(0).u32(h.stored_length).u64(h.lba).u32(h.logical_length).u32(h.logical_crc);
   w.u32(h.payload_crc).u32(h.epoch).u64(h.filemarks_before).u32(h.durable_delta);
   w.u8(h.compression).u8(h.encryption).u16(h.key_id).u32(h.extension_length).u32(0);
@@ -250,7 +265,8 @@ void encode_record_header(const RecordHeader& h, std::uint32_t salt, MutableByte
 std::optional<RecordHeader> decode_record_header(Bytes bytes, std::uint32_t salt) {
   if (bytes.size() < kRecordHeaderBytes || get_u32(bytes, 0) != kRecordMagic) return std::nullopt;
   const Bytes in = bytes.first(kRecordHeaderBytes);
-  if (get_u32(in, kRecordCrcOffset) != crc_with_hole(in, kRecordCrcOffset, salt)) return std::nullopt;
+  if (get_u32(in, kRecordCrcOffset) != crc_with_hole(in, kRecordCrcOffset, salt))
+    return std::nullopt;
   ByteReader r(in);
   RecordHeader h;
   r.skip(4);
@@ -285,7 +301,8 @@ std::optional<RecordHeader> decode_record_header(Bytes bytes, std::uint32_t salt
   return h;
 }
 
-// --- trailer ------------------------------------------------------------------------------------------------
+// --- trailer
+// ------------------------------------------------------------------------------------------------
 
 void encode_trailer(const Trailer& t, MutableBytes block) {
   ByteWriter w = begin_block(block, kTrailerMagic, t.major, t.minor);
@@ -329,14 +346,19 @@ std::optional<Trailer> decode_trailer(Bytes block) {
   return t;
 }
 
-// --- SEGTAB -------------------------------------------------------------------------------------------------
+// --- SEGTAB
+// -------------------------------------------------------------------------------------------------
 
 std::uint32_t segtab_crc(Bytes encoded) { return crc_with_hole(encoded, 8); }
 
 std::vector<std::byte> encode_segtab(const Segtab& table) {
   std::vector<std::byte> out(kSegtabHeaderBytes + kSegtabEntryBytes * table.entries.size());
   ByteWriter w(out);
-  w.bytes(scsi::as_bytes(kSegtabMagic)).u32(0).u32(table.entries.size()).u64(table.cart_gen).zeros(8);
+  w.bytes(scsi::as_bytes(kSegtabMagic))
+      .u32(0)
+      .u32(table.entries.size())
+      .u64(table.cart_gen)
+      .zeros(8);
   for (const SegtabEntry& e : table.entries) {
     w.u32(e.seq).u32(e.epoch).u64(e.first_lba).u64(e.count).u64(e.first_filemark).u64(e.filemarks);
     w.u64(e.base_used).u64(e.data_end).u48(e.index_offset).u16(e.flags);
@@ -348,7 +370,8 @@ std::vector<std::byte> encode_segtab(const Segtab& table) {
 
 std::optional<Segtab> decode_segtab(Bytes bytes) {
   if (bytes.size() < kSegtabHeaderBytes || scsi::as_text(bytes.first(8)) != kSegtabMagic ||
-      (bytes.size() - kSegtabHeaderBytes) % kSegtabEntryBytes != 0 || get_u32(bytes, 8) != segtab_crc(bytes))
+      (bytes.size() - kSegtabHeaderBytes) % kSegtabEntryBytes != 0 ||
+      get_u32(bytes, 8) != segtab_crc(bytes))
     return std::nullopt;
   ByteReader r(bytes);
   r.skip(12);
@@ -373,7 +396,8 @@ std::optional<Segtab> decode_segtab(Bytes bytes) {
   return table;
 }
 
-// --- POOL ---------------------------------------------------------------------------------------------------
+// --- POOL
+// ---------------------------------------------------------------------------------------------------
 
 void encode_pool(const Pool& p, MutableBytes block) {
   ByteWriter w = begin_block(block, kPoolMagic, p.major, p.minor);
@@ -401,7 +425,8 @@ std::optional<Pool> decode_pool(Bytes block) {
   return p;
 }
 
-// --- MAM ----------------------------------------------------------------------------------------------------
+// --- MAM
+// ----------------------------------------------------------------------------------------------------
 
 std::optional<std::vector<std::byte>> encode_mam(const Mam& mam) {
   std::size_t length = 0;
@@ -424,7 +449,8 @@ std::optional<std::vector<std::byte>> encode_mam(const Mam& mam) {
 }
 
 std::optional<Mam> decode_mam(Bytes slot) {
-  if (slot.size() < kMamHeaderBytes || scsi::as_text(slot.first(8)) != kMamMagic) return std::nullopt;
+  if (slot.size() < kMamHeaderBytes || scsi::as_text(slot.first(8)) != kMamMagic)
+    return std::nullopt;
   ByteReader header(slot);
   header.skip(8);
   const std::uint16_t major = header.u16();
@@ -449,7 +475,8 @@ std::optional<Mam> decode_mam(Bytes slot) {
   return mam;
 }
 
-// --- names --------------------------------------------------------------------------------------------------
+// --- names
+// --------------------------------------------------------------------------------------------------
 
 namespace {
 template <class T>
@@ -470,7 +497,8 @@ std::string segment_name(std::uint32_t seq, std::uint32_t epoch) {
 std::optional<SegmentName> parse_segment_name(std::string_view name) {
   SegmentName out{};
   if (name.size() != 23 || name[10] != '-' || name.substr(19) != ".seg" ||
-      !parse_number(name.substr(0, 10), 10, out.seq) || !parse_number(name.substr(11, 8), 16, out.epoch))
+      !parse_number(name.substr(0, 10), 10, out.seq) ||
+      !parse_number(name.substr(11, 8), 16, out.epoch))
     return std::nullopt;
   return out;
 }

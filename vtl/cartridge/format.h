@@ -1,5 +1,6 @@
-// The on-disk format, major 1: every structure of FORMAT.md as a value, with its encoder and decoder side by side.
-// Pure functions on memory. Decoders answer nothing when magic or checksum is wrong; they never trust a length.
+// The on-disk format, major 1: every structure of FORMAT.md as a value, with its encoder and
+// decoder side by side. Pure functions on memory. Decoders answer nothing when magic or checksum is
+// wrong; they never trust a length.
 #pragma once
 
 #include <array>
@@ -15,7 +16,8 @@ namespace vtl::format {
 
 inline constexpr std::uint16_t kMajor = 1;
 inline constexpr std::uint16_t kMinor = 0;
-inline constexpr std::size_t kBlock = 4096;  // headers, trailers, slots; what O_DIRECT is aligned to
+inline constexpr std::size_t kBlock =
+    4096;  // headers, trailers, slots; what O_DIRECT is aligned to
 inline constexpr std::size_t kRecordHeaderBytes = 64;
 inline constexpr std::size_t kRecordAlign = 16;
 inline constexpr std::uint32_t kMaxPartitions = 4;
@@ -28,7 +30,8 @@ constexpr std::uint64_t align_up(std::uint64_t x, std::uint64_t a) { return (x +
 inline constexpr std::uint32_t kKnownIncompat = 0;
 inline constexpr std::uint32_t kKnownReadOnlyCompat = 0;
 
-// --- CART: the superblock ---------------------------------------------------------------------------------
+// --- CART: the superblock
+// ---------------------------------------------------------------------------------
 
 enum StateFlag : std::uint16_t {
   kClean = 1,
@@ -72,7 +75,8 @@ struct Cart {
   std::uint64_t load_count = 0;
   std::uint64_t worm_floor = 0;
   std::array<PartitionRow, kMaxPartitions> partitions{};
-  std::vector<std::byte> keys = std::vector<std::byte>(kKeyAreaBytes);  // count and 16 rows, as they are
+  std::vector<std::byte> keys =
+      std::vector<std::byte>(kKeyAreaBytes);  // count and 16 rows, as they are
   std::uint16_t element_hint = 0;
   std::string library_name;
   std::uint64_t shelf_generation = 0;
@@ -83,7 +87,8 @@ struct Cart {
   std::array<scsi::ssc::LoadRecord, 4> last_loads{};
   std::uint64_t bytes_written_life = 0, bytes_read_life = 0;
   std::uint64_t bytes_written_load = 0, bytes_read_load = 0;
-  std::uint64_t clean_gen = 0;  // gen of the slot that the last clean unload wrote; SEGTAB carries the same
+  std::uint64_t clean_gen =
+      0;  // gen of the slot that the last clean unload wrote; SEGTAB carries the same
 
   bool has(StateFlag flag) const { return (flags & flag) != 0; }
   void set(StateFlag flag, bool on) {
@@ -92,12 +97,13 @@ struct Cart {
   static constexpr std::size_t kKeyAreaBytes = 4 + 16 * 112;
 };
 
-void encode_cart(const Cart& cart, scsi::MutableBytes slot);        // 4096 bytes
+void encode_cart(const Cart& cart, scsi::MutableBytes slot);  // 4096 bytes
 std::optional<Cart> decode_cart(scsi::Bytes slot);
 // Whether this version may use it at all; unknown ro_compat bits only protect it from writing.
 bool is_compatible(const Cart& cart);
 
-// --- segments ---------------------------------------------------------------------------------------------
+// --- segments
+// ---------------------------------------------------------------------------------------------
 
 struct SegmentHeader {
   std::uint16_t major = kMajor;
@@ -121,7 +127,8 @@ struct SegmentHeader {
 void encode_segment_header(const SegmentHeader& header, scsi::MutableBytes block);  // 4096 bytes
 std::optional<SegmentHeader> decode_segment_header(scsi::Bytes block);
 
-// Seeds every record header's checksum, so that a record of another tape, segment or life never fits.
+// Seeds every record header's checksum, so that a record of another tape, segment or life never
+// fits.
 std::uint32_t record_salt(const Uuid& uuid, std::uint8_t partition, std::uint32_t seq,
                           std::uint32_t epoch);
 
@@ -154,7 +161,9 @@ struct RecordHeader {
   std::uint16_t key_id = 0;
   std::uint32_t extension_length = 0;
 
-  std::uint64_t total_length() const { return align_up(kRecordHeaderBytes + stored_length, kRecordAlign); }
+  std::uint64_t total_length() const {
+    return align_up(kRecordHeaderBytes + stored_length, kRecordAlign);
+  }
   friend bool operator==(const RecordHeader&, const RecordHeader&) = default;
 };
 void encode_record_header(const RecordHeader& header, std::uint32_t salt,
@@ -173,7 +182,8 @@ enum class ExtensionType : std::uint16_t {
 
 // Dense index entry: offset / 16 (32 bits), logical length (28), type (4).
 constexpr std::uint64_t index_entry(std::uint64_t offset, std::uint32_t length, RecordType type) {
-  return (offset / kRecordAlign) << 32 | std::uint64_t{length} << 4 | static_cast<std::uint64_t>(type);
+  return (offset / kRecordAlign) << 32 | std::uint64_t{length} << 4 |
+         static_cast<std::uint64_t>(type);
 }
 constexpr std::uint64_t index_offset(std::uint64_t entry) { return (entry >> 32) * kRecordAlign; }
 constexpr std::uint32_t index_length(std::uint64_t entry) {
@@ -200,11 +210,13 @@ constexpr std::uint64_t footer_bytes(std::uint64_t count, std::uint64_t filemark
   return align_up(8 * count + 4 * filemarks, kBlock) + kBlock;
 }
 
-// --- SEGTAB -----------------------------------------------------------------------------------------------
+// --- SEGTAB
+// -----------------------------------------------------------------------------------------------
 
 struct SegtabEntry {
   std::uint32_t seq = 0, epoch = 0;
-  std::uint64_t first_lba = 0, count = 0, first_filemark = 0, filemarks = 0, base_used = 0, data_end = 0;
+  std::uint64_t first_lba = 0, count = 0, first_filemark = 0, filemarks = 0, base_used = 0,
+                data_end = 0;
   std::uint64_t index_offset = 0;  // 48 bits
   std::uint16_t flags = 1;         // 1 resident, 2 on the shelf
   friend bool operator==(const SegtabEntry&, const SegtabEntry&) = default;
@@ -217,7 +229,8 @@ std::vector<std::byte> encode_segtab(const Segtab& table);
 std::optional<Segtab> decode_segtab(scsi::Bytes bytes);
 std::uint32_t segtab_crc(scsi::Bytes encoded);  // as in its header and in CART
 
-// --- POOL and MAM -----------------------------------------------------------------------------------------
+// --- POOL and MAM
+// -----------------------------------------------------------------------------------------
 
 struct Pool {
   std::uint16_t major = kMajor;
@@ -244,7 +257,8 @@ struct Mam {
 std::optional<std::vector<std::byte>> encode_mam(const Mam& mam);
 std::optional<Mam> decode_mam(scsi::Bytes slot);
 
-// --- names ------------------------------------------------------------------------------------------------
+// --- names
+// ------------------------------------------------------------------------------------------------
 
 std::string partition_directory(std::uint32_t partition, std::uint32_t dirgen);  // p0.1
 std::string segment_name(std::uint32_t seq, std::uint32_t epoch);  // 0000000007-0000000a.seg

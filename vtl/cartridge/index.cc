@@ -19,7 +19,8 @@ constexpr std::size_t kOpenSegments = 4;
 constexpr std::size_t kCachedEntries = 2u * format::kMaxSegmentObjects;
 }  // namespace
 
-// --- SegmentIndex -------------------------------------------------------------------------------------------
+// --- SegmentIndex
+// -------------------------------------------------------------------------------------------
 
 void SegmentIndex::add_lost(std::uint64_t offset, bool filemark) {
   if (filemark) filemarks.push_back(static_cast<std::uint32_t>(entries.size()));
@@ -33,23 +34,26 @@ void SegmentIndex::truncate(std::uint64_t count) {
 }
 
 std::uint64_t SegmentIndex::filemarks_before(std::uint64_t ordinal) const {
-  return static_cast<std::uint64_t>(
-      std::lower_bound(filemarks.begin(), filemarks.end(), ordinal) - filemarks.begin());
+  return static_cast<std::uint64_t>(std::lower_bound(filemarks.begin(), filemarks.end(), ordinal) -
+                                    filemarks.begin());
 }
 
 std::uint64_t SegmentIndex::payload_estimate(std::uint64_t count, std::uint64_t data_end) const {
   std::uint64_t sum = 0;
   for (std::size_t i = 0; i < count && i < entries.size(); ++i) {
     if (format::index_type(entries[i]) != RecordType::kData) continue;
-    const std::uint64_t next = i + 1 < entries.size() ? format::index_offset(entries[i + 1]) : data_end;
+    const std::uint64_t next =
+        i + 1 < entries.size() ? format::index_offset(entries[i + 1]) : data_end;
     const std::uint64_t room = next - std::min(next, format::index_offset(entries[i]));
-    sum += std::min<std::uint64_t>(format::index_length(entries[i]),
-                                   room - std::min<std::uint64_t>(room, format::kRecordHeaderBytes));
+    sum +=
+        std::min<std::uint64_t>(format::index_length(entries[i]),
+                                room - std::min<std::uint64_t>(room, format::kRecordHeaderBytes));
   }
   return sum;
 }
 
-// --- PartitionLog: files ------------------------------------------------------------------------------------
+// --- PartitionLog: files
+// ------------------------------------------------------------------------------------
 
 PartitionLog::PartitionLog(FileSystem& files, const Uuid& uuid, std::uint32_t partition,
                            std::uint32_t directory_gen, const std::string& cartridge_dir,
@@ -70,8 +74,9 @@ std::uint32_t PartitionLog::salt(const SegmentInfo& segment) const {
 }
 
 std::optional<std::size_t> PartitionLog::find(std::uint64_t lba) const {
-  const auto after = std::upper_bound(segments.begin(), segments.end(), lba,
-                                      [](std::uint64_t v, const SegmentInfo& s) { return v < s.first_lba; });
+  const auto after =
+      std::upper_bound(segments.begin(), segments.end(), lba,
+                       [](std::uint64_t v, const SegmentInfo& s) { return v < s.first_lba; });
   if (after == segments.begin()) return std::nullopt;
   const auto segment = std::prev(after);
   if (lba >= segment->end_lba()) return std::nullopt;
@@ -100,7 +105,8 @@ void PartitionLog::forget_files() {
 Result<format::Trailer> PartitionLog::read_trailer(File& file) const {
   const Result<std::uint64_t> size = file.size();
   if (!size) return size.error();
-  if (*size < 2 * format::kBlock || *size % format::kBlock != 0) return IoError{EBADMSG, "no trailer"};
+  if (*size < 2 * format::kBlock || *size % format::kBlock != 0)
+    return IoError{EBADMSG, "no trailer"};
   AlignedReader reader(file, *size);
   const auto trailer = format::decode_trailer(reader.view(*size - format::kBlock, format::kBlock));
   if (!reader.ok()) return reader.error();
@@ -114,7 +120,8 @@ Result<std::shared_ptr<const SegmentIndex>> PartitionLog::load_index(const Segme
                                                                      File& file) {
   const Result<format::Trailer> trailer = read_trailer(file);
   if (trailer && trailer->count == segment.count && trailer->filemarks == segment.filemarks) {
-    AlignedReader reader(file, trailer->data_end + format::footer_bytes(trailer->count, trailer->filemarks));
+    AlignedReader reader(
+        file, trailer->data_end + format::footer_bytes(trailer->count, trailer->filemarks));
     auto index = std::make_shared<SegmentIndex>();
     index->entries.reserve(static_cast<std::size_t>(trailer->count));
     index->filemarks.reserve(static_cast<std::size_t>(trailer->filemarks));
@@ -123,7 +130,8 @@ Result<std::shared_ptr<const SegmentIndex>> PartitionLog::load_index(const Segme
     const auto numbers = [&](std::uint64_t count, std::size_t width, const auto& take) {
       std::uint32_t crc = 0;
       for (std::uint64_t left = count * width; left != 0;) {
-        const scsi::Bytes part = reader.view(at, static_cast<std::size_t>(std::min<std::uint64_t>(left, AlignedReader::kMost)));
+        const scsi::Bytes part = reader.view(
+            at, static_cast<std::size_t>(std::min<std::uint64_t>(left, AlignedReader::kMost)));
         if (part.size() < width) break;
         const scsi::Bytes whole = part.first(part.size() / width * width);
         crc = scsi::crc32c(whole, crc);
@@ -135,15 +143,16 @@ Result<std::shared_ptr<const SegmentIndex>> PartitionLog::load_index(const Segme
     };
     const std::uint32_t index_crc =
         numbers(trailer->count, 8, [&](scsi::ByteReader& r) { index->entries.push_back(r.u64()); });
-    const std::uint32_t filemark_crc =
-        numbers(trailer->filemarks, 4, [&](scsi::ByteReader& r) { index->filemarks.push_back(r.u32()); });
+    const std::uint32_t filemark_crc = numbers(
+        trailer->filemarks, 4, [&](scsi::ByteReader& r) { index->filemarks.push_back(r.u32()); });
     if (!reader.ok()) return reader.error();
     if (index_crc == trailer->index_crc && filemark_crc == trailer->filemark_crc)
       return std::shared_ptr<const SegmentIndex>(std::move(index));
   } else if (!trailer && trailer.error().code != EBADMSG) {
     return trailer.error();
   }
-  notes.push_back(fmt::format("{}: its index is damaged and was rebuilt from the records", path(segment)));
+  notes.push_back(
+      fmt::format("{}: its index is damaged and was rebuilt from the records", path(segment)));
   const Result<std::uint64_t> size = file.size();
   if (!size) return size.error();
   ScanRules rules;
@@ -190,7 +199,8 @@ void PartitionLog::truncate(std::uint64_t lba) {
     if (!segments.back().sealed) tail_index.reset();
     const std::uint64_t base = segments.back().base_used;
     segments.pop_back();
-    if (!segments.empty()) segments.back().payload = base - std::min(base, segments.back().base_used);
+    if (!segments.empty())
+      segments.back().payload = base - std::min(base, segments.back().base_used);
   }
   filemarks = used_bytes = 0;
   if (!segments.empty()) {
@@ -209,7 +219,8 @@ void PartitionLog::truncate(std::uint64_t lba) {
   end_of_data = lba;
 }
 
-// --- PartitionLog: searches ---------------------------------------------------------------------------------
+// --- PartitionLog: searches
+// ---------------------------------------------------------------------------------
 
 PartitionLog::Found PartitionLog::filemark_lba(std::uint64_t ordinal) {
   const auto after =
@@ -217,15 +228,17 @@ PartitionLog::Found PartitionLog::filemark_lba(std::uint64_t ordinal) {
                        [](std::uint64_t v, const SegmentInfo& s) { return v < s.first_filemark; });
   Found found;
   if (after == segments.begin()) {
-    found.fault = make_fault(Fault::Kind::kObjectMissing, directory + ": the first segment is missing");
+    found.fault =
+        make_fault(Fault::Kind::kObjectMissing, directory + ": the first segment is missing");
     return found;
   }
-  // Segments without a filemark share first_filemark with their successor: the last of them is the right one,
-  // unless the filemark lies in a gap behind it.
+  // Segments without a filemark share first_filemark with their successor: the last of them is the
+  // right one, unless the filemark lies in a gap behind it.
   const auto segment = std::prev(after);
   if (ordinal >= segment->first_filemark + segment->filemarks) {
-    found.fault = make_fault(Fault::Kind::kObjectMissing,
-                             fmt::format("{}: objects from {} on are missing", directory, segment->end_lba()));
+    found.fault = make_fault(
+        Fault::Kind::kObjectMissing,
+        fmt::format("{}: objects from {} on are missing", directory, segment->end_lba()));
     found.fault_lba = segment->end_lba();
     return found;
   }
@@ -246,15 +259,17 @@ PartitionLog::Found PartitionLog::filemarks_before(std::uint64_t lba) {
     found.value = filemarks;
     return found;
   }
-  const auto after = std::upper_bound(segments.begin(), segments.end(), lba,
-                                      [](std::uint64_t v, const SegmentInfo& s) { return v < s.first_lba; });
+  const auto after =
+      std::upper_bound(segments.begin(), segments.end(), lba,
+                       [](std::uint64_t v, const SegmentInfo& s) { return v < s.first_lba; });
   if (after == segments.begin()) return found;  // a gap at the beginning
   const auto segment = std::prev(after);
   if (lba == segment->first_lba || segment->filemarks == 0) {
     found.value = segment->first_filemark;
   } else if (lba >= segment->end_lba()) {
     found.value = segment->first_filemark + segment->filemarks;
-  } else if (const auto loaded = index(static_cast<std::size_t>(segment - segments.begin())); loaded) {
+  } else if (const auto loaded = index(static_cast<std::size_t>(segment - segments.begin()));
+             loaded) {
     found.value = segment->first_filemark + (*loaded)->filemarks_before(lba - segment->first_lba);
   } else {
     found.fault = read_fault(loaded.error());
@@ -263,7 +278,8 @@ PartitionLog::Found PartitionLog::filemarks_before(std::uint64_t lba) {
   return found;
 }
 
-PartitionLog::Seek PartitionLog::at(std::uint64_t lba, std::uint64_t spaced, SpaceOutcome::Stop stop) {
+PartitionLog::Seek PartitionLog::at(std::uint64_t lba, std::uint64_t spaced,
+                                    SpaceOutcome::Stop stop) {
   const Found marks = filemarks_before(lba);
   if (marks.fault) return failed(lba, spaced, *marks.fault);
   return {{spaced, stop, std::nullopt}, {number, lba, marks.value}};
@@ -281,7 +297,8 @@ PartitionLog::Seek PartitionLog::space(scsi::ssc::Position from, scsi::ssc::Spac
                                        std::int64_t count) {
   using Stop = SpaceOutcome::Stop;
   const bool forward = count >= 0;
-  const std::uint64_t n = forward ? static_cast<std::uint64_t>(count) : std::uint64_t{0} - static_cast<std::uint64_t>(count);
+  const std::uint64_t n = forward ? static_cast<std::uint64_t>(count)
+                                  : std::uint64_t{0} - static_cast<std::uint64_t>(count);
   if (n == 0) return at(from.object, 0, Stop::kNone);
 
   if (unit == scsi::ssc::SpaceUnit::kFilemarks) {
@@ -292,8 +309,9 @@ PartitionLog::Seek PartitionLog::space(scsi::ssc::Position from, scsi::ssc::Spac
     const Found mark = filemark_lba(target);
     if (mark.fault) {
       const Found before = filemarks_before(mark.fault_lba);
-      const std::uint64_t passed = forward ? before.value - std::min(before.value, from.filemarks)
-                                           : from.filemarks - std::min(before.value, from.filemarks);
+      const std::uint64_t passed = forward
+                                       ? before.value - std::min(before.value, from.filemarks)
+                                       : from.filemarks - std::min(before.value, from.filemarks);
       return failed(mark.fault_lba, std::min(passed, n), *mark.fault);
     }
     return {{n, Stop::kNone, std::nullopt},

@@ -1,7 +1,9 @@
-// Where objects are: the segment table of one partition, the index of a segment, and the searches over both.
+// Where objects are: the segment table of one partition, the index of a segment, and the searches
+// over both.
 //
-// A sealed segment's index is its footer, read whole and checked when first needed, and kept within a bound; the
-// open segment's is in memory. LOCATE and SPACE are binary searches. Strand side; every call may read files.
+// A sealed segment's index is its footer, read whole and checked when first needed, and kept within
+// a bound; the open segment's is in memory. LOCATE and SPACE are binary searches. Strand side;
+// every call may read files.
 #pragma once
 
 #include <cstdint>
@@ -34,8 +36,8 @@ struct SegmentInfo {
 // One entry per object; positions of filemarks apart.
 class SegmentIndex {
  public:
-  std::vector<std::uint64_t> entries;     // format::index_entry
-  std::vector<std::uint32_t> filemarks;   // object numbers within the segment, ascending
+  std::vector<std::uint64_t> entries;    // format::index_entry
+  std::vector<std::uint32_t> filemarks;  // object numbers within the segment, ascending
 
   void add(std::uint64_t offset, std::uint32_t length, format::RecordType type) {
     if (type == format::RecordType::kFilemark)
@@ -46,7 +48,8 @@ class SegmentIndex {
   void add_lost(std::uint64_t offset, bool filemark);
   void truncate(std::uint64_t count);
   std::uint64_t filemarks_before(std::uint64_t ordinal) const;
-  // Stored payload of the first `count` objects; exact where nothing was compressed, else a little high.
+  // Stored payload of the first `count` objects; exact where nothing was compressed, else a little
+  // high.
   std::uint64_t payload_estimate(std::uint64_t count, std::uint64_t data_end) const;
 };
 
@@ -59,13 +62,13 @@ class PartitionLog {
   std::uint32_t number = 0;
   std::uint32_t dirgen = 0;
   std::string directory;
-  std::vector<SegmentInfo> segments;      // ascending; gaps between them are lost extents
+  std::vector<SegmentInfo> segments;         // ascending; gaps between them are lost extents
   std::shared_ptr<SegmentIndex> tail_index;  // of the last segment while it is not sealed
   std::uint64_t end_of_data = 0;
   std::uint64_t filemarks = 0;
   std::uint64_t used_bytes = 0;
-  std::uint32_t next_seq = 0;             // above every segment's that was ever seen in the directory
-  std::vector<std::string> notes;         // for the log: what a lookup had to work around
+  std::uint32_t next_seq = 0;      // above every segment's that was ever seen in the directory
+  std::vector<std::string> notes;  // for the log: what a lookup had to work around
 
   // The segment that holds an object, or none: the object is in a lost extent. lba < end_of_data.
   std::optional<std::size_t> find(std::uint64_t lba) const;
@@ -98,8 +101,8 @@ class PartitionLog {
     MaybeFault fault;
     std::uint64_t fault_lba = 0;
   };
-  Found filemark_lba(std::uint64_t ordinal);           // ordinal < filemarks
-  Found filemarks_before(std::uint64_t lba);           // lba <= end_of_data
+  Found filemark_lba(std::uint64_t ordinal);  // ordinal < filemarks
+  Found filemarks_before(std::uint64_t lba);  // lba <= end_of_data
   Seek at(std::uint64_t lba, std::uint64_t spaced, scsi::ssc::SpaceOutcome::Stop stop);
   Seek failed(std::uint64_t lba, std::uint64_t spaced, Fault fault);
   Result<std::shared_ptr<const SegmentIndex>> load_index(const SegmentInfo& segment, File& file);
@@ -115,8 +118,8 @@ class PartitionLog {
     std::uint32_t seq, epoch;
     std::shared_ptr<const SegmentIndex> index;
   };
-  std::list<OpenSegment> open_;      // most recent first
-  std::list<CachedIndex> indexes_;   // likewise
+  std::list<OpenSegment> open_;     // most recent first
+  std::list<CachedIndex> indexes_;  // likewise
 };
 
 }  // namespace vtl

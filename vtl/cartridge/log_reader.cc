@@ -31,6 +31,7 @@ class ChunkReader {
     if (!found) return lose(gap_end());
     segment_number_ = *found;
     segment_ = log_.segments[*found];
+    if (cursor_.lba == segment_.first_lba) chunk_.first_filemark = segment_.first_filemark;
     if (!place()) return;
     const auto file = log_.open(segment_number_);
     if (!file) return unreadable(file.error());
@@ -40,7 +41,8 @@ class ChunkReader {
   }
 
  private:
-  // --- what cannot be read ------------------------------------------------------------------------------
+  // --- what cannot be read
+  // ------------------------------------------------------------------------------
 
   void emit(ReadObject::Kind kind, bool mark) {
     chunk_.objects.push_back({kind, mark, 0, 0, 0});
@@ -57,8 +59,10 @@ class ChunkReader {
   }
   void lose(std::uint64_t end) {
     unplace();
-    chunk_.detail = fmt::format("{}: objects {} to {} are missing", log_.directory, cursor_.lba, end - 1);
-    for (std::uint64_t left = std::min({end, end_lba_, cursor_.lba + kMostMissing}) - cursor_.lba; left != 0; --left)
+    chunk_.detail =
+        fmt::format("{}: objects {} to {} are missing", log_.directory, cursor_.lba, end - 1);
+    for (std::uint64_t left = std::min({end, end_lba_, cursor_.lba + kMostMissing}) - cursor_.lba;
+         left != 0; --left)
       emit(ReadObject::Kind::kMissing, false);
   }
   void unreadable(const IoError& error) {
@@ -68,10 +72,12 @@ class ChunkReader {
     emit(ReadObject::Kind::kDamaged, false);
   }
 
-  // --- finding and reading ------------------------------------------------------------------------------
+  // --- finding and reading
+  // ------------------------------------------------------------------------------
 
   bool place() {
-    if (cursor_.placed && cursor_.seq == segment_.seq && cursor_.epoch == segment_.epoch) return true;
+    if (cursor_.placed && cursor_.seq == segment_.seq && cursor_.epoch == segment_.epoch)
+      return true;
     unplace();
     std::uint64_t offset = kBlock;
     if (cursor_.lba != segment_.first_lba) {
@@ -102,8 +108,8 @@ class ChunkReader {
     const std::uint64_t begin = cursor_.read_until;
     const std::uint64_t left = file_end_ - std::min(file_end_, begin);
     const std::size_t want = static_cast<std::size_t>(std::min<std::uint64_t>(left, bytes));
-    const Result<std::size_t> got =
-        want == 0 ? Result<std::size_t>(std::size_t{0}) : file.pread(stage->all().first(want), begin);
+    const Result<std::size_t> got = want == 0 ? Result<std::size_t>(std::size_t{0})
+                                              : file.pread(stage->all().first(want), begin);
     if (!got) {
       chunk_.detail = got.error().what;
       const std::uint64_t lba = cursor_.lba;
@@ -133,17 +139,20 @@ class ChunkReader {
     const std::uint64_t end = ordinal() + 1 < (*index)->entries.size()
                                   ? format::index_offset((*index)->entries[ordinal() + 1])
                                   : segment_.data_end;
-    const std::uint64_t bytes = format::align_up(std::max(end, cursor_.read_until + 1), kBlock) - cursor_.read_until;
+    const std::uint64_t bytes =
+        format::align_up(std::max(end, cursor_.read_until + 1), kBlock) - cursor_.read_until;
     return static_cast<std::size_t>(std::min<std::uint64_t>(bytes, most));
   }
 
   bool is_filemark(std::uint64_t lba) {
     const auto index = log_.index(segment_number_);
     if (!index) return false;
-    return std::binary_search((*index)->filemarks.begin(), (*index)->filemarks.end(), lba - segment_.first_lba);
+    return std::binary_search((*index)->filemarks.begin(), (*index)->filemarks.end(),
+                              lba - segment_.first_lba);
   }
 
-  // --- the window: what was read, from the object on ----------------------------------------------------
+  // --- the window: what was read, from the object on
+  // ----------------------------------------------------
 
   std::uint64_t available() const { return window_end_ - std::min(window_end_, cursor_.offset); }
   void advance(std::uint64_t n) {
@@ -188,7 +197,8 @@ class ChunkReader {
     return sum;
   }
 
-  // --- records ------------------------------------------------------------------------------------------
+  // --- records
+  // ------------------------------------------------------------------------------------------
 
   void parse() {
     const std::uint64_t end = std::min(end_lba_, segment_.end_lba());
@@ -271,7 +281,8 @@ class ChunkReader {
       if (logical_crc != h.logical_crc) return false;
       std::size_t buffer = buffer_;
       std::size_t offset = position_ + skip;
-      while (offset >= chunk_.buffers[buffer].bytes.size()) offset -= chunk_.buffers[buffer++].bytes.size();
+      while (offset >= chunk_.buffers[buffer].bytes.size())
+        offset -= chunk_.buffers[buffer++].bytes.size();
       object.buffer = static_cast<std::uint32_t>(buffer);
       object.offset = static_cast<std::uint32_t>(offset);
       return true;
@@ -279,14 +290,15 @@ class ChunkReader {
     std::vector<std::byte> stored(length);
     copy(skip, stored);
     auto block = std::make_shared<std::vector<std::byte>>(h.logical_length);
-    if (!decompress(h.compression, stored, *block) || scsi::crc32c(*block) != h.logical_crc) return false;
+    if (!decompress(h.compression, stored, *block) || scsi::crc32c(*block) != h.logical_crc)
+      return false;
     object.buffer = static_cast<std::uint32_t>(chunk_.buffers.size() + unpacked_.size());
     unpacked_.push_back({block, *block});
     return true;
   }
 
-  // The next record is not where or what it should be, from `start` on: the index knows better. False: this chunk
-  // ends here.
+  // The next record is not where or what it should be, from `start` on: the index knows better.
+  // False: this chunk ends here.
   bool resolve(std::uint64_t start) {
     const auto index = log_.index(segment_number_);
     if (!index) {
@@ -302,7 +314,8 @@ class ChunkReader {
         format::index_type(entry) == RecordType::kLost) {
       chunk_.detail = fmt::format("{}: object {} is damaged", log_.path(segment_), cursor_.lba);
       emit(ReadObject::Kind::kDamaged, is_filemark(cursor_.lba));
-      next = i + 1 < (*index)->entries.size() ? format::index_offset((*index)->entries[i + 1]) : segment_.data_end;
+      next = i + 1 < (*index)->entries.size() ? format::index_offset((*index)->entries[i + 1])
+                                              : segment_.data_end;
     }
     if (next >= cursor_.offset && next - cursor_.offset <= available()) {
       advance(next - cursor_.offset);

@@ -35,7 +35,8 @@ std::uint64_t default_low_water(std::uint64_t total) {
 LogWriter::LogWriter(PartitionLog& log, Stage& stage, WriterConfig config)
     : log_(log), stage_(stage), config_(std::move(config)) {}
 
-// --- opening --------------------------------------------------------------------------------------------------
+// --- opening
+// --------------------------------------------------------------------------------------------------
 
 void LogWriter::begin(std::uint32_t epoch) {
   VTL_CHECK(!attached() && !failed_);
@@ -79,8 +80,8 @@ MaybeFault LogWriter::reopen() {
   file_ = std::move(*file);
   last.sealed = false;
   log_.forget_files();
-  // What lies behind the end - a footer, a torn tail, what a cut has voided - goes before anything is written,
-  // and durably, so that no mixture of old and new can be found after a crash.
+  // What lies behind the end - a footer, a torn tail, what a cut has voided - goes before anything
+  // is written, and durably, so that no mixture of old and new can be found after a crash.
   if (const Status cut = file_->truncate(last.data_end); !cut) return fail(cut.error(), durable_);
   if (const Status synced = file_->fdatasync(); !synced) return fail(synced.error(), durable_);
   // I1: a block that was synced is not written again; the next record begins on the next one.
@@ -114,7 +115,8 @@ Result<std::uint32_t> LogWriter::checksum(std::uint64_t end) {
   return scsi::crc32c(scsi::Bytes(kZeros).first((kBlock - end % kBlock) % kBlock), crc);
 }
 
-// --- appending ------------------------------------------------------------------------------------------------
+// --- appending
+// ------------------------------------------------------------------------------------------------
 
 bool LogWriter::fits(const RecordHeader& header) const {
   const std::uint64_t limit =
@@ -156,11 +158,13 @@ MaybeFault LogWriter::append(RecordHeader header, scsi::Bytes payload) {
   header.lba = lba;
   header.epoch = epoch_;
   header.filemarks_before = log_.filemarks;
-  header.durable_delta = static_cast<std::uint32_t>(std::min<std::uint64_t>(lba - durable_, UINT32_MAX));
+  header.durable_delta =
+      static_cast<std::uint32_t>(std::min<std::uint64_t>(lba - durable_, UINT32_MAX));
   const std::uint64_t offset = log_offset();
   std::array<std::byte, format::kRecordHeaderBytes> bytes{};
   format::encode_record_header(header, salt_, bytes);
-  const std::size_t padding = static_cast<std::size_t>(header.total_length()) - bytes.size() - payload.size();
+  const std::size_t padding =
+      static_cast<std::size_t>(header.total_length()) - bytes.size() - payload.size();
   static constexpr std::array<std::byte, format::kRecordAlign> kZeros{};
   for (const scsi::Bytes part : {scsi::Bytes(bytes), payload, scsi::Bytes(kZeros).first(padding)})
     if (const Status status = put(part); !status) return fail(status.error(), written_);
@@ -195,7 +199,8 @@ Status LogWriter::put(scsi::Bytes bytes) {
   return ok_status();
 }
 
-// Writes the first `bytes` of the stage, all that is in it. Objects that end in it are in the file then.
+// Writes the first `bytes` of the stage, all that is in it. Objects that end in it are in the file
+// then.
 Status LogWriter::write_stage(std::size_t bytes) {
   const scsi::Bytes out(stage_.data(), bytes);
   dirty_ = true;
@@ -238,7 +243,8 @@ MaybeFault LogWriter::sync() {
   return std::nullopt;
 }
 
-// --- segments -------------------------------------------------------------------------------------------------
+// --- segments
+// -------------------------------------------------------------------------------------------------
 
 MaybeFault LogWriter::start_segment(std::uint64_t need) {
   if (MaybeFault fault = provision(1, need)) return fault;
@@ -346,7 +352,8 @@ MaybeFault LogWriter::seal() {
   return finish_segment();
 }
 
-// --- space ----------------------------------------------------------------------------------------------------
+// --- space
+// ----------------------------------------------------------------------------------------------------
 
 MaybeFault LogWriter::provision(std::size_t ahead, std::uint64_t need) {
   while (spares_.size() < ahead) {
@@ -378,15 +385,16 @@ Result<LogWriter::Spare> LogWriter::make_spare(std::uint64_t need) {
   return spare;
 }
 
-// Backs a segment with space from offset `from` on, for `need` bytes at least; its capacity. The file system's
-// last bytes are for footers, filemarks and labels.
+// Backs a segment with space from offset `from` on, for `need` bytes at least; its capacity. The
+// file system's last bytes are for footers, filemarks and labels.
 Result<std::uint64_t> LogWriter::allocate(File& file, std::uint64_t from, std::uint64_t need) {
   const Result<SpaceInfo> space = log_.files().space(log_.directory);
   if (!space) return space.error();
-  const std::uint64_t low =
-      config_.low_water_bytes != 0 ? config_.low_water_bytes : default_low_water(space->total_bytes);
+  const std::uint64_t low = config_.low_water_bytes != 0 ? config_.low_water_bytes
+                                                         : default_low_water(space->total_bytes);
   const std::uint64_t hard = std::min(config_.hard_water_bytes, space->total_bytes / 16);
-  IoError error{ENOSPC, fmt::format("{}: only {} bytes are free", log_.directory, space->free_bytes)};
+  IoError error{ENOSPC,
+                fmt::format("{}: only {} bytes are free", log_.directory, space->free_bytes)};
   const std::uint64_t least = std::max(need, std::min(kSmallestGrowth, config_.segment_bytes));
   std::uint64_t growth =
       std::max(config_.segment_bytes - std::min(config_.segment_bytes, from), least);

@@ -1,12 +1,12 @@
-// LogWriter: appends records to the last segment of one partition, seals it, and starts the next (FORMAT.md, "Write
-// protocol"). Strand side.
+// LogWriter: appends records to the last segment of one partition, seals it, and starts the next
+// (FORMAT.md, "Write protocol"). Strand side.
 //
-// Every byte goes through one stage and reaches the file in writes of 4 MiB, aligned. Space is preallocated before
-// anything is accepted for it: data up to a segment's capacity, filemarks a reserve further, so that a full file
-// system still lets a host close its last file.
+// Every byte goes through one stage and reaches the file in writes of 4 MiB, aligned. Space is
+// preallocated before anything is accepted for it: data up to a segment's capacity, filemarks a
+// reserve further, so that a full file system still lets a host close its last file.
 //
-// A failed write, sync or rename is final: failed() stays true and nothing more is written. Only running out of
-// space for a new segment is not, as nothing was touched.
+// A failed write, sync or rename is final: failed() stays true and nothing more is written. Only
+// running out of space for a new segment is not, as nothing was touched.
 #pragma once
 
 #include <cstdint>
@@ -25,7 +25,8 @@
 
 namespace vtl {
 
-// 1,000 filemarks, each on a 4 KiB block of its own after a synchronisation, fit behind the end of the data.
+// 1,000 filemarks, each on a 4 KiB block of its own after a synchronisation, fit behind the end of
+// the data.
 inline constexpr std::uint64_t kFilemarkReserveBytes = 4u << 20;
 
 struct WriterConfig {
@@ -52,12 +53,13 @@ class LogWriter {
   MaybeFault append_filemark();
   MaybeFault flush();  // all that was appended is in the file, and readable
   MaybeFault sync();   // ... and durable
-  // Footer and trailer of the last segment, which need not be attached; durable. Detaches. The next attach() may
-  // open it again.
+  // Footer and trailer of the last segment, which need not be attached; durable. Detaches. The next
+  // attach() may open it again.
   MaybeFault seal();
   void drop_spares();
 
-  // Preallocates until `ahead` segments follow this one, the last with room for `need` bytes of records.
+  // Preallocates until `ahead` segments follow this one, the last with room for `need` bytes of
+  // records.
   MaybeFault provision(std::size_t ahead, std::uint64_t need);
 
   std::uint64_t written() const { return written_; }  // objects below are in the file
@@ -65,7 +67,8 @@ class LogWriter {
   const WriterConfig& config() const { return config_; }
   bool pool_low() const { return pool_low_; }
 
-  // What is preallocated: this segment, then the spares. Offsets count from the start of a segment's file.
+  // What is preallocated: this segment, then the spares. Offsets count from the start of a
+  // segment's file.
   struct Room {
     std::uint64_t segment = 0;  // number of this segment in the session
     std::uint64_t offset = 0, objects = 0;
@@ -108,7 +111,7 @@ class LogWriter {
   std::uint32_t next_spare_ = 0;
   std::uint64_t stage_offset_ = 0;  // in the file, of the stage's first byte
   std::size_t fill_ = 0;
-  std::uint32_t data_crc_ = 0;      // of the file up to stage_offset_
+  std::uint32_t data_crc_ = 0;  // of the file up to stage_offset_
   std::uint64_t written_ = 0;
   std::uint64_t durable_ = 0;
   bool in_footer_ = false;

@@ -46,7 +46,8 @@ MaybeFault MamStore::write(std::uint32_t partition, const std::vector<Attribute>
     return std::pair(a.partition, a.attribute.id) < std::pair(b.partition, b.attribute.id);
   });
   const auto encoded = format::encode_mam(next);
-  if (!encoded) return make_fault(Fault::Kind::kAttributeStore, path_ + ": no room for more attributes");
+  if (!encoded)
+    return make_fault(Fault::Kind::kAttributeStore, path_ + ": no room for more attributes");
   auto file = files_->open(path_, FileSystem::Mode::kReadWrite);
   if (!file) return make_fault(Fault::Kind::kAttributeStore, file.error().what);
   Status status = (*file)->pwrite(*encoded, (next.gen & 1) * format::kMamSlotBytes);

@@ -1,5 +1,5 @@
-// The MAM file: host attributes of all partitions, in two slots written in turn. What the device itself keeps -
-// load history, counters, volume change reference - is in CART. Strand side.
+// The MAM file: host attributes of all partitions, in two slots written in turn. What the device
+// itself keeps - load history, counters, volume change reference - is in CART. Strand side.
 #pragma once
 
 #include <cstdint>
@@ -15,7 +15,8 @@ namespace vtl {
 class MamStore {
  public:
   MamStore(FileSystem& files, const std::string& cartridge_dir);
-  // A missing file is an empty one; when neither slot is valid, a fault, and the attributes are empty.
+  // A missing file is an empty one; when neither slot is valid, a fault, and the attributes are
+  // empty.
   MaybeFault load();
   // An empty value removes. All of them or, with a fault, none; durable.
   MaybeFault write(std::uint32_t partition, const std::vector<scsi::ssc::Attribute>& attributes);

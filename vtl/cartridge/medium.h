@@ -19,12 +19,6 @@
 
 namespace vtl {
 
-enum class IoMode {
-  kAuto,
-  kDirect,
-  kBuffered
-};  // kAuto: direct, unless the file system refuses it
-
 struct MediumOptions {
   std::size_t queue_bytes = 32u << 20;  // accepted and not yet written; GOOD is withheld above it
   std::size_t read_ahead_bytes = 8u << 20;  // rounded up to 4 MiB

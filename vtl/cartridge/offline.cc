@@ -33,7 +33,8 @@ Result<std::unique_ptr<OpenCartridge>> open_cartridge(FileSystem& files, const s
 // Walks one partition of an open cartridge.
 class ObjectWalk {
  public:
-  ObjectWalk(OpenCartridge& cartridge, std::uint32_t partition) : log_(cartridge.log(partition)), pool_(2) {}
+  ObjectWalk(OpenCartridge& cartridge, std::uint32_t partition)
+      : log_(cartridge.log(partition)), pool_(2) {}
 
   // The next object, or nothing at the end. `gather` asks for a block's bytes in one piece.
   const ReadObject* next() {
@@ -83,9 +84,11 @@ class Reader final : public CartridgeReader {
       case ReadObject::Kind::kBlock:
         bytes_read_ += object->length;
         return {TapeObject::Kind::kBlock, walk_.gather(*object), {}};
-      case ReadObject::Kind::kFilemark: return {TapeObject::Kind::kFilemark, {}, {}};
+      case ReadObject::Kind::kFilemark:
+        return {TapeObject::Kind::kFilemark, {}, {}};
       case ReadObject::Kind::kDamaged:
-      case ReadObject::Kind::kMissing: break;
+      case ReadObject::Kind::kMissing:
+        break;
     }
     return {TapeObject::Kind::kDamaged, {}, walk_.detail()};
   }
@@ -109,11 +112,12 @@ class Writer final : public CartridgeWriter {
   }
   Status write_block(scsi::Bytes block) override {
     if (block.empty() || block.size() > kMaxBlockBytes)
-      return IoError{EINVAL, fmt::format("a block has 1 to {} bytes, not {}", kMaxBlockBytes, block.size())};
+      return IoError{
+          EINVAL, fmt::format("a block has 1 to {} bytes, not {}", kMaxBlockBytes, block.size())};
     const scsi::ssc::PartitionInfo info = cartridge_->partition_info(partition_);
     if (info.used_bytes + block.size() > info.capacity_bytes)
-      return IoError{ENOSPC, fmt::format("the cartridge is full: {} of {} bytes are used", info.used_bytes,
-                                         info.capacity_bytes)};
+      return IoError{ENOSPC, fmt::format("the cartridge is full: {} of {} bytes are used",
+                                         info.used_bytes, info.capacity_bytes)};
     bytes_written_ += block.size();
     return outcome(cartridge_->append_block(block));
   }
@@ -124,7 +128,9 @@ class Writer final : public CartridgeWriter {
   }
 
  private:
-  static Status outcome(const MaybeFault& fault) { return fault ? Status(io_error(*fault)) : ok_status(); }
+  static Status outcome(const MaybeFault& fault) {
+    return fault ? Status(io_error(*fault)) : ok_status();
+  }
 
   std::unique_ptr<OpenCartridge> cartridge_;
   std::uint32_t partition_;
@@ -133,35 +139,41 @@ class Writer final : public CartridgeWriter {
 
 }  // namespace
 
-Result<std::unique_ptr<CartridgeReader>> CartridgeReader::open(FileSystem& files, const std::string& dir,
+Result<std::unique_ptr<CartridgeReader>> CartridgeReader::open(FileSystem& files,
+                                                               const std::string& dir,
                                                                std::uint32_t partition) {
   auto cartridge = open_cartridge(files, dir, partition);
   if (!cartridge) return cartridge.error();
-  return std::unique_ptr<CartridgeReader>(std::make_unique<Reader>(std::move(*cartridge), partition));
+  return std::unique_ptr<CartridgeReader>(
+      std::make_unique<Reader>(std::move(*cartridge), partition));
 }
 
-Result<std::unique_ptr<CartridgeWriter>> CartridgeWriter::open(FileSystem& files, const std::string& dir, At at,
+Result<std::unique_ptr<CartridgeWriter>> CartridgeWriter::open(FileSystem& files,
+                                                               const std::string& dir, At at,
                                                                std::uint32_t partition) {
   auto cartridge = open_cartridge(files, dir, partition);
   if (!cartridge) return cartridge.error();
   const scsi::ssc::MediumInfo info = (*cartridge)->info();
   if (info.write_protected) {
     (void)(*cartridge)->close({});
-    return IoError{EROFS, fmt::format("{} is write-protected: {}", info.barcode, info.write_protect_reason)};
+    return IoError{
+        EROFS, fmt::format("{} is write-protected: {}", info.barcode, info.write_protect_reason)};
   }
   auto writer = std::make_unique<Writer>(std::move(*cartridge), partition);
   if (const MaybeFault fault = writer->begin(at)) return io_error(*fault);
   return std::unique_ptr<CartridgeWriter>(std::move(writer));
 }
 
-Result<VerifyReport> verify_cartridge(FileSystem& files, const std::string& dir, const Progress& progress) {
+Result<VerifyReport> verify_cartridge(FileSystem& files, const std::string& dir,
+                                      const Progress& progress) {
   OpenCartridge::Opened opened = OpenCartridge::open(files, dir, {}, nullptr);
   if (opened.fault) return io_error(*opened.fault);
   OpenCartridge& cartridge = *opened.cartridge;
   VerifyReport report;
   std::uint64_t done = 0;
   std::uint64_t total = 0;
-  for (std::uint32_t p = 0; p < cartridge.partition_count(); ++p) total += cartridge.log(p).end_of_data;
+  for (std::uint32_t p = 0; p < cartridge.partition_count(); ++p)
+    total += cartridge.log(p).end_of_data;
   for (std::uint32_t p = 0; p < cartridge.partition_count(); ++p) {
     ObjectWalk walk(cartridge, p);
     while (const ReadObject* object = walk.next()) {

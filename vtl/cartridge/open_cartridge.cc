@@ -14,17 +14,23 @@ namespace {
 
 // <pool>/carts/<BARCODE> -> <pool>/trash
 std::string trash_directory(const std::string& cartridge_dir) {
-  const auto parent = [](const std::string& path) { return path.substr(0, path.find_last_of('/')); };
+  const auto parent = [](const std::string& path) {
+    return path.substr(0, path.find_last_of('/'));
+  };
   return parent(parent(cartridge_dir)) + "/trash";
 }
 
 Fault load_fault(const IoError& error) {
   switch (error.code) {
-    case EAGAIN: return make_fault(Fault::Kind::kInUse, error.what);
-    case EPROTONOSUPPORT: return make_fault(Fault::Kind::kIncompatibleFormat, error.what);
+    case EAGAIN:
+      return make_fault(Fault::Kind::kInUse, error.what);
+    case EPROTONOSUPPORT:
+      return make_fault(Fault::Kind::kIncompatibleFormat, error.what);
     case EBADMSG:
-    case ENOENT: return make_fault(Fault::Kind::kFormatCorrupt, error.what);
-    default: return make_fault(Fault::Kind::kReadError, error.what);
+    case ENOENT:
+      return make_fault(Fault::Kind::kFormatCorrupt, error.what);
+    default:
+      return make_fault(Fault::Kind::kReadError, error.what);
   }
 }
 
@@ -39,10 +45,11 @@ OpenCartridge::OpenCartridge(FileSystem& files, std::string dir, Options options
 
 OpenCartridge::~OpenCartridge() = default;
 
-// --- opening --------------------------------------------------------------------------------------------------
+// --- opening
+// --------------------------------------------------------------------------------------------------
 
-OpenCartridge::Opened OpenCartridge::open(FileSystem& files, const std::string& dir, Options options,
-                                          const scsi::ssc::LoadRecord* drive) {
+OpenCartridge::Opened OpenCartridge::open(FileSystem& files, const std::string& dir,
+                                          Options options, const scsi::ssc::LoadRecord* drive) {
   std::unique_ptr<OpenCartridge> cartridge(new OpenCartridge(files, dir, std::move(options)));
   if (MaybeFault fault = cartridge->load(drive)) return {nullptr, std::move(fault)};
   return {std::move(cartridge), std::nullopt};
@@ -62,7 +69,8 @@ MaybeFault OpenCartridge::load(const scsi::ssc::LoadRecord* drive) {
   if (cart_.has(format::kStub))
     return make_fault(Fault::Kind::kIncompatibleFormat, dir_ + ": its data are on the shelf");
   if (cart_.at_rest_encryption != 0)
-    return make_fault(Fault::Kind::kIncompatibleFormat, dir_ + ": it is encrypted, which this version cannot read");
+    return make_fault(Fault::Kind::kIncompatibleFormat,
+                      dir_ + ": it is encrypted, which this version cannot read");
   if (label_damaged_) notes_.push_back(dir_ + "/CART: damaged; the cartridge is write-protected");
 
   choose_io();
@@ -70,8 +78,8 @@ MaybeFault OpenCartridge::load(const scsi::ssc::LoadRecord* drive) {
   if (MaybeFault fault = mam_.load()) notes_.push_back(fault->detail);
   if (label_damaged_ || read_only_features_) return std::nullopt;
 
-  // Whoever held the cartridge before is fenced off by the new owner epoch. Recovery went well, so what an
-  // earlier life latched is over (storage 6.2 (4)).
+  // Whoever held the cartridge before is fenced off by the new owner epoch. Recovery went well, so
+  // what an earlier life latched is over (storage 6.2 (4)).
   ++cart_.owner_epoch;
   cart_.set(format::kAppendFailed, false);
   if (drive != nullptr) {
@@ -99,10 +107,12 @@ MaybeFault OpenCartridge::recover() {
     if (parsed->partition < cart_.partition_count &&
         parsed->dirgen == cart_.partitions[parsed->partition].dirgen)
       continue;
-    if (const Status status = discard(dir_ + "/" + name); !status) notes_.push_back(status.error().what);
+    if (const Status status = discard(dir_ + "/" + name); !status)
+      notes_.push_back(status.error().what);
   }
   for (std::uint32_t p = 0; p < cart_.partition_count; ++p) {
-    logs_[p] = std::make_unique<PartitionLog>(files_, cart_.uuid, p, cart_.partitions[p].dirgen, dir_, io_);
+    logs_[p] = std::make_unique<PartitionLog>(files_, cart_.uuid, p, cart_.partitions[p].dirgen,
+                                              dir_, io_);
     RecoveryInput input;
     input.cart = &cart_;
     input.cartridge_dir = dir_;
@@ -141,7 +151,8 @@ std::unique_ptr<LogWriter> OpenCartridge::make_writer(std::uint32_t partition) {
   return std::make_unique<LogWriter>(*logs_[partition], *stage_, std::move(config));
 }
 
-// --- facts ----------------------------------------------------------------------------------------------------
+// --- facts
+// ----------------------------------------------------------------------------------------------------
 
 scsi::ssc::MediumInfo OpenCartridge::info() const { return medium_info({cart_, label_damaged_}); }
 
@@ -150,7 +161,8 @@ scsi::ssc::PartitionInfo OpenCartridge::partition_info(std::uint32_t partition) 
   const PartitionLog& log = *logs_[partition];
   scsi::ssc::PartitionInfo info;
   info.capacity_bytes = row.capacity_bytes;
-  info.early_warning_bytes = row.capacity_bytes - std::min(row.capacity_bytes, row.early_warning_bytes);
+  info.early_warning_bytes =
+      row.capacity_bytes - std::min(row.capacity_bytes, row.early_warning_bytes);
   info.used_bytes = log.used_bytes;
   info.end_of_data = log.end_of_data;
   info.filemarks = log.filemarks;
@@ -166,11 +178,13 @@ std::vector<std::string> OpenCartridge::take_notes() {
   return std::exchange(notes_, {});
 }
 
-// --- writing --------------------------------------------------------------------------------------------------
+// --- writing
+// --------------------------------------------------------------------------------------------------
 
 MaybeFault OpenCartridge::latched(MaybeFault fault) {
-  if (!fault || failed_) return fault;
-  if (writer() == nullptr || !writer()->failed()) return fault;  // out of space, nothing lost
+  const auto has_failed = [](const auto& w) { return w != nullptr && w->failed(); };
+  if (!fault || failed_ || std::none_of(writers_.begin(), writers_.end(), has_failed))
+    return fault;  // at worst out of space, and nothing lost
   failed_ = true;
   failure_ = fault->detail;
   cart_.set(format::kAppendFailed, true);
@@ -190,7 +204,8 @@ MaybeFault OpenCartridge::save_cart() {
 MaybeFault OpenCartridge::begin_append(std::uint32_t partition, std::uint64_t lba) {
   VTL_CHECK(partition < partition_count() && lba <= log(partition).end_of_data);
   if (failed_) return make_fault(Fault::Kind::kWriteError, "an earlier write failed: " + failure_);
-  if (info().write_protected) return make_fault(Fault::Kind::kWriteError, info().write_protect_reason);
+  if (info().write_protected)
+    return make_fault(Fault::Kind::kWriteError, info().write_protect_reason);
   if (writers_[current_] != nullptr && writers_[current_]->attached() && current_ != partition)
     if (MaybeFault fault = flush()) return fault;
   current_ = partition;
@@ -213,7 +228,9 @@ MaybeFault OpenCartridge::begin_epoch() {
   return save_cart();
 }
 
-MaybeFault OpenCartridge::append_block(scsi::Bytes block) { return latched(writer()->append_block(block)); }
+MaybeFault OpenCartridge::append_block(scsi::Bytes block) {
+  return latched(writer()->append_block(block));
+}
 
 MaybeFault OpenCartridge::append_filemark() { return latched(writer()->append_filemark()); }
 
@@ -225,23 +242,24 @@ MaybeFault OpenCartridge::flush() {
 }
 
 MaybeFault OpenCartridge::sync() {
-  if (writer() == nullptr || !writer()->attached()) return std::nullopt;
-  return latched(writer()->sync());
+  for (const auto& each : writers_)
+    if (each != nullptr && each->attached())
+      if (MaybeFault fault = latched(each->sync())) return fault;
+  return std::nullopt;
 }
 
 MaybeFault OpenCartridge::provision(std::size_t ahead, std::uint64_t need) {
   return latched(writer()->provision(ahead, need));
 }
 
-// --- discarding -----------------------------------------------------------------------------------------------
+// --- discarding
+// -----------------------------------------------------------------------------------------------
 
 MaybeFault OpenCartridge::erase(std::uint32_t partition, std::uint64_t lba) {
   if (failed_) return make_fault(Fault::Kind::kWriteError, "an earlier write failed: " + failure_);
-  if (info().write_protected) return make_fault(Fault::Kind::kWriteError, info().write_protect_reason);
-  if (lba >= log(partition).end_of_data) {
-    current_ = partition;
-    return sync();
-  }
+  if (info().write_protected)
+    return make_fault(Fault::Kind::kWriteError, info().write_protect_reason);
+  if (lba >= log(partition).end_of_data) return sync();
   return cut(partition, lba);
 }
 
@@ -261,7 +279,8 @@ MaybeFault OpenCartridge::cut(std::uint32_t partition, std::uint64_t lba) {
 MaybeFault OpenCartridge::cut_all(std::uint32_t partition) {
   format::PartitionRow& row = cart_.partitions[partition];
   const std::string old_directory = logs_[partition]->directory;
-  const std::string new_directory = dir_ + "/" + format::partition_directory(partition, row.dirgen + 1);
+  const std::string new_directory =
+      dir_ + "/" + format::partition_directory(partition, row.dirgen + 1);
   Status status = files_.make_directory(new_directory);
   if (status) status = files_.sync_directory(dir_);
   if (!status) return write_fault(status.error());
@@ -271,7 +290,8 @@ MaybeFault OpenCartridge::cut_all(std::uint32_t partition) {
   row.cut_epoch = 0;
   row.cut_lba = 0;
   if (MaybeFault fault = begin_epoch()) return fault;
-  logs_[partition] = std::make_unique<PartitionLog>(files_, cart_.uuid, partition, row.dirgen, dir_, io_);
+  logs_[partition] =
+      std::make_unique<PartitionLog>(files_, cart_.uuid, partition, row.dirgen, dir_, io_);
   if (status = discard(old_directory); !status) notes_.push_back(status.error().what);
   return std::nullopt;
 }
@@ -296,7 +316,8 @@ MaybeFault OpenCartridge::cut_after(std::uint32_t partition, std::uint64_t lba) 
   }
   // What an older cut has voided must be gone, durably, before this one replaces it in CART.
   if (MaybeFault fault = empty_pending(pending_.size())) return fault;
-  if (const Status status = files_.sync_directory(log.directory); !status) return write_fault(status.error());
+  if (const Status status = files_.sync_directory(log.directory); !status)
+    return write_fault(status.error());
   cart_.partitions[partition].cut_epoch = cart_.next_epoch;
   cart_.partitions[partition].cut_lba = lba;
   if (MaybeFault fault = begin_epoch()) return fault;
@@ -329,11 +350,13 @@ MaybeFault OpenCartridge::empty_pending(std::size_t most) {
     pending_.pop_back();
   }
   for (const std::string& directory : touched)
-    if (const Status status = files_.sync_directory(directory); !status) return write_fault(status.error());
+    if (const Status status = files_.sync_directory(directory); !status)
+      return write_fault(status.error());
   return std::nullopt;
 }
 
-// --- closing --------------------------------------------------------------------------------------------------
+// --- closing
+// --------------------------------------------------------------------------------------------------
 
 MaybeFault OpenCartridge::seal_all() {
   for (std::uint32_t p = 0; p < partition_count(); ++p) {
@@ -370,7 +393,8 @@ MaybeFault OpenCartridge::write_segtab(std::uint32_t partition) {
     if (!file) return file.error();
     if (const Status status = (*file)->pwrite(bytes, 0); !status) return status;
     if (const Status status = (*file)->fdatasync(); !status) return status;
-    if (const Status status = files_.rename(temporary, log.directory + "/SEGTAB"); !status) return status;
+    if (const Status status = files_.rename(temporary, log.directory + "/SEGTAB"); !status)
+      return status;
     return files_.sync_directory(log.directory);
   };
   if (const Status status = write(); !status) {

@@ -1,9 +1,10 @@
-// OpenCartridge: a cartridge opened by this process and nobody else. Synchronous and complete: everything that the
-// store can do to a cartridge, without threads or queues. CartridgeMedium runs it on a drive's strand; import,
-// export and verify call it directly.
+// OpenCartridge: a cartridge opened by this process and nobody else. Synchronous and complete:
+// everything that the store can do to a cartridge, without threads or queues. CartridgeMedium runs
+// it on a drive's strand; import, export and verify call it directly.
 //
-// It keeps the write protocol of FORMAT.md: epochs durable before use, a cut durable before anything is discarded,
-// seal before successor. After the first failed write or sync it takes no more (append_failed), but still reads.
+// It keeps the write protocol of FORMAT.md: epochs durable before use, a cut durable before
+// anything is discarded, seal before successor. After the first failed write or sync it takes no
+// more (append_failed), but still reads.
 #pragma once
 
 #include <array>
@@ -54,13 +55,14 @@ class OpenCartridge {
   scsi::ssc::PartitionInfo partition_info(std::uint32_t partition) const;
   std::vector<std::string> take_notes();
 
-  // --- writing: begin, then any number of appends to that partition ---------------------------------------
-  // What follows `lba` is discarded first. kNoSpace: nothing was changed that matters, and it may be tried again.
+  // --- writing: begin, then any number of appends to that partition
+  // --------------------------------------- What follows `lba` is discarded first. kNoSpace:
+  // nothing was changed that matters, and it may be tried again.
   MaybeFault begin_append(std::uint32_t partition, std::uint64_t lba);
   MaybeFault append_block(scsi::Bytes block);  // capacity is the caller's to watch
   MaybeFault append_filemark();
   MaybeFault flush();
-  MaybeFault sync();
+  MaybeFault sync();  // of all partitions
   MaybeFault provision(std::size_t ahead, std::uint64_t need);
   // End of data becomes `lba`; durable.
   MaybeFault erase(std::uint32_t partition, std::uint64_t lba);

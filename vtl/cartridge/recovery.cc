@@ -63,7 +63,8 @@ class Recovery {
     const auto got = (*file)->pread(bytes, 0);
     if (!got || *got != bytes.size()) return ignored("unreadable");
     const auto table = format::decode_segtab(bytes);
-    if (!table || table->cart_gen != input_.cart->clean_gen || format::segtab_crc(bytes) != row_.segtab_crc ||
+    if (!table || table->cart_gen != input_.cart->clean_gen ||
+        format::segtab_crc(bytes) != row_.segtab_crc ||
         table->entries.size() != row_.segtab_entries)
       return ignored("damaged or out of date");
     for (const format::SegtabEntry& e : table->entries) {
@@ -112,7 +113,8 @@ class Recovery {
   }
 
   // By its trailer, or if that is not there by its header; both name the cartridge and the place.
-  Result<std::optional<Candidate>> identify(const std::string& name, const format::SegmentName& parsed) {
+  Result<std::optional<Candidate>> identify(const std::string& name,
+                                            const format::SegmentName& parsed) {
     Candidate c;
     c.name = name;
     c.info.seq = parsed.seq;
@@ -135,7 +137,8 @@ class Recovery {
     if (!reader.ok()) return reader.error();
     if (!header || header->uuid != log_.uuid() || header->partition != log_.number ||
         header->seq != parsed.seq || header->epoch != parsed.epoch) {
-      quarantine(name, header ? "it belongs to another cartridge or place" : "neither header nor trailer is valid");
+      quarantine(name, header ? "it belongs to another cartridge or place"
+                              : "neither header nor trailer is valid");
       return std::optional<Candidate>();
     }
     c.info.first_lba = header->first_lba;
@@ -145,7 +148,8 @@ class Recovery {
   }
 
   bool is_void(const Candidate& c, std::uint32_t reached) const {
-    return (cut_applies(c.info.epoch) && c.info.first_lba >= row_.cut_lba) || c.info.epoch < reached;
+    return (cut_applies(c.info.epoch) && c.info.first_lba >= row_.cut_lba) ||
+           c.info.epoch < reached;
   }
 
   // Of several with one number the newest life; the others were overwritten.
@@ -215,15 +219,17 @@ class Recovery {
     c.info.filemarks = scanned->index.filemarks.size();
     c.info.payload = scanned->payload;
     c.info.data_end = scanned->data_end;
-    if (scanned->lost != 0) note(fmt::format("{}: {} objects in it are damaged", path, scanned->lost));
+    if (scanned->lost != 0)
+      note(fmt::format("{}: {} objects in it are damaged", path, scanned->lost));
     append(c.info);
     log_.tail_index = std::make_shared<SegmentIndex>(std::move(scanned->index));
     if (next == nullptr) return std::nullopt;
-    // I4: an unsealed segment with a successor has lost its trailer. What is complete gets a new one; otherwise
-    // the file stays as it is, for whoever can still make something of it.
+    // I4: an unsealed segment with a successor has lost its trailer. What is complete gets a new
+    // one; otherwise the file stays as it is, for whoever can still make something of it.
     const bool repaired = c.info.count == rules.expected_count && input_.repair(log_);
-    note(fmt::format("{}: its trailer was damaged; {}", path,
-                     repaired ? "it was rebuilt from the records" : "its records are used without it"));
+    note(fmt::format(
+        "{}: its trailer was damaged; {}", path,
+        repaired ? "it was rebuilt from the records" : "its records are used without it"));
     return std::nullopt;
   }
 
@@ -239,7 +245,8 @@ class Recovery {
 
   void finish() {
     if (!input_.cart->has(format::kClean) || log_.end_of_data >= row_.clean_eod) return;
-    note(fmt::format("{}: objects {} to {} are missing", log_.directory, log_.end_of_data, row_.clean_eod - 1));
+    note(fmt::format("{}: objects {} to {} are missing", log_.directory, log_.end_of_data,
+                     row_.clean_eod - 1));
     log_.end_of_data = row_.clean_eod;
     log_.filemarks = row_.clean_filemarks;
     log_.used_bytes = row_.clean_used;
@@ -247,16 +254,18 @@ class Recovery {
 
   void discard(const std::string& name) {
     if (const Status status = input_.discard(log_.directory + "/" + name); !status)
-      note(fmt::format("{}/{}: voided, but cannot be moved away: {}", log_.directory, name, status.error().what));
+      note(fmt::format("{}/{}: voided, but cannot be moved away: {}", log_.directory, name,
+                       status.error().what));
   }
   void quarantine(const std::string& name, std::string_view why) {
     const std::string place = input_.cartridge_dir + "/quarantine";
     note(fmt::format("{}/{}: set aside in quarantine/, as {}", log_.directory, name, why));
     const Status made = log_.files().make_directory(place);
     const Status moved =
-        made ? log_.files().rename(log_.directory + "/" + name,
-                                   fmt::format("{}/{}-{}", place,
-                                               format::partition_directory(log_.number, log_.dirgen), name))
+        made ? log_.files().rename(
+                   log_.directory + "/" + name,
+                   fmt::format("{}/{}-{}", place,
+                               format::partition_directory(log_.number, log_.dirgen), name))
              : made;
     if (!moved) note(fmt::format("{}: cannot be set aside: {}", name, moved.error().what));
   }
@@ -270,6 +279,8 @@ class Recovery {
 
 }  // namespace
 
-MaybeFault recover_partition(PartitionLog& log, const RecoveryInput& input) { return Recovery(log, input).run(); }
+MaybeFault recover_partition(PartitionLog& log, const RecoveryInput& input) {
+  return Recovery(log, input).run();
+}
 
 }  // namespace vtl

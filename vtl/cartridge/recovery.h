@@ -1,5 +1,5 @@
-// What a partition holds, found from its files: by its SEGTAB after a clean unload, else from the segments
-// themselves (FORMAT.md, "Recovery"). Strand side.
+// What a partition holds, found from its files: by its SEGTAB after a clean unload, else from the
+// segments themselves (FORMAT.md, "Recovery"). Strand side.
 #pragma once
 
 #include <functional>
@@ -15,8 +15,10 @@ namespace vtl {
 struct RecoveryInput {
   const format::Cart* cart = nullptr;
   std::string cartridge_dir;
-  std::function<Status(const std::string& path)> discard;  // moves what a cut has voided to the trash
-  std::function<bool(PartitionLog& log)> repair;  // writes the footer of the last, unsealed segment anew
+  std::function<Status(const std::string& path)>
+      discard;  // moves what a cut has voided to the trash
+  std::function<bool(PartitionLog& log)>
+      repair;  // writes the footer of the last, unsealed segment anew
   std::vector<std::string>* notes = nullptr;  // for people: everything that was not as it should be
 };
 

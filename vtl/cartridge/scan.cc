@@ -14,8 +14,8 @@ using scsi::Bytes;
 
 scsi::Bytes AlignedReader::view(std::uint64_t offset, std::size_t want) {
   if (offset >= size_) return {};
-  const auto have = static_cast<std::size_t>(
-      std::min<std::uint64_t>(std::min(want, kMost), size_ - offset));
+  const auto have =
+      static_cast<std::size_t>(std::min<std::uint64_t>(std::min(want, kMost), size_ - offset));
   if (offset < start_ || offset + have > start_ + filled_) {
     start_ = offset / format::kBlock * format::kBlock;
     filled_ = 0;
@@ -43,7 +43,8 @@ bool is_zero_magic(Bytes bytes) { return scsi::ByteReader(bytes).u32() == 0; }
 
 class Scanner {
  public:
-  Scanner(File& file, std::uint64_t size, const ScanRules& rules) : reader_(file, size), rules_(rules) {}
+  Scanner(File& file, std::uint64_t size, const ScanRules& rules)
+      : reader_(file, size), rules_(rules) {}
 
   Result<ScanResult> run() {
     out_.last_epoch = rules_.min_epoch;
@@ -51,7 +52,8 @@ class Scanner {
     std::uint64_t offset = format::kBlock;
     while (reader_.ok() && !complete()) {
       offset = skip_padding(offset);
-      if (const auto header = record_at(offset); header && follows(*header) && payload_sound(*header, offset)) {
+      if (const auto header = record_at(offset);
+          header && follows(*header) && payload_sound(*header, offset)) {
         accept(*header, offset);
         offset += header->total_length();
         continue;
@@ -88,7 +90,9 @@ class Scanner {
       return std::nullopt;
     return header;
   }
-  bool is_cut(const RecordHeader& h) const { return h.epoch < rules_.cut_epoch && h.lba >= rules_.cut_lba; }
+  bool is_cut(const RecordHeader& h) const {
+    return h.epoch < rules_.cut_epoch && h.lba >= rules_.cut_lba;
+  }
   bool follows(const RecordHeader& h) const {
     return h.lba == next_lba() && h.epoch >= out_.last_epoch && h.filemarks_before == filemarks_ &&
            !is_cut(h);
@@ -98,7 +102,8 @@ class Scanner {
     std::uint64_t left = h.stored_length;
     std::uint32_t crc = 0;
     while (left != 0) {
-      const Bytes part = reader_.view(at, static_cast<std::size_t>(std::min<std::uint64_t>(left, AlignedReader::kMost)));
+      const Bytes part = reader_.view(
+          at, static_cast<std::size_t>(std::min<std::uint64_t>(left, AlignedReader::kMost)));
       if (part.empty()) return false;
       crc = scsi::crc32c(part, crc);
       at += part.size();
@@ -113,7 +118,8 @@ class Scanner {
     out_.data_end = offset + h.total_length();
     if (h.type == RecordType::kFilemark) ++filemarks_;
   }
-  // The next record of this segment that proves that what we wait for had been durable before it was written.
+  // The next record of this segment that proves that what we wait for had been durable before it
+  // was written.
   std::optional<Hit> search(std::uint64_t from) {
     std::uint64_t offset = format::align_up(from, format::kRecordAlign);
     while (offset + format::kRecordHeaderBytes <= reader_.size()) {
@@ -131,11 +137,12 @@ class Scanner {
     return std::nullopt;
   }
   bool proves_loss(const RecordHeader& h, std::uint64_t offset) const {
-    if (h.lba <= next_lba() || h.epoch < out_.last_epoch || is_cut(h) || h.filemarks_before < filemarks_ ||
-        h.lba - rules_.first_lba >= format::kMaxSegmentObjects ||
+    if (h.lba <= next_lba() || h.epoch < out_.last_epoch || is_cut(h) ||
+        h.filemarks_before < filemarks_ || h.lba - rules_.first_lba >= format::kMaxSegmentObjects ||
         offset + format::kRecordHeaderBytes + h.stored_length > reader_.size())
       return false;
-    return rules_.expected_count != 0 || h.lba - std::min<std::uint64_t>(h.durable_delta, h.lba) > next_lba();
+    return rules_.expected_count != 0 ||
+           h.lba - std::min<std::uint64_t>(h.durable_delta, h.lba) > next_lba();
   }
   void lose_until(const RecordHeader& next, std::uint64_t offset) {
     // Filemarks among the lost objects are known by number only: the last ones stand for them.

@@ -1,5 +1,5 @@
-// Reading a segment without its index: record by record from the front, as recovery and repair do (FORMAT.md,
-// "Scan"). Strand side.
+// Reading a segment without its index: record by record from the front, as recovery and repair do
+// (FORMAT.md, "Scan"). Strand side.
 #pragma once
 
 #include <cstdint>
@@ -17,8 +17,9 @@ namespace vtl {
 class AlignedReader {
  public:
   AlignedReader(File& file, std::uint64_t size) : file_(file), size_(size) {}
-  // Bytes at `offset`: `want` of them, or as many as there are before the end; never more than kMost. The view
-  // holds until the next call. Fewer than asked for with ok() false: the file could not be read.
+  // Bytes at `offset`: `want` of them, or as many as there are before the end; never more than
+  // kMost. The view holds until the next call. Fewer than asked for with ok() false: the file could
+  // not be read.
   static constexpr std::size_t kMost = 1u << 20;
   scsi::Bytes view(std::uint64_t offset, std::size_t want);
   bool ok() const { return ok_; }

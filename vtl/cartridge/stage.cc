@@ -16,7 +16,8 @@ Stage::Stage() {
   void* area = ::mmap(nullptr, mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (area == MAP_FAILED) throw std::bad_alloc();
   auto* const begin = static_cast<std::byte*>(area);
-  const std::size_t skip = (kHugePage - reinterpret_cast<std::uintptr_t>(begin) % kHugePage) % kHugePage;
+  const std::size_t skip =
+      (kHugePage - reinterpret_cast<std::uintptr_t>(begin) % kHugePage) % kHugePage;
   if (skip != 0) ::munmap(begin, skip);
   data_ = begin + skip;
   if (skip != kHugePage) ::munmap(data_ + kBytes, kHugePage - skip);

@@ -1,5 +1,5 @@
-// Stage: 4 MiB of memory that O_DIRECT can use, in huge pages where there are any. Drives reuse a few of them:
-// fresh memory costs more than copying into it.
+// Stage: 4 MiB of memory that O_DIRECT can use, in huge pages where there are any. Drives reuse a
+// few of them: fresh memory costs more than copying into it.
 #pragma once
 
 #include <cstddef>
@@ -33,8 +33,8 @@ class Stage {
 
 using StagePtr = std::shared_ptr<Stage>;
 
-// Stages for reuse. take() never refuses; a stage comes back when its last owner lets go, and is kept while fewer
-// than `keep` are free. One thread: take() and the last release.
+// Stages for reuse. take() never refuses; a stage comes back when its last owner lets go, and is
+// kept while fewer than `keep` are free. One thread: take() and the last release.
 class StagePool {
  public:
   explicit StagePool(std::size_t keep) : shelf_(std::make_shared<Shelf>()) { shelf_->keep = keep; }

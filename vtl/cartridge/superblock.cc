@@ -36,7 +36,8 @@ std::optional<format::Cart> rebuild(FileSystem& files, const std::string& dir) {
       const auto got = (*file)->pread(block, 0);
       if (!got || *got != block.size()) continue;
       const auto header = format::decode_segment_header(block);
-      if (!header || header->partition != partition || (cart && header->uuid != cart->uuid)) continue;
+      if (!header || header->partition != partition || (cart && header->uuid != cart->uuid))
+        continue;
       if (!cart) {
         cart.emplace();
         cart->uuid = header->uuid;
@@ -68,12 +69,14 @@ Result<format::Cart> read_cart(FileSystem& files, const std::string& dir) {
   if (!got) return got.error();
   std::optional<format::Cart> best;
   for (std::size_t slot = 0; slot < 2; ++slot) {
-    auto cart = format::decode_cart(scsi::Bytes(slots).subspan(slot * format::kBlock, format::kBlock));
+    auto cart =
+        format::decode_cart(scsi::Bytes(slots).subspan(slot * format::kBlock, format::kBlock));
     if (cart && (!best || cart->gen > best->gen)) best = std::move(cart);
   }
   if (!best) return IoError{EBADMSG, cart_path(dir) + ": both copies of the label are damaged"};
   if (best->major == format::kMajor &&
-      (best->partition_count == 0 || best->partition_count > format::kMaxPartitions || best->segment_mib == 0))
+      (best->partition_count == 0 || best->partition_count > format::kMaxPartitions ||
+       best->segment_mib == 0))
     return IoError{EBADMSG, cart_path(dir) + ": the label makes no sense"};
   return *best;
 }
@@ -84,7 +87,8 @@ Status write_cart(FileSystem& files, const std::string& dir, format::Cart& cart)
   ++cart.gen;
   std::array<std::byte, format::kBlock> block{};
   format::encode_cart(cart, block);
-  if (const Status status = (*file)->pwrite(block, (cart.gen & 1) * format::kBlock); !status) return status;
+  if (const Status status = (*file)->pwrite(block, (cart.gen & 1) * format::kBlock); !status)
+    return status;
   return (*file)->fdatasync();
 }
 
@@ -110,7 +114,8 @@ scsi::ssc::MediumInfo medium_info(const Label& label) {
   const auto seconds = static_cast<std::time_t>(cart.created_ns / 1'000'000'000);
   std::tm date{};
   ::gmtime_r(&seconds, &date);
-  info.manufactured = fmt::format("{:04}{:02}{:02}", date.tm_year + 1900, date.tm_mon + 1, date.tm_mday);
+  info.manufactured =
+      fmt::format("{:04}{:02}{:02}", date.tm_year + 1900, date.tm_mon + 1, date.tm_mday);
   info.load_count = cart.load_count;
   info.initialization_count = cart.initialization_count;
   info.volume_change_reference = cart.volume_change_reference;
@@ -126,9 +131,11 @@ Result<Label> read_label(FileSystem& files, const std::string& dir) {
   Result<format::Cart> cart = read_cart(files, dir);
   if (cart) {
     if (!format::is_compatible(*cart))
-      return IoError{EPROTONOSUPPORT,
-                     fmt::format("{}: format {}.{} or a feature of it (incompat {:#x}) is newer than this program",
-                                 dir, cart->major, cart->minor, cart->feat_incompat)};
+      return IoError{
+          EPROTONOSUPPORT,
+          fmt::format(
+              "{}: format {}.{} or a feature of it (incompat {:#x}) is newer than this program",
+              dir, cart->major, cart->minor, cart->feat_incompat)};
     return Label{std::move(*cart), false};
   }
   if (cart.error().code != EBADMSG && cart.error().code != ENOENT) return cart.error();

@@ -1,5 +1,5 @@
-// CART on disk: two slots, written in turn, so that a torn write leaves the other; and the identity of a
-// cartridge whose CART is gone. Blocks.
+// CART on disk: two slots, written in turn, so that a torn write leaves the other; and the identity
+// of a cartridge whose CART is gone. Blocks.
 #pragma once
 
 #include <optional>
@@ -14,7 +14,8 @@ struct Label {
   format::Cart cart;
   bool damaged = false;  // CART cannot be read: this was put together from segment headers
 };
-// ENOENT: there is no cartridge. EPROTONOSUPPORT: of a newer format. EBADMSG: nothing says what it is.
+// ENOENT: there is no cartridge. EPROTONOSUPPORT: of a newer format. EBADMSG: nothing says what it
+// is.
 Result<Label> read_label(FileSystem& files, const std::string& dir);
 
 // What a label says to a drive.

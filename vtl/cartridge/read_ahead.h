@@ -1,0 +1,63 @@
+// ReadAhead: the loop side of reading. Keeps a few chunks ready in front of where the drive reads,
+// fetched by one job at a time; the blocks in them are handed out without being copied.
+//
+// Loop thread. Everything it holds is given up by drop(), and must be before anything is written.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+
+#include "scsi/done.h"
+#include "vtl/cartridge/log_reader.h"
+#include "vtl/cartridge/stage.h"
+#include "vtl/cartridge/strand_job.h"
+
+namespace vtl {
+
+class ReadAhead {
+ public:
+  ReadAhead(CartridgeStrand& strand, std::size_t bytes);
+
+  // The next object is `lba`; `end` is end of data. Keeps what it has when it stands there already.
+  void aim(std::uint32_t partition, std::uint64_t lba, std::uint64_t end);
+  void drop();
+
+  // The next object, once it is here; nullptr: wait(). Not at end of data.
+  const ReadObject* peek();
+  const ReadChunk& chunk() const { return ready_.front(); }
+  bool at_chunk_start() const { return next_ == 0; }
+  void pass();
+  bool at_end() const { return lba_ >= end_; }
+  void wait(scsi::Callback callback);  // one at a time
+
+ private:
+  struct Job {
+    ReadCursor cursor;
+    ReadChunk chunk;
+    StagePtr stage;
+    std::uint32_t partition = 0;
+    std::uint64_t end = 0;
+    std::size_t bytes = 0;
+    std::uint64_t life = 0;
+  };
+  void fetch();
+  void fetched(Job& job);
+
+  CartridgeStrand& strand_;
+  const std::size_t depth_;
+  StagePool stages_;
+  std::shared_ptr<Job> job_;  // kept for reuse
+  bool aimed_ = false;
+  std::uint32_t partition_ = 0;
+  std::uint64_t lba_ = 0, end_ = 0;
+  ReadCursor cursor_;
+  std::deque<ReadChunk> ready_;
+  std::size_t next_ = 0;  // in the first of them
+  std::size_t bytes_ = 0;
+  bool fetching_ = false;
+  std::uint64_t life_ = 0;  // counts drops: a job of an earlier life is nobody's
+  scsi::Callback waiter_;
+};
+
+}  // namespace vtl

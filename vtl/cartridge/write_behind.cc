@@ -1,0 +1,313 @@
+#include "vtl/cartridge/write_behind.h"
+
+#include <algorithm>
+
+namespace vtl {
+
+namespace {
+
+// What a job takes at a time: enough to be worth waking a thread for, little enough that buffers
+// come back soon.
+constexpr std::uint64_t kBatchBytes = 1u << 20;
+constexpr std::uint64_t kLargestBatch = 4u << 20;
+// In the queue a filemark counts like a small block.
+constexpr std::uint64_t kFilemarkBytes = 64;
+
+std::uint64_t cost_of(std::uint64_t block_length) {
+  return format::align_up(format::kRecordHeaderBytes + block_length, format::kRecordAlign);
+}
+std::uint64_t queue_bytes_of(const Run& run) {
+  return run.is_filemarks() ? run.count * kFilemarkBytes : run.bytes();
+}
+
+}  // namespace
+
+WriteBehind::WriteBehind(CartridgeStrand& strand, std::size_t queue_bytes,
+                         std::uint32_t max_segment_objects)
+    : strand_(strand),
+      queue_limit_(queue_bytes),
+      max_objects_(max_segment_objects),
+      batch_(std::make_shared<Batch>()) {}
+
+// On the strand.
+void WriteBehind::capture(OpenCartridge& cartridge, std::uint32_t partition, Progress& progress) {
+  const LogWriter* writer = cartridge.writer();
+  progress.latched = cartridge.append_failed();
+  progress.partition_number = partition;
+  progress.volume_change_reference = cartridge.cart().volume_change_reference;
+  progress.partition = cartridge.partition_info(partition);
+  if (writer != nullptr) {
+    progress.written = writer->written();
+    progress.durable = writer->durable();
+    progress.pool_low = writer->pool_low();
+    if (writer->attached()) progress.room = writer->room();
+  }
+  progress.notes = cartridge.take_notes();
+}
+
+// --- begin
+// ----------------------------------------------------------------------------------------------------
+
+void WriteBehind::begin(std::uint32_t partition, std::uint64_t lba, scsi::Done<MaybeFault> done) {
+  VTL_CHECK(queue_.empty() && !busy_ && !finished_);
+  active_ = false;
+  finished_ = std::move(done);
+  strand_.run(
+      std::make_shared<Progress>(),
+      [partition, lba](std::unique_ptr<OpenCartridge>& cartridge, Progress& progress) {
+        progress.fault = cartridge->begin_append(partition, lba);
+        capture(*cartridge, partition, progress);
+      },
+      [this, partition, lba](Progress& progress) {
+        MaybeFault fault = std::exchange(progress.fault, std::nullopt);
+        if (!fault) {
+          active_ = true;
+          partition_ = partition;
+          appended_ = written_ = lba;
+          durable_ = 0;
+          no_space_ = false;
+        }
+        failed_ =
+            failed_ || progress.latched;  // nothing was accepted: there is nothing to tell later
+        if (active_)
+          progressed(progress);
+        else if (on_progress)
+          on_progress(progress);
+        auto finished = std::move(finished_);
+        finished(std::move(fault));
+      });
+}
+
+// --- admission
+// ------------------------------------------------------------------------------------------------
+
+bool WriteBehind::place(Place& at, std::uint64_t cost, bool filemark) const {
+  const std::uint64_t reserve = filemark ? kFilemarkReserveBytes : 0;
+  const std::size_t here = static_cast<std::size_t>(at.segment - room_.segment);
+  if (at.objects < max_objects_ && at.offset + cost <= room_.capacities[here] + reserve) {
+    at.offset += cost;
+    ++at.objects;
+    return true;
+  }
+  if (here + 1 == room_.capacities.size() || format::kBlock + cost > room_.capacities[here + 1])
+    return false;
+  at = {at.segment + 1, format::kBlock + cost, 1};
+  return true;
+}
+
+WriteBehind::Admission WriteBehind::append(Run&& run) {
+  VTL_CHECK(active_ && !finished_ && run.count != 0);
+  if (failed_) return {Admit::kFaulted, 0};
+  const std::uint64_t cost = cost_of(run.block_length);
+  Place at = place_;
+  std::uint32_t fitting = 0;
+  while (fitting < run.count && place(at, cost, run.is_filemarks())) ++fitting;
+  Admit admit = Admit::kAccepted;
+  if (fitting < run.count) {
+    if (!no_space_) {
+      wants_room_ = true;
+      provision(at.segment + 1, cost);
+      return {Admit::kFull, 0};
+    }
+    // Asked for again by the next one: space may have come back.
+    no_space_ = false;
+    admit = Admit::kNoSpace;
+    if (fitting == 0) return {admit, 0};
+    run.count = fitting;
+  }
+  place_ = at;
+  const std::uint64_t bytes = queue_bytes_of(run);
+  queued_bytes_ += bytes;
+  waiting_bytes_ += run.bytes();
+  waiting_cost_ += cost * fitting;
+  waiting_objects_ += fitting;
+  used_bytes_ += run.bytes();
+  appended_ += fitting;
+  dirty_ = true;
+  queue_.push_back(std::move(run));
+  // The next segment's space is prepared long before it is needed.
+  const std::size_t here = static_cast<std::size_t>(place_.segment - room_.segment);
+  if (here + 1 == room_.capacities.size() && place_.offset > room_.capacities[here] / 2 &&
+      !pool_low_)
+    provision(place_.segment + 1, 0);
+  pump();
+  return {admit, fitting};
+}
+
+void WriteBehind::provision(std::uint64_t segment, std::uint64_t need) {
+  if (provisioning_) return;
+  provisioning_ = true;
+  const std::uint32_t partition = partition_;
+  strand_.run(
+      std::make_shared<Progress>(),
+      [segment, need, partition](std::unique_ptr<OpenCartridge>& cartridge, Progress& progress) {
+        LogWriter* writer = cartridge->writer();
+        if (!cartridge->append_failed() && writer != nullptr && writer->attached()) {
+          // Segments that have been begun since this was asked for are not ahead any more.
+          const std::uint64_t current = writer->room().segment;
+          if (segment > current)
+            progress.fault =
+                cartridge->provision(static_cast<std::size_t>(segment - current), need);
+        }
+        capture(*cartridge, partition, progress);
+      },
+      [this](Progress& progress) {
+        provisioning_ = false;
+        no_space_ = wants_room_ && progress.fault.has_value();
+        progress.fault.reset();
+        progressed(progress);
+        if (std::exchange(wants_room_, false) || failed_) wake();
+      });
+}
+
+void WriteBehind::when_room(scsi::Callback callback) {
+  VTL_CHECK(!room_waiter_);
+  room_waiter_ = std::move(callback);
+  // A piece of room may be on its way for another reason; then it is asked for again.
+  if (!provisioning_) wants_room_ = false;
+  if (failed_ || (!wants_room_ && queued_bytes_ <= queue_limit_ / 2)) return wake();
+  pump();
+}
+
+void WriteBehind::wake() {
+  if (!room_waiter_) return;
+  auto waiter = std::move(room_waiter_);
+  waiter();
+}
+
+// --- batches
+// --------------------------------------------------------------------------------------------------
+
+void WriteBehind::pump() {
+  if (busy_ || failed_) return;
+  if (queue_.empty() && after_ == After::kNothing) return;
+  const bool full = waiting_bytes_ >= kBatchBytes || queued_bytes_ > queue_limit_;
+  if (full || settle_ || after_ != After::kNothing || room_waiter_) submit_batch();
+}
+
+void WriteBehind::settle() {
+  if (!active_ || queue_.empty()) return;
+  settle_ = true;
+  pump();
+}
+
+void WriteBehind::submit_batch() {
+  busy_ = true;
+  Batch& batch = *batch_;
+  std::uint64_t bytes = 0;
+  batch_bytes_ = 0;
+  while (!queue_.empty() && bytes < kLargestBatch) {
+    Run& run = queue_.front();
+    bytes += queue_bytes_of(run);
+    waiting_bytes_ -= run.bytes();
+    batch_bytes_ += run.bytes();
+    waiting_cost_ -= cost_of(run.block_length) * run.count;
+    waiting_objects_ -= run.count;
+    batch.runs.push_back(std::move(run));
+    queue_.pop_front();
+  }
+  batch.after = queue_.empty() ? after_ : After::kNothing;
+  const std::uint32_t partition = partition_;
+  strand_.run(
+      batch_,
+      [partition](std::unique_ptr<OpenCartridge>& cartridge, Batch& b) {
+        for (Run& run : b.runs) {
+          for (std::uint32_t i = 0; i < run.count && !b.progress.fault; ++i)
+            b.progress.fault =
+                run.is_filemarks()
+                    ? cartridge->append_filemark()
+                    : cartridge->append_block(
+                          scsi::Bytes(std::as_const(run.data).data(), run.data.size())
+                              .subspan(std::size_t{i} * run.block_length, run.block_length));
+        }
+        if (!b.progress.fault && b.after == After::kFlush) b.progress.fault = cartridge->flush();
+        if (!b.progress.fault && b.after == After::kSync) b.progress.fault = cartridge->sync();
+        capture(*cartridge, partition, b.progress);
+      },
+      [this](Batch& b) {
+        busy_ = false;
+        for (const Run& run : b.runs) queued_bytes_ -= queue_bytes_of(run);
+        b.runs.clear();
+        Progress progress = std::exchange(b.progress, {});
+        const bool finished = b.after != After::kNothing && !progress.fault;
+        progressed(progress);
+        if (finished && b.after == After::kSync) dirty_ = false;
+        if (finished && after_ == b.after) {
+          after_ = After::kNothing;
+          auto done = std::move(finished_);
+          if (done) done(std::nullopt);
+          return;
+        }
+        if (queue_.empty()) settle_ = false;
+        if (room_waiter_ && !wants_room_ && queued_bytes_ <= queue_limit_ / 2) wake();
+        pump();
+      });
+}
+
+void WriteBehind::finish(After after, scsi::Done<MaybeFault> done) {
+  VTL_CHECK(!finished_);
+  if (failed_) return done(take_fault());
+  if (after == After::kFlush ? !active_ || (appended_ == written_ && !busy_) : !dirty_)
+    return done(std::nullopt);
+  after_ = after;
+  finished_ = std::move(done);
+  pump();
+}
+
+// --- results
+// --------------------------------------------------------------------------------------------------
+
+void WriteBehind::progressed(Progress& progress) {
+  written_ = std::max(written_, progress.written);
+  durable_ = std::max(durable_, progress.durable);
+  pool_low_ = progress.pool_low;
+  // A batch that is still under way was handed over after what this tells of.
+  used_bytes_ = progress.partition.used_bytes + waiting_bytes_ + (busy_ ? batch_bytes_ : 0);
+  if (!progress.room.capacities.empty()) {
+    room_ = std::move(progress.room);
+    resync();
+  }
+  if (progress.fault) {
+    Fault fault = *progress.fault;
+    fail(std::move(fault), progress.partition.end_of_data);
+    progress.latched = true;
+  }
+  if (on_progress) on_progress(progress);
+  if (progress.fault) {
+    // A command that waits for this very write is told now; otherwise the next one is.
+    if (finished_) {
+      auto done = std::move(finished_);
+      done(take_fault());
+    } else {
+      wake();
+    }
+  }
+}
+
+// The strand is where it is; what waits behind it takes at most its worst case. Only if that might
+// not fit into the segment, the older and more cautious estimate stays.
+void WriteBehind::resync() {
+  const bool fits = room_.offset + waiting_cost_ <= room_.capacities[0] &&
+                    room_.objects + waiting_objects_ <= max_objects_;
+  if (queue_.empty() && !busy_) {
+    place_ = {room_.segment, room_.offset, room_.objects};
+  } else if (fits && !busy_) {
+    place_ = {room_.segment, room_.offset + waiting_cost_, room_.objects + waiting_objects_};
+  }
+  VTL_CHECK(place_.segment >= room_.segment);  // what was promised is never less than what was used
+}
+
+void WriteBehind::fail(Fault fault, std::uint64_t end_of_data) {
+  failed_ = true;
+  fault.objects_lost = appended_ - std::min(appended_, end_of_data);
+  fault_ = std::move(fault);
+  queue_.clear();
+  queued_bytes_ = waiting_bytes_ = waiting_cost_ = waiting_objects_ = 0;
+  after_ = After::kNothing;
+  appended_ = written_ = end_of_data;
+  durable_ = std::min(durable_, end_of_data);
+}
+
+MaybeFault WriteBehind::take_fault() { return std::exchange(fault_, std::nullopt); }
+
+}  // namespace vtl
