@@ -42,12 +42,12 @@ struct ModePage {
   bool ignore_unchangeable = false;
   // Overwrites, in the whole page, what is not a setting. For current and default values (PC 0 and
   // 2).
-  std::function<void(NexusId, MutableBytes page)> current;
+  std::function<void(NexusId, MutableBytes page)> current{};
   // Refuses new values: sense 5/26/xx whose field.byte counts from the first byte of the page.
   // Called for the whole page after the mask rules; nothing has been applied yet.
-  std::function<std::optional<Sense>(NexusId, Bytes page)> validate;
+  std::function<std::optional<Sense>(NexusId, Bytes page)> validate{};
   // Told after the whole list was applied, if this page's settings really changed.
-  std::function<void(NexusId, Bytes page)> changed;
+  std::function<void(NexusId, Bytes page)> changed{};
 };
 
 // What the mode parameter header and the block descriptor say of the medium at this moment.

@@ -55,9 +55,9 @@ class Recorder : public scsi::ReplySink {
   // With `out`, it is a data-out command and `out` its data; `expected` is the expected data
   // transfer length.
   Ended run(scsi::NexusId nexus, const std::vector<std::uint8_t>& cdb,
-            std::uint32_t expected = 65536, std::optional<std::vector<std::byte>> out = {}) {
+            std::uint32_t expected = 65536, const std::optional<std::vector<std::byte>>& out = {}) {
     const std::size_t before = ended.size();
-    submit(nexus, cdb, expected, std::move(out));
+    submit(nexus, cdb, expected, out);
     VTL_CHECK(ended.size() == before + 1);
     Ended end = std::move(ended.back());
     ended.pop_back();
@@ -66,7 +66,7 @@ class Recorder : public scsi::ReplySink {
   // Only sends it; gives its tag.
   scsi::TaskTag submit(scsi::NexusId nexus, const std::vector<std::uint8_t>& cdb,
                        std::uint32_t expected = 65536,
-                       std::optional<std::vector<std::byte>> out = {}) {
+                       const std::optional<std::vector<std::byte>>& out = {}) {
     scsi::Command command;
     command.nexus = nexus;
     command.tag = ++last_tag_;
@@ -75,7 +75,7 @@ class Recorder : public scsi::ReplySink {
     command.writes = out.has_value();
     command.reads = !out && expected != 0;
     command.expected_length = out ? static_cast<std::uint32_t>(out->size()) : expected;
-    data_out = std::move(out);
+    data_out = out;
     unit_.submit(command, *this);
     return last_tag_;
   }
