@@ -20,9 +20,9 @@
 
 namespace vtl::interchange {
 
-// Bytes of the foreign side when importing, of the cartridge when exporting. Called about once a
-// mebibyte; returning false cancels.
-using Progress = std::function<bool(std::uint64_t bytes_done, std::uint64_t bytes_total)>;
+// Importing: bytes of the foreign side. Exporting: objects of the tape. Called now and then;
+// returning false cancels.
+using Progress = std::function<bool(std::uint64_t done, std::uint64_t total)>;
 
 struct ImportOptions {
   std::uint32_t block_bytes =
