@@ -1,4 +1,5 @@
-// READ(6), line by line (sheet 5.1): sense, data, INFORMATION, residual and the position afterwards.
+// READ(6), line by line (sheet 5.1): sense, data, INFORMATION, residual and the position
+// afterwards.
 #include "test/unit/ssc/rig.h"
 
 using namespace test;

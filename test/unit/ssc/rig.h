@@ -18,8 +18,8 @@ using Data = std::vector<std::byte>;
 
 class TestDrive : public TapeDrive {
  public:
-  using TapeDrive::TapeDrive;
   using LogicalUnit::rows;
+  using TapeDrive::TapeDrive;
 };
 
 inline scsi::ssc::TapeDriveOptions drive_options(std::uint8_t generation = 8) {
@@ -98,10 +98,12 @@ class Rig {
     return run({0x10, u8(immediate), u8(count >> 16), u8(count >> 8), u8(count), 0}, a, 0);
   }
   const Ended& read(std::uint32_t length, bool sili = false) {
-    return run({0x08, u8(sili ? 2 : 0), u8(length >> 16), u8(length >> 8), u8(length), 0}, a, length);
+    return run({0x08, u8(sili ? 2 : 0), u8(length >> 16), u8(length >> 8), u8(length), 0}, a,
+               length);
   }
   const Ended& read_fixed(std::uint32_t blocks, std::uint32_t block_length) {
-    return run({0x08, 1, u8(blocks >> 16), u8(blocks >> 8), u8(blocks), 0}, a, blocks * block_length);
+    return run({0x08, 1, u8(blocks >> 16), u8(blocks >> 8), u8(blocks), 0}, a,
+               blocks * block_length);
   }
   const Ended& rewind() { return run({0x01}, a, 0); }
   const Ended& set_block_length(std::uint32_t length, int buffered_mode = 1) {

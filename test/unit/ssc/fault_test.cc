@@ -1,0 +1,149 @@
+// Write faults: told exactly once, to the nexus that wrote; then nobody appends (sheet 6;
+// DESIGN 3.5).
+#include "scsi/ssc/fault_sense.h"
+#include "test/unit/ssc/rig.h"
+
+using namespace test;
+using Kind = MediumFault::Kind;
+
+namespace {
+struct Loaded : Rig {
+  Loaded() { load(); }
+};
+}  // namespace
+
+TEST_CASE("Each fault has its sense") {
+  const auto text = [](Kind kind) {
+    Ended end;
+    end.reply.sense = scsi::ssc::sense_of({kind, 0, ""});
+    return sense_of(end);
+  };
+  CHECK(text(Kind::kWriteError) == "3/0C/00");
+  CHECK(text(Kind::kReadError) == "3/11/00");
+  CHECK(text(Kind::kObjectMissing) == "3/14/00");
+  CHECK(text(Kind::kNoSpace) == "D/00/02");
+  CHECK(text(Kind::kIncompatibleFormat) == "3/30/02");
+  CHECK(text(Kind::kFormatCorrupt) == "3/31/00");
+  CHECK(text(Kind::kInUse) == "2/04/03");
+  CHECK(text(Kind::kAttributeStore) == "3/0C/0B");
+  const scsi::Sense deferred = scsi::ssc::deferred_sense_of({Kind::kWriteError, 7, ""});
+  CHECK(deferred.encode_fixed()[0] == std::byte{0xF1});
+  CHECK(deferred.information == 7);
+}
+
+TEST_CASE("A fault of acknowledged writes is deferred sense of the writer's next command, once") {
+  Loaded rig;
+  rig.write(10);
+  rig.filemarks(0);
+  rig.write(10);
+  rig.write(10);
+  rig.medium->lose_buffered();
+  CHECK(good(rig.run({0x00}, rig.b)));  // not the one that wrote
+  CHECK(good(rig.run({0x12, 0, 0, 0, 96})));
+  CHECK(be(rig.run({0x03, 0, 0, 0, 252}).data(), 2, 1) == 0);
+  CHECK(sense_of(rig.write(10)) == "3/0C/00");  // not executed
+  CHECK(flags_of(rig.last) == "info=2 deferred");
+  CHECK(rig.medium->at(0).objects.size() == 1);
+
+  CHECK(good(rig.run({0x00})));
+  CHECK(sense_of(rig.write(10)) == "3/0C/00");  // from now on a current error
+  CHECK(flags_of(rig.last).empty());
+  CHECK(sense_of(rig.filemarks(0)) == "3/0C/00");
+  CHECK(sense_of(rig.filemarks(1)) == "3/0C/00");
+  CHECK(sense_of(rig.run({0x10, 0, 0, 0, 1}, rig.b, 0)) == "3/0C/00");
+  CHECK(rig.drive.state().append_failed);
+  rig.rewind();
+  CHECK(good(rig.read(10)));  // what is on the tape can be read
+
+  CHECK(good(rig.run({0x1B, 0, 0, 0, 0}, rig.a, 0)));
+  CHECK(good(rig.run({0x1B, 0, 0, 0, 1}, rig.a, 0)));
+  CHECK(good(rig.write(10)));
+}
+
+TEST_CASE("A synchronising command that finds the fault itself reports it as its own") {
+  Loaded rig;
+  rig.write(10);
+  rig.medium->fail_next(Kind::kWriteError);
+  CHECK(sense_of(rig.filemarks(1)) == "3/0C/00");
+  CHECK_FALSE(rig.last.reply.sense->deferred);
+  CHECK(good(rig.run({0x00})));
+}
+
+TEST_CASE("REWIND, LOCATE and SPACE tell of writes that did not arrive") {
+  for (const Cdb& cdb : {Cdb{0x01}, Cdb{0x2B}, Cdb{0x11, 0x03}, Cdb{0x11, 0, 0, 0, 1}}) {
+    Loaded rig;
+    rig.write(10);
+    rig.medium->fail_next(Kind::kWriteError);
+    CHECK(sense_of(rig.run(cdb, rig.a, 0)) == "3/0C/00");
+    CHECK(flags_of(rig.last) == "info=1");
+  }
+}
+
+TEST_CASE("A write fault while writing says what was not written") {
+  Loaded rig;
+  rig.medium->fail_next(Kind::kWriteError);
+  CHECK(sense_of(rig.write(300)) == "3/0C/00");
+  CHECK(flags_of(rig.last) == "info=300");
+  rig.run({0x1B}, rig.a, 0);
+  rig.run({0x1B, 0, 0, 0, 1}, rig.a, 0);
+  rig.medium->fail_next(Kind::kNoSpace);
+  CHECK(sense_of(rig.write(300)) == "D/00/02");
+  CHECK(flags_of(rig.last) == "EOM info=300");
+}
+
+TEST_CASE("The writer's session was replaced: its successor is told") {
+  Loaded rig;
+  rig.write(10);
+  rig.medium->lose_buffered();
+  rig.drive.nexus_lost(rig.a);
+  scsi::NexusInfo again;
+  again.id = {1, 2};
+  again.transport_id = bytes({0x45, 1});
+  rig.drive.nexus_established(again);
+  CHECK(sense_of(rig.run({0x00}, again.id)) == "3/0C/00");
+  CHECK(flags_of(rig.last) == "info=1 deferred");
+  CHECK(good(rig.run({0x00}, again.id)));
+}
+
+TEST_CASE("The cartridge leaves with an untold fault: the robot and the writer are told") {
+  Loaded rig;
+  rig.write(10);
+  rig.medium->lose_buffered();
+  const auto out = rig.remove();
+  CHECK(out->fault.has_value());
+  CHECK(sense_of(rig.run({0x00}, rig.b)) == "2/3A/00");
+  CHECK(sense_of(rig.run({0x00})) == "3/0C/00");
+  CHECK(flags_of(rig.last) == "info=1 deferred");
+  CHECK(sense_of(rig.run({0x00})) == "2/3A/00");
+}
+
+TEST_CASE("UNLOAD reports what its flush could not write, and unloads") {
+  Loaded rig;
+  rig.write(10);
+  rig.medium->fail_next(Kind::kWriteError);
+  CHECK(sense_of(rig.run({0x1B}, rig.a, 0)) == "3/0C/00");
+  CHECK(flags_of(rig.last) == "info=1");
+  CHECK(sense_of(rig.run({0x00})) == "2/3A/00");
+}
+
+TEST_CASE(
+    "TapeAlert: healthy is all zero; a write failure raises 03h and 06h, reading clears for the "
+    "reader") {
+  Loaded rig;
+  const Cdb kAlerts{0x4D, 0, 0x6E, 0, 0, 0, 0, 0x02, 0};
+  const auto raised = [&](scsi::NexusId nexus) {
+    std::string out;
+    const Data page = rig.run(kAlerts, nexus).data();
+    CHECK(page.size() == 324);
+    CHECK(be(page, 0, 1) == 0x2E);
+    for (std::size_t i = 0; i < 64; ++i)
+      if (be(page, 4 + 5 * i + 4, 1) != 0) out += std::to_string(i + 1) + " ";
+    return out;
+  };
+  CHECK(raised(rig.a).empty());
+  rig.medium->fail_next(Kind::kWriteError);
+  rig.write(10);
+  CHECK(raised(rig.a) == "3 6 ");
+  CHECK(raised(rig.a).empty());
+  CHECK(raised(rig.b) == "3 6 ");
+}

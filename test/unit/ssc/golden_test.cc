@@ -1,0 +1,176 @@
+// Bytes that stay what they are: test/golden/tape_drive.txt, and what sg3-utils, an independent
+// reader, makes of the same pages.
+//
+// A golden case is four lines: "# clause", "name", "in" with a CDB, "out" with the data that a
+// loaded LTO-8 drive answers. A change of a line is a change of what clients see: say why in the
+// commit.
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+#include <sstream>
+
+#include "test/unit/ssc/rig.h"
+
+using namespace test;
+
+namespace {
+
+struct Case {
+  std::string name;
+  Cdb in;
+  std::string out;  // hex
+};
+
+std::string hex(const Data& data) {
+  std::string out;
+  char two[4];
+  for (const std::byte b : data) {
+    std::snprintf(two, sizeof two, "%02x ", std::to_integer<unsigned>(b));
+    out += two;
+  }
+  if (!out.empty()) out.pop_back();
+  return out;
+}
+
+std::vector<Case> cases() {
+  std::ifstream file(VTL_SOURCE_DIR "/test/golden/tape_drive.txt");
+  REQUIRE(file.good());
+  std::vector<Case> out;
+  for (std::string line; std::getline(file, line);) {
+    std::istringstream words(line);
+    std::string key;
+    words >> key;
+    std::string rest;
+    std::getline(words >> std::ws, rest);
+    if (key == "name") {
+      out.push_back({rest, {}, {}});
+    } else if (key == "in") {
+      std::istringstream bytes_in(rest);
+      for (unsigned value = 0; bytes_in >> std::hex >> value;)
+        out.back().in.push_back(Rig::u8(value));
+    } else if (key == "out") {
+      out.back().out = rest;
+    }
+  }
+  return out;
+}
+
+struct Loaded : Rig {
+  Loaded() {
+    auto cartridge = std::make_unique<MemoryMedium>();
+    cartridge->set_capacity(11'900'000'000'000, 12'000'000'000'000);
+    load(std::move(cartridge));
+  }
+};
+
+// What a tool of sg3-utils says of these bytes.
+std::string decode(const std::string& tool, const std::string& options, const Data& data) {
+  if (std::system(("command -v " + tool + " >/dev/null").c_str()) != 0)
+    FAIL(tool << " is missing: apt-get install sg3-utils");
+  char path[] = "/tmp/vtl-golden-XXXXXX";
+  const int fd = mkstemp(path);
+  REQUIRE(fd >= 0);
+  const std::string text = hex(data) + "\n";
+  REQUIRE(write(fd, text.data(), text.size()) == static_cast<ssize_t>(text.size()));
+  close(fd);
+  std::FILE* pipe = popen((tool + " " + options + path + " 2>&1").c_str(), "r");
+  REQUIRE(pipe != nullptr);
+  std::string out;
+  char line[512];
+  while (std::fgets(line, sizeof line, pipe) != nullptr) out += line;
+  const int status = pclose(pipe);
+  unlink(path);
+  INFO(tool << " " << options << "\n" << out);
+  CHECK(status == 0);
+  return out;
+}
+
+bool contains(const std::string& text, const std::string& part) {
+  if (text.find(part) != std::string::npos) return true;
+  WARN("not found: " << part << "\nin:\n" << text);
+  return false;
+}
+
+}  // namespace
+
+TEST_CASE("Golden answers of a loaded LTO-8 drive") {
+  const std::vector<Case> all = cases();
+  CHECK(all.size() >= 20);
+  for (const Case& each : all) {
+    Loaded rig;
+    const Data data = rig.run(each.in).data();
+    INFO(each.name);
+    CHECK(good(rig.last));
+    CHECK(hex(data) == each.out);
+  }
+}
+
+TEST_CASE("sg_inq reads the standard INQUIRY data") {
+  Loaded rig;
+  const std::string out = decode("sg_inq", "--inhex=", rig.run({0x12, 0, 0, 0, 96}).data());
+  for (const char* part : {"RMB=1", "PDT=1", "version=0x06  [SPC-4]", "length=96", "CmdQue=1",
+                           "Vendor identification: IBM", "Product identification: ULT3580-TD8",
+                           "Product revision level: N9M1", "SSC-4", "SPC-4", "iSCSI"})
+    CHECK(contains(out, part));
+}
+
+TEST_CASE("sg_vpd reads the VPD pages") {
+  Loaded rig;
+  const auto vpd = [&](int page) {
+    const Data data = rig.run({0x12, 1, Rig::u8(static_cast<unsigned>(page)), 1, 0}).data();
+    char option[40];
+    std::snprintf(option, sizeof option, "--page=0x%02x --inhex=", static_cast<unsigned>(page));
+    return decode("sg_vpd", option, data);
+  };
+  const std::string supported = vpd(0x00);
+  for (const char* part :
+       {"0x00", "0x80", "0x83", "0x86", "0x87", "0xb0", "0xb1", "0xb2", "0xb3", "0xb4"})
+    CHECK(contains(supported, part));
+  CHECK(contains(vpd(0x80), "VTL0000001"));
+  const std::string identification = vpd(0x83);
+  for (const char* part :
+       {"vendor id: IBM", "vendor specific: ULT3580-TD8     VTL0000001", "0x5001020304050607",
+        "Relative target port: 0x1", "iqn.2026-11.local.vtl:lib-tapedrive-01,t,0x0001",
+        "iqn.2026-11.local.vtl:lib-tapedrive-01"})
+    CHECK(contains(identification, part));
+  CHECK(contains(vpd(0xB0), "WORM=1"));
+  CHECK(contains(vpd(0xB1), "VTL0000001"));
+  vpd(0xB2);
+  CHECK(contains(vpd(0xB3), "VTLLIB0001"));
+  vpd(0x86);
+  vpd(0x87);
+}
+
+TEST_CASE("sg_logs reads the log pages") {
+  Loaded rig;
+  const auto log = [&](int page) {
+    return decode(
+        "sg_logs", "--in=",
+        rig.run({0x4D, 0, Rig::u8(0x40u | static_cast<unsigned>(page)), 0, 0, 0, 0, 0x10, 0, 0})
+            .data());
+  };
+  CHECK(contains(log(0x00), "0x2e"));
+  CHECK(contains(log(0x0C), "Data bytes received with WRITE commands: 0"));
+  CHECK(contains(log(0x11), "Very high frequency data:"));
+  CHECK(contains(log(0x12), "Flag01h: 0"));
+  CHECK(contains(log(0x14), "Lifetime media loads: 1"));
+  const std::string volume = log(0x17);
+  CHECK(contains(volume, "Page valid: 1"));
+  CHECK(contains(volume, "Volume barcode: VTL001L8"));
+  CHECK(contains(log(0x1B), "Read compression ratio x100: 100"));
+  CHECK(contains(log(0x2E), "Write failure: 0"));
+  CHECK(contains(log(0x31), "Main partition remaining capacity"));
+  for (const int page : {0x02, 0x03, 0x0D, 0x30, 0x32}) log(page);
+}
+
+TEST_CASE("sg_read_attr reads the attributes") {
+  Loaded rig;
+  const std::string out =
+      decode("sg_read_attr",
+             "--sa=0 --in=", rig.run({0x8C, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x10, 0}).data());
+  for (const char* part : {"Medium serial number: MEM0000001", "Load count: 1",
+                           "Volume identifier: VTL001L8", "Medium manufacture date: 20260102"})
+    CHECK(contains(out, part));
+}

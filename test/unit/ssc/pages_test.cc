@@ -1,0 +1,232 @@
+// Mode and log pages: the lengths and bytes that clients check (sheet 9, 10; clients 3, 6, 8).
+#include "test/unit/ssc/rig.h"
+
+using namespace test;
+
+namespace {
+
+struct Loaded : Rig {
+  Loaded() { load(); }
+  explicit Loaded(std::unique_ptr<MemoryMedium> cartridge) { load(std::move(cartridge)); }
+  Data mode(int page, int subpage = 0, int dbd = 0x08) {
+    return run({0x5A, u8(static_cast<unsigned>(dbd)), u8(static_cast<unsigned>(page)),
+                u8(static_cast<unsigned>(subpage)), 0, 0, 0, 0x10, 0, 0})
+        .data();
+  }
+  // A parameter of a log page: its value; empty if it is missing.
+  Data log(int page, std::uint16_t code) {
+    const Data all =
+        run({0x4D, 0, u8(0x40u | static_cast<unsigned>(page)), 0, 0, 0, 0, 0xFF, 0xFF, 0}).data();
+    REQUIRE(all.size() == 4 + be(all, 2, 2));
+    for (std::size_t at = 4; at < all.size(); at += 4 + be(all, at + 3, 1))
+      if (be(all, at, 2) == code)
+        return Data(all.begin() + std::ptrdiff_t(at + 4),
+                    all.begin() + std::ptrdiff_t(at + 4 + be(all, at + 3, 1)));
+    return {};
+  }
+  std::uint64_t log_number(int page, std::uint16_t code) {
+    const Data value = log(page, code);
+    return be(value, 0, value.size());
+  }
+};
+
+}  // namespace
+
+TEST_CASE("MODE SENSE page 00h: header and block descriptor, with and without a cartridge") {
+  Rig empty;
+  CHECK(empty.run({0x1A, 0, 0, 0, 12, 0}).data() ==
+        bytes({11, 0, 0x10, 8, 0x5E, 0, 0, 0, 0, 0, 0, 0}));
+  Loaded rig;
+  CHECK(rig.run({0x1A, 0, 0, 0, 12, 0}).data() ==
+        bytes({11, 0x88, 0x10, 8, 0x5E, 0, 0, 0, 0, 0, 0, 0}));
+  Rig old(8);
+  old.load(std::make_unique<MemoryMedium>(7));
+  CHECK(be(old.run({0x1A, 0, 0, 0, 12, 0}).data(), 1, 1) == 0x78);
+  CHECK(be(old.last.data(), 4, 1) == 0x5C);
+}
+
+TEST_CASE("Mode pages have the lengths that clients insist on") {
+  Loaded rig;
+  struct Expected {
+    int page, subpage;
+    std::size_t size;
+  };
+  for (const Expected& e : std::initializer_list<Expected>{{0x01, 0, 12},
+                                                           {0x02, 0, 16},
+                                                           {0x0A, 0, 12},
+                                                           {0x0A, 0x01, 32},
+                                                           {0x0A, 0xF0, 32},
+                                                           {0x0F, 0, 16},
+                                                           {0x10, 0, 16},
+                                                           {0x10, 0x01, 32},
+                                                           {0x11, 0, 16},
+                                                           {0x1A, 0, 12},
+                                                           {0x1C, 0, 12},
+                                                           {0x1D, 0, 32},
+                                                           {0x25, 0, 32}}) {
+    INFO(e.page << "/" << e.subpage);
+    const Data data = rig.mode(e.page, e.subpage);
+    CHECK(data.size() == 8 + e.size);
+    CHECK(be(data, 0, 2) == data.size() - 2);
+    const Data with_descriptor = rig.mode(e.page, e.subpage, 0);
+    CHECK(with_descriptor.size() == 16 + e.size);
+    CHECK(be(with_descriptor, 6, 2) == 8);
+  }
+  CHECK(sense_of((rig.mode(0x24), rig.last)) == "5/24/00 cdb byte 2 bit 5");
+}
+
+TEST_CASE("Compression: page 0Fh and the switch in page 10h say the same") {
+  Loaded rig;
+  const Data page = rig.mode(0x0F);
+  CHECK(be(page, 8, 4) == 0x0F0EC080);
+  CHECK(be(rig.mode(0x10), 8 + 14, 1) == 1);
+  Data list = page;
+  list[0] = list[1] = std::byte{0};
+  list[10] = std::byte{0x40};
+  CHECK(good(rig.send({0x55, 0x10, 0, 0, 0, 0, 0, 0, 24, 0}, list)));
+  CHECK(be(rig.mode(0x10), 8 + 14, 1) == 0);
+  CHECK(sense_of(rig.run({0x00}, rig.b)) == "6/2A/01");
+  Data configuration = rig.mode(0x10);
+  configuration[0] = configuration[1] = std::byte{0};
+  configuration[8 + 14] = std::byte{1};
+  CHECK(good(rig.send({0x55, 0x10, 0, 0, 0, 0, 0, 0, 24, 0}, configuration)));
+  CHECK(be(rig.mode(0x0F), 10, 1) == 0xC0);
+}
+
+TEST_CASE("Control data protection: off can be said, on is refused; each nexus has its own") {
+  Loaded rig;
+  const auto select = [&](int method, int length, int flags) {
+    Data list = rig.mode(0x0A, 0xF0);
+    list[0] = list[1] = std::byte{0};
+    list[8 + 4] = static_cast<std::byte>(method);
+    list[8 + 5] = static_cast<std::byte>(length);
+    list[8 + 6] = static_cast<std::byte>(flags);
+    return sense_of(rig.send({0x55, 0x10, 0, 0, 0, 0, 0, 0, 40, 0}, list));
+  };
+  CHECK(select(0, 0, 0) == "0/00/00");
+  CHECK(select(0, 4, 0) == "0/00/00");
+  CHECK(good(rig.run({0x00}, rig.b)));
+  CHECK(select(2, 4, 0xC0) == "5/26/00 list byte 12 bit 1");
+  CHECK(select(0, 0, 0x80) == "5/26/00 list byte 14 bit 7");
+  CHECK(select(0, 5, 0) == "5/26/00 list byte 13");
+}
+
+TEST_CASE("Medium partition page shows what the cartridge has; nothing can be set") {
+  auto cartridge = std::make_unique<MemoryMedium>(8, 2);
+  cartridge->set_capacity(9'900'000'000, 40'000'000'000);
+  Loaded rig(std::move(cartridge));
+  const Data page = rig.mode(0x11);
+  CHECK(be(page, 8, 8) == 0x110E01013C030900);
+  CHECK(be(page, 16, 4) == (40u << 16 | 40u));
+  Data list = page;
+  list[0] = list[1] = std::byte{0};
+  const Cdb select{0x55, 0x10, 0, 0, 0, 0, 0, 0, 24, 0};
+  CHECK(good(rig.send(select, list)));
+  list[8 + 3] = std::byte{0};
+  CHECK(sense_of(rig.send(select, list)).substr(0, 7) == "5/26/00");
+}
+
+TEST_CASE("An LTO-4 drive has neither partitions nor logical block protection") {
+  Rig rig(4);
+  rig.load(std::make_unique<MemoryMedium>(4));
+  for (const Cdb& cdb : {Cdb{0x1A, 8, 0x11, 0, 255}, Cdb{0x1A, 8, 0x0A, 0xF0, 255}})
+    CHECK(sense_of(rig.run(cdb)).substr(0, 7) == "5/24/00");
+}
+
+TEST_CASE("Log page 00h lists the pages") {
+  Rig rig;
+  const Data page = rig.run({0x4D, 0, 0x40, 0, 0, 0, 0, 1, 0}).data();
+  CHECK(page == bytes({0, 0, 0, 14, 0x00, 0x02, 0x03, 0x0C, 0x0D, 0x11, 0x12, 0x14, 0x17, 0x1B,
+                       0x2E, 0x30, 0x31, 0x32}));
+}
+
+TEST_CASE("Log page 0Ch counts what went through, and LOG SELECT resets it") {
+  Loaded rig;
+  rig.write(1000);
+  rig.filemarks(1);
+  rig.rewind();
+  rig.read(1000);
+  CHECK(rig.log_number(0x0C, 0x0000) == 1000);
+  CHECK(rig.log_number(0x0C, 0x0001) == 1000);
+  CHECK(rig.log_number(0x0C, 0x0002) == 1000);
+  CHECK(rig.log_number(0x0C, 0x0003) == 1000);
+  CHECK(rig.log(0x0C, 0x0100).size() == 8);
+  CHECK(rig.log_number(0x02, 0x0005) == 1000);
+  CHECK(rig.log_number(0x1B, 0x0001) == 100);
+  CHECK(good(rig.run({0x4C, 0x02, 0x40}, rig.a, 0)));
+  CHECK(rig.log_number(0x0C, 0x0000) == 0);
+  CHECK(rig.log_number(0x0C, 0x0001) == 0);
+  CHECK(sense_of(rig.run({0x00}, rig.b)) == "6/2A/02");
+}
+
+TEST_CASE("Log page 11h: very high frequency data") {
+  Rig empty;
+  const auto vhf = [](Rig& rig) {
+    return be(rig.run({0x4D, 0, 0x51, 0, 0, 0, 0, 1, 0}).data(), 8, 4);
+  };
+  CHECK(vhf(empty) == 0x11200000);
+  Loaded rig;
+  CHECK(vhf(rig) == 0x31370000);
+  rig.run({0x1E, 0, 0, 0, 1});
+  CHECK(vhf(rig) == 0xB1170000);
+}
+
+TEST_CASE("Log page 12h has 0Ch bytes, page 2Eh 140h") {
+  Rig rig;
+  CHECK(be(rig.run({0x4D, 0, 0x12, 0, 0, 0, 0, 1, 0}).data(), 0, 4) == 0x1200000C);
+  CHECK(be(rig.run({0x4D, 0, 0x2E, 0, 0, 0, 0, 2, 0}).data(), 0, 4) == 0x2E000140);
+}
+
+TEST_CASE("Log page 17h: valid only with a cartridge; two partitions give two records") {
+  Rig empty;
+  const Data page = empty.run({0x4D, 0, 0x57, 0, 0, 0, 0, 1, 0}).data();
+  CHECK(page == bytes({0x17, 0, 0, 5, 0, 0, 3, 1, 0}));
+  auto cartridge = std::make_unique<MemoryMedium>(8, 2);
+  cartridge->set_capacity(9'000'000, 10'000'000);
+  Loaded rig(std::move(cartridge));
+  for (int i = 0; i < 3; ++i) rig.write(1'000'000);
+  CHECK(rig.log_number(0x17, 0x0000) == 1);
+  CHECK(rig.log(0x17, 0x0203).size() == 16);
+  CHECK(rig.log(0x17, 0x0203) == bytes({7, 0, 0, 0, 0, 0, 0, 3, 7, 0, 0, 1, 0, 0, 0, 0}));
+  CHECK(rig.log(0x17, 0x0202) == bytes({7, 0, 0, 0, 0, 0, 0, 9, 7, 0, 0, 1, 0, 0, 0, 9}));
+  CHECK(rig.log(0x17, 0x0204) == bytes({7, 0, 0, 0, 0, 0, 0, 6, 7, 0, 0, 1, 0, 0, 0, 9}));
+  CHECK(rig.log(0x17, 0x0200).size() == 20);
+  CHECK(rig.log(0x17, 0x0040).size() == 32);
+  CHECK(rig.log(0x17, 0x0045).size() == 9);
+  CHECK(rig.log_number(0x17, 0x0016) == 18);
+  CHECK(rig.log_number(0x17, 0x0017) == 3);
+}
+
+TEST_CASE("Log page 31h and MAM agree on capacity, in units of 2^20") {
+  auto cartridge = std::make_unique<MemoryMedium>();
+  cartridge->set_capacity(10u << 20, 12u << 20);
+  Loaded rig(std::move(cartridge));
+  rig.write(1u << 20);
+  CHECK(rig.log_number(0x31, 0x0001) == 9);
+  CHECK(rig.log_number(0x31, 0x0002) == 0);
+  CHECK(rig.log_number(0x31, 0x0003) == 10);
+  CHECK(rig.log_number(0x31, 0x0004) == 0);
+  const Data mam = rig.run({0x8C, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0}).data();
+  CHECK(be(mam, 4 + 5, 8) == 9);
+  CHECK(be(mam, 4 + 13 + 5, 8) == 10);
+}
+
+TEST_CASE("REPORT DENSITY SUPPORT: what the drive reads, ascending, 52 bytes each") {
+  Loaded rig;
+  const Data all = rig.run({0x44, 0, 0, 0, 0, 0, 0, 0x20, 0}).data();
+  CHECK(all.size() == 4 + 2 * 52);
+  CHECK(be(all, 0, 2) == all.size() - 2);
+  CHECK(be(all, 4, 3) == 0x5C5C80);
+  CHECK(be(all, 56, 3) == 0x5E5EA0);
+  CHECK(be(all, 56 + 12, 4) == 12'000'000);
+  Rig seven(7);
+  CHECK(be(seven.run({0x44, 0, 0, 0, 0, 0, 0, 0x20, 0}).data(), 0, 2) == 0x9E);
+  CHECK(be(seven.last.data(), 6, 1) == 0x00);  // LTO-5: read only
+  rig.medium->set_capacity(1, 1'541'438'000'000);
+  const Data media = rig.run({0x44, 1, 0, 0, 0, 0, 0, 0x20, 0}).data();
+  CHECK(media.size() == 56);
+  CHECK(be(media, 16, 4) == 1'541'438);
+  const Data types = rig.run({0x44, 2, 0, 0, 0, 0, 0, 0x20, 0}).data();
+  CHECK(types.size() == 4 + 4 * 56);
+  CHECK(rig.run({0x44, 0, 0, 0, 0, 0, 0, 0, 10}).data().size() == 10);
+}
