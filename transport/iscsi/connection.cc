@@ -10,7 +10,7 @@ namespace iscsi {
 std::optional<TimePoint> Timer::deadline(TimePoint last_known) const {
   if (!armed_) return {};
   const TimePoint start = start_.value_or(last_known);
-  return start == TimePoint::min() ? start : start + duration_;
+  return start == TimePoint{} ? start : start + duration_;  // no time is known: ask at once
 }
 
 bool Timer::due(TimePoint now) {
@@ -336,7 +336,8 @@ void Connection::sent(std::size_t n, TimePoint now) {
 }
 
 void Connection::set_output_listener(std::function<void()> listener) {
-  impl_->listener = std::make_shared<std::function<void()>>(std::move(listener));
+  impl_->listener =
+      listener ? std::make_shared<std::function<void()>>(std::move(listener)) : nullptr;
 }
 
 std::optional<TimePoint> Connection::deadline() const { return impl_->deadline(); }

@@ -119,7 +119,7 @@ struct Connection::Impl {
   std::uint32_t stat_sn = 1;
   std::string identity;  // of the initiator, once it has said who it is
 
-  TimePoint now = TimePoint::min();  // the last that is known
+  TimePoint now{};  // the last that is known; the epoch: none is
   bool timed = false;                // a call that was told the time is at work
   int depth = 0;
   bool had_output = false;  // when the outermost scope began
