@@ -26,7 +26,7 @@ TEST_CASE("a page gives its parameters whatever PC says") {
   const auto page = bytes({0x0C, 0, 0,    28, 0,    0,    0x60, 8,    0, 0, 0, 0, 0, 0, 0, 7,  //
                            0,    4, 0x60, 4,  0xFF, 0xFF, 0xFF, 0xFF,                          //
                            1,    0, 0x01, 4,  'A',  'B',  ' ',  ' '});
-  for (const std::uint8_t control : {0x00, 0x40, 0x80, 0xC0})
+  for (const int control : {0x00, 0x40, 0x80, 0xC0})
     CHECK(log_sense(f, static_cast<std::uint8_t>(control | 0x0C)).data() == page);
   CHECK(log_sense(f, 0x0C, 0, 0, 4).data() == bytes({0x0C, 0, 0, 28}));  // smartctl's first step
   CHECK(log_sense(f, 0x0C, 0, 0, 0).data().empty());

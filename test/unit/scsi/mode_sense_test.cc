@@ -87,24 +87,25 @@ TEST_CASE("page 3Fh: ascending; subpage FFh adds the subpages") {
 
 TEST_CASE("the mode data length is the full one, whatever the allocation length") {
   Fixture f;
-  for (const std::uint16_t allocation : {0, 1, 2, 5, 4095}) {
-    const auto data = sense10(f, 0, 0x3F, 0xFF, allocation).data();
+  for (const int allocation : {0, 1, 2, 5, 4095}) {
+    const auto data = sense10(f, 0, 0x3F, 0xFF, static_cast<std::uint16_t>(allocation)).data();
     const std::size_t full = 16 + 12 + 32 + 16 + 16 + 32 + 16 + 12;
-    CHECK(data.size() == std::min<std::size_t>(allocation, full));
+    CHECK(data.size() == std::min(static_cast<std::size_t>(allocation), full));
     if (data.size() >= 2) CHECK(data[1] == static_cast<std::byte>(full - 2));
   }
 }
 
 TEST_CASE("what does not fit the one-byte length of (6) goes without subpages, then is cut") {
   ModeOptions options;
-  options.pages = {ModePage{0x01, 0, 100}, ModePage{0x01, 1, 100}, ModePage{0x02, 0, 100}};
+  options.pages = {ModePage{0x01, 0, 100, {}, {}}, ModePage{0x01, 1, 100, {}, {}},
+                   ModePage{0x02, 0, 100, {}, {}}};
   ModePages small(options);
   const auto ask = [](ModePages& pages) {
     return std::get<std::vector<std::byte>>(pages.sense(kA, bytes({0x1A, 8, 0x3F, 0xFF, 255, 0})));
   };
   CHECK(ask(small).size() == 4 + 102 + 102);
   CHECK(ask(small)[0] == std::byte{3 + 204});
-  options.pages.push_back(ModePage{0x03, 0, 100});
+  options.pages.push_back(ModePage{0x03, 0, 100, {}, {}});
   ModePages large(options);
   CHECK(ask(large).size() == 256);
   CHECK(ask(large)[0] == std::byte{255});
@@ -113,7 +114,7 @@ TEST_CASE("what does not fit the one-byte length of (6) goes without subpages, t
 TEST_CASE("a changer has no descriptor and nothing in its header, DBD or not") {
   ModeOptions options;
   options.block_descriptor = false;
-  options.pages = {ModePage{0x1D, 0, 0x12, {{3, 1}}}};
+  options.pages = {ModePage{0x1D, 0, 0x12, {{3, 1}}, {}}};
   ModePages pages(options);
   for (const int dbd : {0, 8}) {
     const auto data =

@@ -25,7 +25,7 @@ std::uint32_t number(const std::vector<std::byte>& data, std::size_t at, std::si
 TEST_CASE("RSOC: the list is the table, with and without timeouts, and the forms agree") {
   Fixture f;
   for (const bool timeouts : {false, true}) {
-    const std::uint8_t rctd = timeouts ? 0x80 : 0;
+    const std::uint8_t rctd = timeouts ? 0x80 : 0x00;
     const std::size_t step = timeouts ? 20 : 8;
     const auto all = rsoc(f, rctd).data();
     REQUIRE(all.size() == 4 + FakeUnit::kRows.size() * step);
@@ -46,7 +46,7 @@ TEST_CASE("RSOC: the list is the table, with and without timeouts, and the forms
       at += step;
 
       const std::uint8_t own = service ? 2 : 1, other = service ? 1 : 2;
-      const auto one = rsoc(f, rctd | own, row.opcode, action).data();
+      const auto one = rsoc(f, static_cast<std::uint8_t>(rctd | own), row.opcode, action).data();
       REQUIRE(one.size() == 4u + row.cdb_length + (timeouts ? 12u : 0u));
       CHECK(number(one, 1, 1) == (timeouts ? 0x83u : 0x03u));
       CHECK(number(one, 2, 2) == row.cdb_length);
@@ -54,8 +54,9 @@ TEST_CASE("RSOC: the list is the table, with and without timeouts, and the forms
       if (service) CHECK((number(one, 5, 1) & 0x1F) == action);
       for (std::size_t i = 2; i < row.cdb_length; ++i) CHECK(number(one, 4 + i, 1) == row.usage[i]);
       if (timeouts) CHECK(number(one, one.size() - 4, 4) == row.recommended_timeout_s);
-      CHECK(rsoc(f, rctd | 3, row.opcode, action).data() == one);
-      CHECK(sense_of(rsoc(f, rctd | other, row.opcode, action)) == "5/24/00 cdb byte 2 bit 2");
+      CHECK(rsoc(f, static_cast<std::uint8_t>(rctd | 3), row.opcode, action).data() == one);
+      CHECK(sense_of(rsoc(f, static_cast<std::uint8_t>(rctd | other), row.opcode, action)) ==
+            "5/24/00 cdb byte 2 bit 2");
     }
   }
 }
@@ -71,8 +72,8 @@ TEST_CASE("RSOC: what is not supported, bad options, allocation lengths") {
   CHECK(sense_of(rsoc(f, 4)) == "5/24/00 cdb byte 2 bit 2");
   CHECK(sense_of(rsoc(f, 0x08)) == "5/24/00 cdb byte 2 bit 3");
   const auto full = rsoc(f, 0x80).data();
-  for (const std::uint16_t allocation : {0, 1, 4, 19}) {
-    const auto cut = rsoc(f, 0x80, 0, 0, allocation).data();
+  for (const int allocation : {0, 1, 4, 19}) {
+    const auto cut = rsoc(f, 0x80, 0, 0, static_cast<std::uint16_t>(allocation)).data();
     CHECK(cut == std::vector(full.begin(), full.begin() + allocation));
   }
 }
@@ -159,7 +160,7 @@ TEST_CASE("PERSISTENT RESERVE: lists of the wrong length, allocation lengths") {
   }
   CHECK(f.run(kA, {0x5F, 0, 0, 0, 0, 0xFF, 0xFF, 0xFF, 0xFF, 0}, 0).reply.status ==
         SamStatus::kCheckCondition);
-  for (const std::uint8_t allocation : {0, 1, 7, 8}) {
+  for (const std::uint8_t allocation : std::vector<std::uint8_t>{0, 1, 7, 8}) {
     const Ended end = f.run(kA, {0x5E, 2, 0, 0, 0, 0, 0, 0, allocation, 0});
     CHECK(good(end));
     CHECK(end.data().size() == allocation);
@@ -197,7 +198,8 @@ TEST_CASE("the echo buffer is each nexus' own; firmware is refused") {
   CHECK(good(f.send(kA, {0x3B, 0x0A, 0, 0, 0, 0, 0, 0x10, 0, 0}, std::vector<std::byte>(4096))));
   CHECK(sense_of(f.send(kA, {0x3B, 0x0A, 0, 0, 0, 0, 0, 0x10, 1, 0},
                         std::vector<std::byte>(4097))) == "5/24/00 cdb byte 6");
-  for (const std::uint8_t mode : {0x00, 0x02, 0x04, 0x05, 0x07, 0x0D, 0x0E, 0x0F})
+  for (const std::uint8_t mode :
+       std::vector<std::uint8_t>{0x00, 0x02, 0x04, 0x05, 0x07, 0x0D, 0x0E, 0x0F})
     CHECK(sense_of(f.send(kA, {0x3B, mode, 0, 0, 0, 0, 0, 0, 4, 0}, bytes({1, 2, 3, 4}))) ==
           "5/24/00 cdb byte 1 bit 4");
   f.unit.nexus_lost(kA);

@@ -31,17 +31,12 @@ class Recorder : public scsi::ReplySink {
   };
   std::vector<Ended> ended;
   std::vector<Wanted> wanted;
-  // Given to the next want() at once, cut or padded with zeros to what is wanted; without it the
-  // test calls data_out() itself.
-  std::optional<std::vector<std::byte>> data_out;
-
   void want(scsi::NexusId nexus, scsi::TaskTag tag, std::uint32_t length) override {
     wanted.push_back({nexus, tag, length});
-    if (!data_out) return;
-    std::vector<std::byte> bytes = std::move(*data_out);
-    data_out.reset();
-    bytes.resize(length);
-    unit_.data_out(nexus, tag, scsi::Buffer::copy_of(bytes));
+    if (!answers_) return;
+    answers_ = false;
+    answer_.resize(length);
+    unit_.data_out(nexus, tag, scsi::Buffer::copy_of(answer_));
   }
   void complete(scsi::NexusId nexus, scsi::TaskTag tag, scsi::Reply reply,
                 scsi::Residual residual) override {
@@ -52,37 +47,58 @@ class Recorder : public scsi::ReplySink {
   }
 
   // Sends a CDB as nexus `nexus` and gives its end; fails a VTL_CHECK if it does not end at once.
-  // With `out`, it is a data-out command and `out` its data; `expected` is the expected data
-  // transfer length.
+  // `expected` is the expected data transfer length, data-in.
   Ended run(scsi::NexusId nexus, const std::vector<std::uint8_t>& cdb,
-            std::uint32_t expected = 65536, const std::optional<std::vector<std::byte>>& out = {}) {
+            std::uint32_t expected = 65536) {
     const std::size_t before = ended.size();
-    submit(nexus, cdb, expected, out);
+    submit(nexus, cdb, expected);
+    return last(before);
+  }
+  // The same with data-out, which is what is expected and what want() gets at once.
+  Ended run(scsi::NexusId nexus, const std::vector<std::uint8_t>& cdb, std::uint32_t /*expected*/,
+            const std::vector<std::byte>& out) {
+    const std::size_t before = ended.size();
+    submit(nexus, cdb, 0, out);
+    return last(before);
+  }
+  // Only sends it; gives its tag.
+  scsi::TaskTag submit(scsi::NexusId nexus, const std::vector<std::uint8_t>& cdb,
+                       std::uint32_t expected = 65536) {
+    answers_ = false;
+    return send(nexus, cdb, expected, false);
+  }
+  scsi::TaskTag submit(scsi::NexusId nexus, const std::vector<std::uint8_t>& cdb,
+                       std::uint32_t /*expected*/, const std::vector<std::byte>& out) {
+    answer_ = out;
+    answers_ = true;
+    return send(nexus, cdb, static_cast<std::uint32_t>(out.size()), true);
+  }
+
+ private:
+  Ended last(std::size_t before) {
     VTL_CHECK(ended.size() == before + 1);
     Ended end = std::move(ended.back());
     ended.pop_back();
     return end;
   }
-  // Only sends it; gives its tag.
-  scsi::TaskTag submit(scsi::NexusId nexus, const std::vector<std::uint8_t>& cdb,
-                       std::uint32_t expected = 65536,
-                       const std::optional<std::vector<std::byte>>& out = {}) {
+  scsi::TaskTag send(scsi::NexusId nexus, const std::vector<std::uint8_t>& cdb,
+                     std::uint32_t expected, bool writes) {
     scsi::Command command;
     command.nexus = nexus;
     command.tag = ++last_tag_;
     command.cdb_length = 16;
     for (std::size_t i = 0; i < cdb.size(); ++i) command.cdb[i] = std::byte{cdb[i]};
-    command.writes = out.has_value();
-    command.reads = !out && expected != 0;
-    command.expected_length = out ? static_cast<std::uint32_t>(out->size()) : expected;
-    data_out = out;
+    command.writes = writes;
+    command.reads = !writes && expected != 0;
+    command.expected_length = expected;
     unit_.submit(command, *this);
-    return last_tag_;
+    return command.tag;
   }
 
- private:
   scsi::LogicalUnit& unit_;
   scsi::TaskTag last_tag_ = 0;
+  std::vector<std::byte> answer_;
+  bool answers_ = false;
 };
 
 inline std::vector<std::byte> bytes(std::initializer_list<int> values) {
