@@ -109,7 +109,8 @@ TEST_CASE("Golden answers of a loaded LTO-8 drive") {
 
 TEST_CASE("sg_inq reads the standard INQUIRY data") {
   Loaded rig;
-  const std::string out = decode("sg_inq", "--inhex=", rig.run({0x12, 0, 0, 0, 96}).data());
+  const std::string out =
+      decode("sg_inq", "--descriptors --inhex=", rig.run({0x12, 0, 0, 0, 96}).data());
   for (const char* part : {"RMB=1", "PDT=1", "version=0x06  [SPC-4]", "length=96", "CmdQue=1",
                            "Vendor identification: IBM", "Product identification: ULT3580-TD8",
                            "Product revision level: N9M1", "SSC-4", "SPC-4", "iSCSI"})
@@ -126,7 +127,7 @@ TEST_CASE("sg_vpd reads the VPD pages") {
   };
   const std::string supported = vpd(0x00);
   for (const char* part :
-       {"0x00", "0x80", "0x83", "0x86", "0x87", "0xb0", "0xb1", "0xb2", "0xb3", "0xb4"})
+       {"[sv]", "[sn]", "[di]", "[ei]", "[mpp]", "[sad]", "[mas]", "[tas]", "[adsn]", "[dtde]"})
     CHECK(contains(supported, part));
   CHECK(contains(vpd(0x80), "VTL0000001"));
   const std::string identification = vpd(0x83);
@@ -137,7 +138,8 @@ TEST_CASE("sg_vpd reads the VPD pages") {
     CHECK(contains(identification, part));
   CHECK(contains(vpd(0xB0), "WORM=1"));
   CHECK(contains(vpd(0xB1), "VTL0000001"));
-  vpd(0xB2);
+  CHECK(contains(vpd(0xB2), "Flag01h: 0  02h: 0  03h: 1  04h: 1  05h: 1  06h: 1  07h: 0  08h: 0"));
+  CHECK(contains(vpd(0xB4), "0x01f4"));
   CHECK(contains(vpd(0xB3), "VTLLIB0001"));
   vpd(0x86);
   vpd(0x87);
@@ -147,7 +149,7 @@ TEST_CASE("sg_logs reads the log pages") {
   Loaded rig;
   const auto log = [&](int page) {
     return decode(
-        "sg_logs", "--in=",
+        "sg_logs", "--pdt=1 --vendor=lto5 --in=",
         rig.run({0x4D, 0, Rig::u8(0x40u | static_cast<unsigned>(page)), 0, 0, 0, 0, 0x10, 0, 0})
             .data());
   };
