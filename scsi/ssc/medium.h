@@ -1,11 +1,12 @@
-// TapeMedium: what a drive needs of a cartridge. Outcomes are facts; only the drive turns them into sense.
+// TapeMedium: what a drive needs of a cartridge. Outcomes are facts; only the drive turns them into
+// sense.
 //
-// A partition is a row of logical objects - blocks of 1 byte or more, and filemarks - followed by end of data.
-// The position is the number of the object that would be read next; 0 is the beginning. Writing anywhere
-// discards everything behind it in that partition.
+// A partition is a row of logical objects - blocks of 1 byte or more, and filemarks - followed by
+// end of data. The position is the number of the object that would be read next; 0 is the
+// beginning. Writing anywhere discards everything behind it in that partition.
 //
-// One thread, the drive's loop; a `done` may be called from inside the call. One operation at a time: the next
-// is started only after the last one's `done`.
+// One thread, the drive's loop; a `done` may be called from inside the call. One operation at a
+// time: the next is started only after the last one's `done`.
 #pragma once
 
 #include <array>
@@ -52,24 +53,24 @@ enum class WriteMode {
 enum class Zone { kNormal, kEarlyWarning };
 
 struct WriteOutcome {
-  std::uint64_t accepted = 0;  // blocks or filemarks taken; all, unless full or fault
-  Zone zone = Zone::kNormal;   // after the last accepted object
-  bool full = false;           // did not fit before the end of the partition: VOLUME OVERFLOW
+  std::uint64_t accepted = 0;        // blocks or filemarks taken; all, unless full or fault
+  Zone zone = Zone::kNormal;         // after the last accepted object
+  bool full = false;                 // did not fit before the end of the partition: VOLUME OVERFLOW
   std::optional<MediumFault> fault;  // found by this very command
 };
 
 struct ReadOutcome {
-  SliceList data;           // whole blocks, or the first `block_length` bytes of a longer one
-  std::uint32_t blocks = 0; // blocks of exactly `block_length` bytes at the front of `data`
+  SliceList data;            // whole blocks, or the first `block_length` bytes of a longer one
+  std::uint32_t blocks = 0;  // blocks of exactly `block_length` bytes at the front of `data`
   enum class Stop {
-    kNone,        // all `count` blocks had exactly the length asked for
-    kLength,      // the last object was a block of another length; it is passed, see below
-    kFilemark,    // and passed
+    kNone,      // all `count` blocks had exactly the length asked for
+    kLength,    // the last object was a block of another length; it is passed, see below
+    kFilemark,  // and passed
     kEndOfData,
-    kFault,       // the damaged block is passed
+    kFault,  // the damaged block is passed
   } stop = Stop::kNone;
-  std::uint32_t actual_length = 0;  // kLength: the length of that block, bytes. Its first min(actual, block_length)
-                                    // bytes are at the end of `data`
+  std::uint32_t actual_length = 0;  // kLength: the length of that block, bytes. Its first
+                                    // min(actual, block_length) bytes are at the end of `data`
   std::optional<MediumFault> fault;
 };
 
@@ -131,17 +132,19 @@ class TapeMedium {
   // Known before load: what is written on the label.
   virtual const MediumInfo& info() const = 0;
 
-  // Opens and, after a crash, recovers; position 0 of partition 0. `drive` goes into the load history.
+  // Opens and, after a crash, recovers; position 0 of partition 0. `drive` goes into the load
+  // history.
   virtual void load(LoadRecord drive, Done<LoadOutcome> done) = 0;
   // Makes everything durable and closes; load() may follow and reads the cartridge afresh.
   virtual void unload(Done<WriteOutcome> done) = 0;
 
-  // --- while loaded ---------------------------------------------------------------------------------------
+  // --- while loaded
+  // ---------------------------------------------------------------------------------------
   virtual std::uint32_t partition_count() const = 0;
   virtual PartitionInfo partition(std::uint32_t index) const = 0;
   virtual Position position() const = 0;
-  // Stored bytes between the beginning of the partition and the position: for the flags of READ POSITION and log
-  // page 0Ch. A medium that knows it exactly overrides this estimate.
+  // Stored bytes between the beginning of the partition and the position: for the flags of READ
+  // POSITION and log page 0Ch. A medium that knows it exactly overrides this estimate.
   virtual std::uint64_t position_bytes() const {
     const Position at = position();
     const PartitionInfo info = partition(at.partition);
@@ -157,26 +160,31 @@ class TapeMedium {
   // After a write fault, until the next load: every write is refused with a current 3/0C/00.
   virtual bool append_failed() const = 0;
 
-  // data is a run of blocks of block_length bytes (data.size() is a multiple of it). A block is never split.
-  virtual void write(Buffer data, std::uint32_t block_length, WriteMode mode, Done<WriteOutcome> done) = 0;
+  // data is a run of blocks of block_length bytes (data.size() is a multiple of it). A block is
+  // never split.
+  virtual void write(Buffer data, std::uint32_t block_length, WriteMode mode,
+                     Done<WriteOutcome> done) = 0;
   virtual void write_filemarks(std::uint32_t count, WriteMode mode, Done<WriteOutcome> done) = 0;
-  // Up to `count` blocks while each has exactly block_length bytes; stops after the first object that differs.
-  // Flushes first when something is buffered, as do space, locate and erase.
+  // Up to `count` blocks while each has exactly block_length bytes; stops after the first object
+  // that differs. Flushes first when something is buffered, as do space, locate and erase.
   virtual void read(std::uint32_t block_length, std::uint32_t count, Done<ReadOutcome> done) = 0;
-  // count < 0 is towards the beginning. Blocks: stops at a filemark, after it (forward) or before it (backward).
+  // count < 0 is towards the beginning. Blocks: stops at a filemark, after it (forward) or before
+  // it (backward).
   virtual void space(SpaceUnit unit, std::int64_t count, Done<SpaceOutcome> done) = 0;
   // Stop::kEndOfData when the target lies beyond it; the position is end of data then.
-  virtual void locate_object(std::uint32_t partition, std::uint64_t object, Done<SpaceOutcome> done) = 0;
+  virtual void locate_object(std::uint32_t partition, std::uint64_t object,
+                             Done<SpaceOutcome> done) = 0;
   // The start of file n, just after the n-th filemark; 0 is the beginning.
-  virtual void locate_file(std::uint32_t partition, std::uint64_t file, Done<SpaceOutcome> done) = 0;
+  virtual void locate_file(std::uint32_t partition, std::uint64_t file,
+                           Done<SpaceOutcome> done) = 0;
   virtual void locate_end_of_data(std::uint32_t partition, Done<SpaceOutcome> done) = 0;
   // End of data becomes the current position. Durable when done.
   virtual void erase(Done<WriteOutcome> done) = 0;
   // All that was accepted is on the medium (kBuffered: written; kDurable: synced).
   virtual void flush(WriteMode mode, Done<WriteOutcome> done) = 0;
 
-  // Host attributes, 0800h-0BFFh and 1400h-17FFh. An empty value removes. Durable when done; the position and
-  // the buffer are not touched.
+  // Host attributes, 0800h-0BFFh and 1400h-17FFh. An empty value removes. Durable when done; the
+  // position and the buffer are not touched.
   virtual std::vector<Attribute> host_attributes(std::uint32_t partition) const = 0;
   virtual void write_host_attributes(std::uint32_t partition, std::vector<Attribute> attributes,
                                      Done<WriteOutcome> done) = 0;

@@ -9,12 +9,12 @@
 namespace scsi::ssc {
 
 struct Generation {
-  std::uint8_t number;                   // 1..10
-  std::string_view name;                 // "LTO-8"
-  std::uint8_t density_code;             // 5Eh
-  std::uint8_t medium_type_data;         // MODE SENSE header, IBM: 88h
-  std::uint8_t medium_type_worm;         // 8Ch; 0 where there is no WORM
-  std::uint32_t capacity_mb;             // native, 10^6 bytes
+  std::uint8_t number;            // 1..10
+  std::string_view name;          // "LTO-8"
+  std::uint8_t density_code;      // 5Eh
+  std::uint8_t medium_type_data;  // MODE SENSE header, IBM: 88h
+  std::uint8_t medium_type_worm;  // 8Ch; 0 where there is no WORM
+  std::uint32_t capacity_mb;      // native, 10^6 bytes
   std::uint16_t tracks;
   std::uint32_t bits_per_mm;
   std::uint16_t length_m;
@@ -24,15 +24,16 @@ struct Generation {
   std::string_view barcode_suffix_worm;  // "LY"; empty where there is none
   std::uint8_t max_partitions;
   // The drive's side.
-  std::string_view ibm_product;          // "ULT3580-TD8"; empty: no such drive here
-  std::string_view ibm_revision;         // a firmware level that LTFS accepts
+  std::string_view ibm_product;   // "ULT3580-TD8"; empty: no such drive here
+  std::string_view ibm_revision;  // a firmware level that LTFS accepts
   std::uint32_t mam_capacity_bytes;
 };
 
-std::span<const Generation> generations();                         // ascending by number
-const Generation* find_generation(std::uint8_t number);            // nullptr if unknown
+std::span<const Generation> generations();               // ascending by number
+const Generation* find_generation(std::uint8_t number);  // nullptr if unknown
 const Generation* find_generation_by_density(std::uint8_t density_code);
-// By the last two characters of an 8-character barcode; `worm` tells which of the two suffixes it was.
+// By the last two characters of an 8-character barcode; `worm` tells which of the two suffixes it
+// was.
 struct SuffixMatch {
   const Generation* generation;
   bool worm;

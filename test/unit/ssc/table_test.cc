@@ -1,4 +1,7 @@
 // The command table, REPORT SUPPORTED OPERATION CODES, and the generations.
+#include <map>
+#include <random>
+
 #include "test/unit/ssc/rig.h"
 #include "test/unit/support/row_walker.h"
 
@@ -86,4 +89,38 @@ TEST_CASE("Generations: found by number, density and barcode") {
   CHECK_FALSE(find_generation_by_barcode(""));
   CHECK(find_generation(5)->ibm_revision >= "B170");  // LTFS compares them as strings
   CHECK(find_generation(8)->ibm_revision >= "HB81");
+}
+
+TEST_CASE("Any bytes for a CDB, any bytes for its data: one answer, and within what was expected") {
+  for (std::uint32_t seed = 1; seed <= 20; ++seed) {
+    INFO("seed " << seed);
+    std::mt19937 random(seed);
+    const auto below = [&](std::uint32_t n) { return static_cast<std::uint32_t>(random() % n); };
+    Rig rig;
+    rig.load(std::make_unique<MemoryMedium>(8, 2));
+    rig.medium->set_capacity(50'000, 100'000);
+    rig.medium->set_filemark_limit(50);
+    for (int i = 0; i < 300; ++i) {
+      const auto rows = rig.drive.rows();
+      const scsi::CommandRow& row = rows[below(static_cast<std::uint32_t>(rows.size()))];
+      Cdb cdb(16);
+      cdb[0] = below(20) == 0 ? Rig::u8(below(256)) : row.opcode;
+      for (std::size_t byte = 1; byte < 16; ++byte) {
+        const unsigned used = below(20) == 0 ? 0xFFu : row.usage[byte];
+        if (below(2) == 0) cdb[byte] = Rig::u8(below(256) & used);
+      }
+      if (row.service_action >= 0) cdb[1] = Rig::u8(static_cast<unsigned>(row.service_action));
+      const scsi::NexusId nexus = below(4) == 0 ? rig.b : rig.a;
+      const std::uint32_t length = below(2000);
+      if (below(2) == 0) {
+        rig.send(cdb, pattern(length, i), nexus);
+      } else {
+        rig.run(cdb, nexus, length);
+        CHECK(rig.last.data().size() <= length);
+      }
+      CHECK((rig.last.residual.underflow == 0 || rig.last.residual.overflow == 0));
+      const bool check = rig.last.reply.status == scsi::SamStatus::kCheckCondition;
+      CHECK(check == rig.last.reply.sense.has_value());
+    }
+  }
 }
