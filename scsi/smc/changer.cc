@@ -163,6 +163,7 @@ PrimaryOptions Changer::primary_options(ChangerOptions options, const Inventory&
   LogPage& alerts = primary.log.emplace_back();
   alerts.page = 0x2E;
   alerts.parameters = [this](NexusId nexus) { return tape_alert_.page_2e().parameters(nexus); };
+  alerts.reset = [this] { tape_alert_.clear_all(); };
   primary.now_ms = std::move(options.now_ms);
   return primary;
 }
