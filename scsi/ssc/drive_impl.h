@@ -76,6 +76,7 @@ struct TapeDrive::Impl {
   TapeDrive* unit = nullptr;
   std::unique_ptr<TapeMedium> medium;
   Load load = Load::kEmpty;
+  bool shut_down = false;  // for good: no LOAD opens the cartridge again
   Sense refusal;
   Access access = Access::kNone;
   TapeAlert alerts;

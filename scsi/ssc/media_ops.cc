@@ -105,8 +105,8 @@ void TapeDrive::Impl::end_filemarks(Task& task, std::uint32_t count, const Write
   if (outcome.fault) {
     Sense sense = fault(*outcome.fault);
     // What is missing of this command's marks and of what was accepted before it.
-    sense.information =
-        static_cast<std::int64_t>(count - outcome.accepted + outcome.fault->objects_lost);
+    const std::uint64_t missing = count - outcome.accepted + outcome.fault->objects_lost;
+    if (missing != 0) sense.information = static_cast<std::int64_t>(missing);
     task.fail(sense);
     return;
   }
@@ -178,6 +178,10 @@ void TapeDrive::Impl::load_unload(Task& task) {
 void TapeDrive::Impl::load_cartridge(Task& task, bool immediate) {
   if (load == Load::kEmpty) {
     task.fail(*not_ready());
+    return;
+  }
+  if (shut_down) {
+    task.fail(Sense::not_ready(Asc::kNotReadyOffline));
     return;
   }
   if (load == Load::kReady) {  // like REWIND, but to partition 0

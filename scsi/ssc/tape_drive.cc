@@ -52,7 +52,8 @@ std::optional<Sense> TapeDrive::Impl::not_ready() const {
     case Load::kUnloading:
       return Sense::not_ready(Asc::kNotReadyOperationInProgress);
     case Load::kSeated:
-      return Sense::not_ready(Asc::kInitializingCommandRequired);
+      return Sense::not_ready(shut_down ? Asc::kNotReadyOffline
+                                        : Asc::kInitializingCommandRequired);
     case Load::kRefused:
       return refusal;
     case Load::kReady:
@@ -296,6 +297,7 @@ void TapeDrive::remove(Done<RemoveOutcome> done) {
 
 void TapeDrive::shut_down(Done<WriteOutcome> done) {
   impl_->exclusively([this, done = std::move(done)]() mutable {
+    impl_->shut_down = true;
     if (impl_->load == Impl::Load::kReady)
       impl_->start_unload(Impl::Load::kSeated, std::move(done));
     else

@@ -45,7 +45,7 @@ class TapeDrive : public PrimaryUnit {
   // Flushes, unloads and hands the cartridge back, unless a nexus prevents removal. Waits likewise.
   void remove(Done<RemoveOutcome> done);
   // For an orderly stop: everything accepted becomes durable and the cartridge is closed, whatever
-  // PREVENT says; it stays in, and TEST UNIT READY says 2/04/02.
+  // PREVENT says. It stays in, the drive says 2/04/12, and no LOAD opens it again.
   void shut_down(Done<WriteOutcome> done);
 
   struct State {

@@ -1,5 +1,7 @@
 // READ, WRITE, VERIFY and READ BLOCK LIMITS (SSC-4 5.x, 6.x): the tables that every tape program
 // leans on.
+#include <algorithm>
+
 #include "scsi/ssc/drive_impl.h"
 
 namespace scsi::ssc {
@@ -168,22 +170,23 @@ void TapeDrive::Impl::append(Task& task, const Transfer& transfer) {
 Reply TapeDrive::Impl::write_reply(const Transfer& transfer, WriteOutcome outcome) {
   counters.host_bytes_written += outcome.accepted * transfer.block_bytes;
   at_early_warning = outcome.zone == Zone::kEarlyWarning;
-  const std::uint64_t refused_blocks = transfer.count - outcome.accepted;
-  // Never 0 here: st takes VALID = 1 with INFORMATION = 0 on a volume overflow for "all was
-  // written".
-  const auto missing = static_cast<std::int64_t>(
-      transfer.fixed ? refused_blocks : refused_blocks * transfer.block_bytes);
+  std::uint64_t missing = transfer.count - outcome.accepted;  // blocks
+  // An unbuffered write may be accepted first and fail on its way to the medium.
+  if (outcome.fault)
+    missing =
+        std::max(missing, std::min<std::uint64_t>(outcome.fault->objects_lost, transfer.count));
+  const std::uint64_t information = transfer.fixed ? missing : missing * transfer.block_bytes;
   Outcome sense;
   if (outcome.fault) {
     sense = fault(*outcome.fault);
-    sense->information = missing;
   } else if (outcome.full) {
     sense = Sense::make(SenseKey::kVolumeOverflow, Asc::kEndOfPartitionDetected);
     sense->end_of_medium = true;
-    sense->information = missing;
   } else {
     sense = zone_sense(outcome);
   }
+  // Never 0: st takes VALID = 1 with INFORMATION = 0 on a volume overflow for "all was written".
+  if (information != 0) sense->information = static_cast<std::int64_t>(information);
   Reply reply;
   if (sense) reply = check(std::move(*sense), 0);
   reply.required_length = transfer.bytes();

@@ -193,7 +193,8 @@ TEST_CASE("Shutting down closes the cartridge whatever PREVENT says, and leaves 
   CHECK(rig.medium->at(0).durable == 1);
   CHECK_FALSE(rig.medium->loaded());
   CHECK(rig.drive.state().present);
-  CHECK(sense_of(tur(rig)) == "2/04/02");
+  CHECK(sense_of(tur(rig)) == "2/04/12");
+  CHECK(sense_of(rig.run(kLoad)) == "2/04/12");
 }
 
 TEST_CASE("What the drive cannot use stays in it, refused, and can be taken out") {
