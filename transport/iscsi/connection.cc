@@ -13,12 +13,6 @@ std::optional<TimePoint> Timer::deadline(TimePoint last_known) const {
   return start == TimePoint{} ? start : start + duration_;  // no time is known: ask at once
 }
 
-bool Timer::due(TimePoint now) {
-  if (!armed_) return false;
-  if (!start_) start_ = now;
-  return now >= *start_ + duration_;
-}
-
 Connection::Impl::Impl(Portal::State& state, std::string local, std::string peer)
     : portal(state),
       local_address(std::move(local)),
@@ -29,7 +23,10 @@ Connection::Impl::Impl(Portal::State& state, std::string local, std::string peer
 }
 
 Connection::Impl::Scope::Scope(Impl& impl, std::optional<TimePoint> now) : impl_(impl) {
-  if (now) impl.now = *now;
+  if (now) {
+    impl.now = *now;
+    for (Timer* timer : impl.timers()) timer->observe(*now);
+  }
   if (impl.depth++ == 0) {
     impl.timed = now.has_value();
     impl.had_output = !impl.output.empty();

@@ -35,8 +35,11 @@ class Timer {
   void disarm() { armed_ = false; }
   bool armed() const { return armed_; }
   std::optional<TimePoint> deadline(TimePoint last_known) const;
-  // Whether it has run out. Begins to count if it has not yet.
-  bool due(TimePoint now);
+  // The time is known: whatever has not begun to count begins.
+  void observe(TimePoint now) {
+    if (!start_) start_ = now;
+  }
+  bool due(TimePoint now) const { return armed_ && start_ && now >= *start_ + duration_; }
 
  private:
   bool armed_ = false;
@@ -119,8 +122,8 @@ struct Connection::Impl {
   std::uint32_t stat_sn = 1;
   std::string identity;  // of the initiator, once it has said who it is
 
-  TimePoint now{};  // the last that is known; the epoch: none is
-  bool timed = false;                // a call that was told the time is at work
+  TimePoint now{};     // the last that is known; the epoch: none is
+  bool timed = false;  // a call that was told the time is at work
   int depth = 0;
   bool had_output = false;  // when the outermost scope began
   bool told_close = false;
@@ -130,6 +133,9 @@ struct Connection::Impl {
   bool ping_sent = false;
 
   Timer login_timer, pdu_timer, send_timer, ping_timer, close_timer, reply_timer;
+  std::array<Timer*, 6> timers() {
+    return {&login_timer, &pdu_timer, &send_timer, &ping_timer, &close_timer, &reply_timer};
+  }
   std::optional<Login::Result> held_reply;  // a refusal whose time has not come
 };
 
