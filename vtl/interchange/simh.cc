@@ -12,8 +12,8 @@ namespace vtl::interchange {
 
 namespace {
 
-constexpr std::uint32_t kTapeMark = 0x00000000, kEndOfMedium = 0xFFFFFFFF, kEraseGap = 0xFFFFFFFE,
-                        kHalfGap = 0xFFFEFFFF;
+constexpr std::uint32_t kTapeMarkWord = 0x00000000, kEndOfMediumWord = 0xFFFFFFFF,
+                        kEraseGap = 0xFFFFFFFE, kHalfGap = 0xFFFEFFFF;
 // What a data record's length may be: 24 bits.
 constexpr std::uint32_t kMaxRecord = 0x00FFFFFF;
 
@@ -75,9 +75,9 @@ class Scanner {
     item.word = little_endian(in_.read(4));
     if (!in_.ok()) return broken(item, in_.error());
     switch (item.word) {
-      case kTapeMark:
+      case kTapeMarkWord:
         return of(item, Item::Kind::kTapeMark);
-      case kEndOfMedium:
+      case kEndOfMediumWord:
         return of(item, Item::Kind::kEndOfMedium);
       case kEraseGap:
         return of(item, Item::Kind::kGap);
@@ -321,7 +321,7 @@ class SimhFormat final : public Format {
         if (pad && size % 2 != 0) out.write(std::array<std::byte, 1>{});
         out.write(word);
       }
-      out.write(little_endian(kEndOfMedium));
+      out.write(little_endian(kEndOfMediumWord));
       out.finish();
       if (!out.ok()) in.fail(out.error());
       return in.take();
