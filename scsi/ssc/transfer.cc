@@ -168,6 +168,7 @@ void TapeDrive::Impl::append(Task& task, const Transfer& transfer) {
 
 // Sheet 5.2.
 Reply TapeDrive::Impl::write_reply(const Transfer& transfer, WriteOutcome outcome) {
+  VTL_CHECK(outcome.fault || outcome.full || outcome.accepted == transfer.count);
   counters.host_bytes_written += outcome.accepted * transfer.block_bytes;
   at_early_warning = outcome.zone == Zone::kEarlyWarning;
   std::uint64_t missing = transfer.count - outcome.accepted;  // blocks
