@@ -68,6 +68,7 @@ class Session : public std::enable_shared_from_this<Session> {
     bool extended_cdb = false;
     bool submitted = false;
     bool delivered = false;  // the unit has its data, or knows that they won't come
+    bool borrowed = false;   // the buffer is one of the credits and may come back
     bool waiting = false;    // for the pool, under `ticket`
     std::uint64_t ticket = 0;
     WriteTransfer transfer;

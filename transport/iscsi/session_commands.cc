@@ -114,6 +114,7 @@ bool Session::give_buffer(Task& task, const ScsiCommand& pdu) {
   } else if (!credits_.empty() && !pdu.immediate) {
     task.buffer = std::move(credits_.back());
     credits_.pop_back();
+    task.borrowed = true;
   } else {
     VTL_CHECK(pdu.immediate);  // the window promised one
     return false;
@@ -178,6 +179,7 @@ void Session::progress(Task& task) {
   if (task.buffer.capacity() < transfer.wanted()) return ask_for_buffer(task);
   if (transfer.complete()) {
     task.delivered = true;
+    task.borrowed = false;
     task.buffer.resize(transfer.wanted());
     return target.data_out(nexus_, task.lun, task.task_tag, std::move(task.buffer));
   }
@@ -211,6 +213,7 @@ void Session::buffer_granted(std::uint64_t id, scsi::Buffer buffer) {
   VTL_CHECK(here <= task->buffer.capacity());
   if (here != 0) std::memcpy(buffer.data(), task->buffer.data(), here);
   std::swap(task->buffer, buffer);
+  task->borrowed = false;
   return_credit(std::move(buffer));
   progress(*task);
 }
@@ -339,8 +342,12 @@ void Session::return_credit(scsi::Buffer buffer) {
     credits_.push_back(std::move(buffer));
 }
 
+// One that a command only borrows is not missing yet: asking for another would get in the way of
+// its record.
 void Session::refill_credits() {
-  while (!ended_ && !credit_pending_ && credits_.size() < credit_goal_) {
+  const auto borrowed = static_cast<std::size_t>(
+      std::count_if(tasks_.begin(), tasks_.end(), [](const auto& task) { return task->borrowed; }));
+  while (!ended_ && !credit_pending_ && credits_.size() + borrowed < credit_goal_) {
     credit_pending_ = true;
     credit_ticket_ = portal_.buffers.take(identity_.target->owner, parameters_.first_burst,
                                           [weak = weak_from_this()](scsi::Buffer buffer) {
