@@ -22,7 +22,7 @@ namespace {
 constexpr std::chrono::seconds kReadyLimit{60};
 
 pid_t spawn(const std::vector<std::string>& arguments, const std::string& out,
-            const std::string& err) {
+            const std::string& err, bool unprivileged = false) {
   const std::string binary = vtl_binary();
   std::vector<char*> argv = {const_cast<char*>(binary.c_str())};
   for (const std::string& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
@@ -36,6 +36,10 @@ pid_t spawn(const std::vector<std::string>& arguments, const std::string& out,
   ::dup2(out_fd, 1);
   ::dup2(err_fd, 2);
   for (int fd = 3; fd < 256; ++fd) ::close(fd);
+  constexpr uid_t kNobody = 65534;
+  if (unprivileged && ::geteuid() == 0 && (::setgid(kNobody) != 0 || ::setuid(kNobody) != 0)) {
+    ::_exit(126);
+  }
   ::execv(binary.c_str(), argv.data());
   std::fprintf(stderr, "cannot run %s\n", binary.c_str());
   ::_exit(127);
@@ -82,12 +86,20 @@ void write_text(const std::string& path, const std::string& text) {
   if (!out.flush()) throw std::runtime_error("cannot write " + path);
 }
 
-Ended run_vtl(const std::vector<std::string>& arguments) {
+namespace {
+Ended run(const std::vector<std::string>& arguments, bool unprivileged) {
   const TempDir dir;
-  const pid_t pid = spawn(arguments, dir / "out", dir / "err");
+  const pid_t pid = spawn(arguments, dir / "out", dir / "err", unprivileged);
   int status = 0;
   ::waitpid(pid, &status, 0);
   return {exit_code(status), read_text(dir / "out"), read_text(dir / "err")};
+}
+}  // namespace
+
+Ended run_vtl(const std::vector<std::string>& arguments) { return run(arguments, false); }
+
+Ended run_vtl_unprivileged(const std::vector<std::string>& arguments) {
+  return run(arguments, true);
 }
 
 nlohmann::json vtl_json(std::vector<std::string> arguments) {

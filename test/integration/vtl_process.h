@@ -34,6 +34,8 @@ struct Ended {
 };
 // Runs `vtl ARGUMENTS...` to its end.
 Ended run_vtl(const std::vector<std::string>& arguments);
+// The same as a user without privileges, if this one has them: root may read everything.
+Ended run_vtl_unprivileged(const std::vector<std::string>& arguments);
 // The same with --json added and its output parsed; fails the test if the exit status is not 0.
 nlohmann::json vtl_json(std::vector<std::string> arguments);
 

@@ -1,0 +1,90 @@
+// Moves over iSCSI, and what a person does beside them through the control socket.
+#include <catch2/catch.hpp>
+
+#include "library.h"
+
+namespace {
+
+std::string place_of(const Library& library, const std::string& barcode) {
+  const auto shown = vtl_json({"cartridge", "show", barcode, "--data", library.daemon.data()});
+  return shown["place"].is_null() ? "outside" : shown["place"]["name"].get<std::string>();
+}
+
+}  // namespace
+
+TEST_CASE("moves over every element type are refused and done as the standard says") {
+  Library library;
+  Initiator changer = library.attach_changer();
+  CHECK(move_medium(changer, kFirstSlot, kFirstDoor).good());
+  CHECK(place_of(library, "VTL001L8") == "ie-1");
+  CHECK(move_medium(changer, kFirstDoor, kFirstDrive).good());
+  CHECK(place_of(library, "VTL001L8") == "drive-1");
+  CHECK(move_medium(changer, kFirstDrive, kFirstDrive + 1).good());
+  CHECK(move_medium(changer, kFirstDrive + 1, kFirstSlot + 100).good());
+  CHECK(place_of(library, "VTL001L8") == "slot-101");
+
+  CHECK(move_medium(changer, kFirstSlot, kFirstDrive).sense_code() == "5/3B/0E");
+  CHECK(move_medium(changer, kFirstSlot + 1, kFirstSlot + 2).sense_code() == "5/3B/0D");
+  CHECK(move_medium(changer, kFirstSlot + 1, 9999).sense_code() == "5/21/01");
+}
+
+TEST_CASE("PREVENT keeps a cartridge in its drive until the nexus is gone") {
+  Library library;
+  Initiator drive = library.load(1);
+  Initiator changer = library.attach_changer();
+  REQUIRE(drive.none({0x1e, 0, 0, 0, 1, 0}).good());
+  CHECK(move_medium(changer, kFirstDrive, kFirstSlot).sense_code() == "5/53/02");
+  const Ended moved =
+      run_vtl({"library", "move", "drive-1", "slot-1", "--data", library.daemon.data()});
+  CHECK(moved.code == 1);
+  CHECK(moved.err.find("prevents") != std::string::npos);
+  CHECK(drive.logout());
+  CHECK(move_medium(changer, kFirstDrive, kFirstSlot).good());
+}
+
+TEST_CASE("an operator's move tells the changer's initiators") {
+  Library library;
+  Initiator changer = library.attach_changer();
+  CHECK(changer.none({0, 0, 0, 0, 0, 0}).good());
+  const Ended moved =
+      run_vtl({"library", "move", "VTL001L8", "slot-50", "--data", library.daemon.data()});
+  CHECK(moved.code == 0);
+  CHECK(moved.out == "VTL001L8 is in slot-50 now\n");
+  CHECK(changer.none({0, 0, 0, 0, 0, 0}).sense_code().substr(0, 4) == "6/28");
+  CHECK(changer.none({0, 0, 0, 0, 0, 0}).good());
+}
+
+TEST_CASE("places survive a restart and a kill") {
+  Library library;
+  {
+    Initiator changer = library.attach_changer();
+    REQUIRE(move_medium(changer, kFirstSlot + 4, kFirstDrive + 2).good());
+    REQUIRE(move_medium(changer, kFirstSlot + 5, kFirstDoor + 3).good());
+  }
+  CHECK(library.daemon.stop(9) == 128 + 9);
+  // Without a server the commands read the directory themselves.
+  CHECK(place_of(library, "VTL005L8") == "drive-3");
+  CHECK(place_of(library, "VTL006L8") == "ie-4");
+  library.daemon.start();
+  CHECK(place_of(library, "VTL005L8") == "drive-3");
+  Initiator drive = library.attach_drive(3);
+  CHECK(drive.clear_unit_attentions().good());
+  CHECK(drive.logout());
+  CHECK(library.daemon.stop() == 0);
+  CHECK(run_vtl({"library", "move", "drive-3", "slot-5", "--data", library.daemon.data()}).code ==
+        0);
+  CHECK(place_of(library, "VTL005L8") == "slot-5");
+}
+
+TEST_CASE("in and out through the door") {
+  Library library;
+  const std::string data = library.daemon.data();
+  CHECK(run_vtl({"library", "move", "slot-1", "ie-1", "--data", data}).code == 0);
+  CHECK(run_vtl({"library", "move", "ie-1", "outside", "--data", data}).code == 0);
+  CHECK(place_of(library, "VTL001L8") == "outside");
+  const Ended back = run_vtl({"library", "move", "VTL001L8", "slot-3", "--data", data});
+  CHECK(back.code == 1);  // there is VTL003L8
+  CHECK(run_vtl({"library", "move", "VTL001L8", "ie-20", "--data", data}).code == 0);
+  CHECK(place_of(library, "VTL001L8") == "ie-20");
+  CHECK(run_vtl({"library", "move", "slot-2", "outside", "--data", data}).code == 1);
+}

@@ -1,0 +1,167 @@
+// The command line: what it makes, shows, refuses, and ends with.
+#include <catch2/catch.hpp>
+#include <filesystem>
+
+#include "library.h"
+
+namespace {
+
+bool has(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
+
+struct Directory {
+  Directory() {
+    const Ended made = run_vtl({"init", "--data", data});
+    REQUIRE(made.code == 0);
+  }
+  TempDir dir;
+  std::string data = dir / "library";
+};
+
+}  // namespace
+
+TEST_CASE("version, help and usage") {
+  CHECK(has(run_vtl({"--version"}).out, "vtl "));
+  CHECK(has(run_vtl({"--help"}).out, "Exit status"));
+  CHECK(run_vtl({}).code == 2);
+  CHECK(run_vtl({"frobnicate"}).code == 2);
+  CHECK(run_vtl({"cartridge", "create", "ABC123L8", "--capacity", "lots", "--data", "/x"}).code ==
+        2);
+  CHECK(run_vtl({"library", "show"}).code == 2);  // no --data
+}
+
+TEST_CASE("init makes a library once") {
+  TempDir dir;
+  const std::string data = dir / "library";
+  const Ended first = run_vtl({"init", "--data", data, "--cartridges", "3", "--barcode-prefix",
+                               "ABC", "--capacity", "200MB", "--generation", "7"});
+  REQUIRE(first.code == 0);
+  const std::string yaml = read_text(data + "/vtl.yaml");
+  const auto list = vtl_json({"cartridge", "list", "--data", data})["cartridges"];
+  REQUIRE(list.size() == 3);
+  CHECK(list[0]["barcode"] == "ABC001L7");
+  CHECK(list[2]["barcode"] == "ABC003L7");
+  CHECK(list[0]["capacity_bytes"] == 200000000);
+  CHECK(list[0]["place"]["name"] == "slot-1");
+
+  const Ended second = run_vtl({"init", "--data", data});
+  CHECK(second.code == 1);
+  CHECK(has(second.err, "nothing was changed"));
+  CHECK(read_text(data + "/vtl.yaml") == yaml);
+  CHECK(run_vtl({"config", "check", "--data", data}).code == 0);
+}
+
+TEST_CASE("init refuses what cannot be, and leaves nothing behind") {
+  TempDir dir;
+  const std::string data = dir / "library";
+  for (const std::vector<std::string>& options : {std::vector<std::string>{"--profile", "nothing"},
+                                                  {"--slots", "70000"},
+                                                  {"--cartridges", "300"},
+                                                  {"--barcode-prefix", "lower"},
+                                                  {"--capacity", "1MB"},
+                                                  {"--drives", "0"},
+                                                  {"--generation", "4"}}) {
+    std::vector<std::string> all = {"init", "--data", data};
+    all.insert(all.end(), options.begin(), options.end());
+    CAPTURE(options[0]);
+    const Ended ended = run_vtl(all);
+    CHECK(ended.code == 2);
+    CHECK(has(ended.err, options[0]));
+    CHECK(!std::filesystem::exists(data));
+  }
+  const Ended warned = run_vtl({"init", "--data", data, "--slots", "1000"});
+  CHECK(warned.code == 0);
+  CHECK(has(warned.err, "warning"));
+}
+
+TEST_CASE("the big profile is ready within a second with 1000 cartridges") {
+  TempDir dir;
+  const std::string data = dir / "library";
+  REQUIRE(run_vtl({"init", "--data", data, "--profile", "aws", "--cartridges", "999"}).code == 0);
+  REQUIRE(run_vtl({"cartridge", "create", "LAST01L5", "--data", data}).code == 0);
+  Daemon daemon(data);
+  const auto begun = std::chrono::steady_clock::now();
+  daemon.start();
+  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begun;
+  WARN("ready after " << took.count() << " s");
+  CHECK(daemon.stop() == 0);
+}
+
+TEST_CASE("cartridges are made, protected and deleted, with and without a server") {
+  Directory directory;
+  const std::string& data = directory.data;
+  Daemon daemon(data);
+  const bool served = GENERATE(false, true);
+  CAPTURE(served);
+  if (served) daemon.start();
+
+  CHECK(run_vtl({"cartridge", "create", "NEW001L8", "--capacity", "1TB", "--data", data}).code ==
+        0);
+  CHECK(vtl_json({"cartridge", "show", "NEW001L8", "--data", data})["capacity_bytes"] ==
+        1000000000000);
+  const auto made =
+      vtl_json({"cartridge", "create", "--prefix", "NEW", "--count", "2", "--data", data});
+  CHECK(made["created"] == nlohmann::json::array({"NEW002L8", "NEW003L8"}));
+  // The last six characters are what backup software sees.
+  const Ended clash = run_vtl({"cartridge", "create", "XXW001L8", "--data", data});
+  CHECK(clash.code == 1);
+  CHECK(has(clash.err, "NEW001L8"));
+  CHECK(run_vtl({"cartridge", "create", "bad!", "--data", data}).code == 1);
+  CHECK(run_vtl({"cartridge", "create", "--worm", "--prefix", "WRM", "--data", data}).code == 0);
+  CHECK(vtl_json({"cartridge", "show", "WRM001LY", "--data", data})["worm"] == true);
+
+  CHECK(run_vtl({"cartridge", "protect", "NEW001L8", "--data", data}).code == 0);
+  CHECK(vtl_json({"cartridge", "show", "NEW001L8", "--data", data})["write_protected"] == true);
+  CHECK(run_vtl({"cartridge", "unprotect", "NEW001L8", "--data", data}).code == 0);
+  CHECK(vtl_json({"cartridge", "show", "NEW001L8", "--data", data})["write_protected"] == false);
+
+  CHECK(run_vtl({"cartridge", "delete", "NEW001L8", "NEW002L8", "--data", data}).code == 0);
+  const Ended gone = run_vtl({"cartridge", "show", "NEW001L8", "--data", data});
+  CHECK(gone.code == 1);
+  CHECK(has(gone.err, "NEW001L8"));
+  CHECK(run_vtl({"cartridge", "verify", "--all", "--data", data}).code == 0);
+
+  const Ended table = run_vtl({"cartridge", "list", "--data", data});
+  CHECK(table.out.substr(0, 8) == "BARCODE ");
+  CHECK(has(run_vtl({"library", "show", "--data", data}).out, "drive-10"));
+  if (served) CHECK(daemon.stop() == 0);
+}
+
+TEST_CASE("what a host wrote comes out as a file, and goes in again") {
+  Library library;
+  const std::string& data = library.daemon.data();
+  {
+    Initiator drive = library.load(1);
+    for (std::uint64_t i = 0; i < 5; ++i) {
+      REQUIRE(write_block(drive, pattern(1000 + i, i)).good());
+    }
+    REQUIRE(write_filemarks(drive, 1).good());
+    REQUIRE(write_block(drive, pattern(70000, 9)).good());
+    REQUIRE(write_filemarks(drive, 2).good());
+    // Loaded: nobody else may have it.
+    const Ended busy =
+        run_vtl({"cartridge", "export", "VTL001L8", library.dir / "busy.tap", "--data", data});
+    CHECK(busy.code == 1);
+    CHECK(has(busy.err, "VTL001L8"));
+  }
+  REQUIRE(run_vtl({"library", "move", "drive-1", "slot-1", "--data", data}).code == 0);
+  const std::string tap = library.dir / "tape.tap";
+  const auto job = vtl_json({"cartridge", "export", "VTL001L8", tap, "--data", data});
+  CHECK(job["details"]["blocks"] == 6);
+  CHECK(job["details"]["filemarks"] == 3);
+  CHECK(run_vtl({"cartridge", "export", "VTL001L8", tap, "--data", data}).code == 1);  // is there
+  CHECK(run_vtl({"cartridge", "import", "IMP001L8", tap, "--data", data}).code == 0);
+
+  REQUIRE(run_vtl({"library", "move", "IMP001L8", "drive-2", "--data", data}).code == 0);
+  Initiator drive = library.attach_drive(2);
+  REQUIRE(drive.clear_unit_attentions().good());
+  for (std::uint64_t i = 0; i < 5; ++i) {
+    REQUIRE(read_block(drive, 1000 + i).data == pattern(1000 + i, i));
+  }
+  CHECK(read_block(drive, 100).filemark());
+  CHECK(read_block(drive, 70000).data == pattern(70000, 9));
+  CHECK(read_block(drive, 100).filemark());
+  CHECK(read_block(drive, 100).filemark());
+  CHECK(read_block(drive, 100).sense_code() == "8/00/05");
+}

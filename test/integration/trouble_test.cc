@@ -1,0 +1,287 @@
+// Trouble around the server: each has a clear message or its defined sense, and harms nobody else.
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <catch2/catch.hpp>
+#include <filesystem>
+
+#include "library.h"
+
+namespace {
+
+bool has(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
+
+std::string any_port() { return "127.0.0.1:" + std::to_string(free_port()); }
+
+// The largest file of a cartridge: its first segment.
+std::string segment_of(const std::string& data, const std::string& barcode) {
+  std::string largest;
+  std::uintmax_t size = 0;
+  for (const auto& entry :
+       std::filesystem::recursive_directory_iterator(data + "/pool/carts/" + barcode)) {
+    if (entry.is_regular_file() && entry.file_size() > size) {
+      size = entry.file_size();
+      largest = entry.path();
+    }
+  }
+  return largest;
+}
+
+}  // namespace
+
+TEST_CASE("a second server, and a command beside a kill") {
+  Library library;
+  const Ended second = run_vtl({"serve", "--data", library.daemon.data(), "--listen", any_port()});
+  CHECK(second.code == 4);
+  CHECK(has(second.err, std::to_string(library.daemon.pid())));
+  // A kill leaves lock file and socket behind; neither is in the way.
+  library.daemon.stop(9);
+  CHECK(run_vtl({"library", "show", "--data", library.daemon.data()}).code == 0);
+  library.daemon.start();
+  CHECK(run_vtl({"library", "show", "--data", library.daemon.data()}).code == 0);
+  CHECK(library.daemon.stop() == 0);
+}
+
+TEST_CASE("the control socket is for the server's user only") {
+  Library library;
+  struct stat info {};
+  REQUIRE(::stat((library.daemon.data() + "/control.sock").c_str(), &info) == 0);
+  CHECK((info.st_mode & 0777) == 0600);
+}
+
+TEST_CASE("a data directory with a long name") {
+  TempDir dir;
+  const std::string data = dir / std::string(150, 'd');
+  REQUIRE(run_vtl({"init", "--data", data}).code == 0);
+  Daemon daemon(data);
+  daemon.start();
+  CHECK(run_vtl({"library", "show", "--data", data}).code == 0);
+  CHECK(vtl_json({"cartridge", "list", "--data", data})["cartridges"].size() == 20);
+  CHECK(daemon.stop() == 0);
+}
+
+TEST_CASE("the port is taken") {
+  Library first;
+  TempDir dir;
+  const std::string data = dir / "other";
+  REQUIRE(run_vtl({"init", "--data", data}).code == 0);
+  const Ended second = run_vtl({"serve", "--data", data, "--listen", first.daemon.portal()});
+  CHECK(second.code == 1);
+  CHECK(has(second.err, first.daemon.portal()));
+  CHECK(has(second.err, "in use"));
+}
+
+TEST_CASE("directories that are no library") {
+  TempDir dir;
+  const Ended missing = run_vtl({"serve", "--data", dir / "nothing", "--listen", any_port()});
+  CHECK(missing.code != 0);
+  CHECK(has(missing.err, "vtl init"));
+  const Ended empty = run_vtl({"serve", "--data", dir.path(), "--listen", any_port()});
+  CHECK(empty.code == 3);
+  CHECK(has(empty.err, "vtl.yaml"));
+  CHECK(std::filesystem::is_empty(dir.path()));
+}
+
+TEST_CASE("a directory that this user may not read") {
+  TempDir dir;
+  const std::string data = dir / "library";
+  REQUIRE(run_vtl({"init", "--data", data}).code == 0);
+  REQUIRE(::chmod(dir.path().c_str(), 0755) == 0);
+  if (::geteuid() != 0) REQUIRE(::chmod(data.c_str(), 0) == 0);
+  const Ended ended = run_vtl_unprivileged({"serve", "--data", data, "--listen", any_port()});
+  if (::geteuid() != 0) ::chmod(data.c_str(), 0700);
+  CHECK(ended.code == 1);
+  CHECK(has(ended.err, data));
+  CHECK(has(ended.err, "Permission denied"));
+}
+
+TEST_CASE("damaged YAML names file, line and key, and nothing starts") {
+  TempDir dir;
+  const std::string data = dir / "library";
+  REQUIRE(run_vtl({"init", "--data", data}).code == 0);
+  std::string yaml = read_text(data + "/vtl.yaml");
+  SECTION("an unknown key") {
+    replace_in(yaml, "#max_burst_length: ", "max_brust_length: 1MiB\n  #max_burst_length: ");
+    write_text(data + "/vtl.yaml", yaml);
+    const Ended ended = run_vtl({"serve", "--data", data, "--listen", any_port()});
+    CHECK(ended.code == 3);
+    CHECK(has(ended.err, "max_brust_length"));
+    CHECK(has(ended.err, "vtl.yaml:"));
+    CHECK(run_vtl({"config", "check", "--data", data}).code == 3);
+    CHECK(run_vtl({"library", "show", "--data", data}).code == 3);
+  }
+  SECTION("no YAML at all") {
+    write_text(data + "/vtl.yaml", "library: [\n  {{{\n");
+    const Ended ended = run_vtl({"serve", "--data", data, "--listen", any_port()});
+    CHECK(ended.code == 3);
+    CHECK(has(ended.err, "vtl.yaml"));
+  }
+  SECTION("a value out of range") {
+    replace_in(yaml, "#command_window: 32", "command_window: 0");
+    write_text(data + "/vtl.yaml", yaml);
+    const Ended ended = run_vtl({"config", "check", "--data", data});
+    CHECK(ended.code == 3);
+    CHECK(has(ended.err, "command_window"));
+  }
+}
+
+TEST_CASE("other machines need CHAP, or a configuration that says otherwise") {
+  TempDir dir;
+  const std::string data = dir / "library";
+  REQUIRE(run_vtl({"init", "--data", data}).code == 0);
+  const std::string everywhere = "0.0.0.0:" + std::to_string(free_port());
+  const Ended refused = run_vtl({"serve", "--data", data, "--listen", everywhere});
+  CHECK(refused.code == 3);
+  CHECK(has(refused.err, "CHAP"));
+  CHECK(has(refused.err, "allow_insecure_listen"));
+}
+
+TEST_CASE("a damaged block is a medium error; its neighbours can be read") {
+  Library library;
+  const std::string& data = library.daemon.data();
+  {
+    Initiator drive = library.load(1);
+    for (std::uint64_t i = 0; i < 20; ++i) {
+      REQUIRE(write_block(drive, pattern(50000, i)).good());
+    }
+    REQUIRE(write_filemarks(drive, 1).good());
+  }
+  REQUIRE(library.daemon.stop() == 0);
+  const std::string segment = segment_of(data, "VTL001L8");
+  std::string bytes = read_text(segment);
+  // Inside of the eleventh record's data, wherever headers and alignment put it.
+  const ByteString eleventh = pattern(50000, 10);
+  const std::size_t at = bytes.find(std::string(eleventh.begin(), eleventh.begin() + 64));
+  REQUIRE(at != std::string::npos);
+  bytes[at + 1000] = static_cast<char>(bytes[at + 1000] ^ 0x40);
+  write_text(segment, bytes);
+
+  const Ended verified = run_vtl({"cartridge", "verify", "VTL001L8", "VTL002L8", "--data", data});
+  CHECK(verified.code == 5);
+  CHECK(has(verified.out, "VTL002L8: 0 blocks"));
+  CHECK(has(verified.out, "object 10"));
+
+  library.daemon.start();
+  Initiator drive = library.attach_drive(1);
+  REQUIRE(drive.clear_unit_attentions().good());
+  for (std::uint64_t i = 0; i < 20; ++i) {
+    CAPTURE(i);
+    const CommandResult read = read_block(drive, 50000);
+    if (i == 10) {
+      CHECK(read.sense_code() == "3/11/00");
+    } else {
+      CHECK(read.data == pattern(50000, i));
+    }
+  }
+  CHECK(read_block(drive, 100).filemark());
+}
+
+TEST_CASE("a cartridge whose label is gone harms no other") {
+  Library library;
+  const std::string& data = library.daemon.data();
+  REQUIRE(library.daemon.stop() == 0);
+  const std::string cart = data + "/pool/carts/VTL003L8";
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(cart)) {
+    if (entry.is_regular_file()) {
+      std::string bytes = read_text(entry.path());
+      std::fill(bytes.begin(), bytes.end(), '\x5a');
+      write_text(entry.path(), bytes);
+    }
+  }
+  library.daemon.start();
+  Initiator other = library.load(1);
+  CHECK(write_block(other, pattern(1000, 1)).good());
+  Initiator changer = library.attach_changer();
+  const CommandResult moved = move_medium(changer, kFirstSlot + 2, kFirstDrive + 2);
+  if (moved.good()) {
+    Initiator drive = library.attach_drive(3);
+    const std::string sense = drive.clear_unit_attentions().sense_code();
+    CHECK((sense == "3/31/00" || sense == "3/30/02" || sense.substr(0, 2) == "2/"));
+  } else {
+    CHECK(moved.sense_code().substr(0, 2) == "4/");
+  }
+  CHECK(run_vtl({"cartridge", "list", "--data", data}).code == 0);
+  CHECK(write_block(other, pattern(1000, 2)).good());
+}
+
+TEST_CASE("a damaged journal is not guessed over") {
+  Library library;
+  REQUIRE(library.daemon.stop() == 0);
+  const std::string journal = library.daemon.data() + "/journal";
+  std::string bytes = read_text(journal);
+  for (std::size_t i = 0; i < bytes.size(); i += 3) bytes[i] = '\x77';
+  write_text(journal, bytes);
+  const Ended ended = run_vtl({"serve", "--data", library.daemon.data(), "--listen", any_port()});
+  CHECK(ended.code == 1);
+  CHECK(has(ended.err, "journal"));
+}
+
+TEST_CASE("the disk is full") {
+  if (::geteuid() != 0) {
+    FAIL("needs root, to mount a small file system");
+  }
+  TempDir dir;
+  const std::string mount_point = dir / "small";
+  REQUIRE(::mkdir(mount_point.c_str(), 0700) == 0);
+  REQUIRE(::mount("tmpfs", mount_point.c_str(), "tmpfs", 0, "size=300m") == 0);
+  {
+    const std::string data = mount_point + "/library";
+    REQUIRE(run_vtl({"init", "--data", data}).code == 0);
+    Daemon daemon(data);
+    daemon.start();
+    {
+      Initiator changer = Initiator::attach(daemon.portal(), daemon.changer());
+      REQUIRE(move_medium(changer, kFirstSlot, kFirstDrive).good());
+      REQUIRE(move_medium(changer, kFirstSlot + 1, kFirstDrive + 1).good());
+    }
+    Initiator drive = Initiator::attach(daemon.portal(), daemon.drive(1));
+    const ByteString block = pattern(1u << 20, 3);
+    bool warned = false;
+    CommandResult result;
+    int written = 0;
+    for (; written < 400; ++written) {
+      result = write_block(drive, block);
+      if (result.sense_code() == "0/00/02") {
+        warned = true;
+      } else if (!result.good()) {
+        break;
+      }
+    }
+    INFO("after " << written << " blocks: " << result.sense_code());
+    CHECK(warned);  // early warning comes first
+    CHECK(written < 300);
+    CHECK((result.sense_code() == "D/00/02" || result.sense_code() == "3/0C/00"));
+    // Everything that was acknowledged is there.
+    REQUIRE(rewind_tape(drive).good());
+    for (int i = 0; i < written; ++i) REQUIRE(read_block(drive, block.size()).data == block);
+    // Another drive answers, and the library can still move cartridges.
+    Initiator other = Initiator::attach(daemon.portal(), daemon.drive(2));
+    CHECK(other.none({0, 0, 0, 0, 0, 0}).good());
+    other.logout();
+    CHECK(run_vtl({"library", "move", "drive-2", "slot-2", "--data", data}).code == 0);
+    // Overwriting from the beginning gives the space back.
+    REQUIRE(rewind_tape(drive).good());
+    CHECK(drive.none({0x19, 0, 0, 0, 0, 0}).good());
+    drive.logout();
+    CHECK(daemon.stop() == 0);
+  }
+  CHECK(::umount2(mount_point.c_str(), MNT_DETACH) == 0);
+}
+
+TEST_CASE("a stop while hosts write is orderly and bounded") {
+  Library library;
+  Initiator drive = library.load(1);
+  for (std::uint64_t i = 0; i < 100; ++i) {
+    REQUIRE(write_block(drive, pattern(262144, i)).good());
+  }
+  const auto begun = std::chrono::steady_clock::now();
+  CHECK(library.daemon.stop() == 0);
+  CHECK(std::chrono::steady_clock::now() - begun < std::chrono::seconds(20));
+  CHECK(!std::filesystem::exists(library.daemon.data() + "/control.sock"));
+  const auto shown = vtl_json({"cartridge", "show", "VTL001L8", "--data", library.daemon.data()});
+  CHECK(shown["clean"] == true);
+  CHECK(shown["partitions"][0]["objects"] == 100);
+}
