@@ -30,7 +30,7 @@ RULES = [
      lambda h: h.startswith(("transport/iscsi/", "scsi/", "auth/")), {"sys/uio.h"}, NO_WORLD),
     ("transport/net", lambda f: f.startswith("transport/net/"),
      lambda h: h.startswith(("transport/net/", "transport/iscsi/")) or h in GROUND,
-     re.compile(r"^(uv|unistd|sys/socket|sys/uio|netinet/.*|arpa/inet|signal|sys/un)(\.h)?$"), {"fstream", "filesystem"}),
+     re.compile(r"^(uv|unistd|fcntl|net/if|sys/socket|sys/uio|netinet/.*|arpa/inet|signal|sys/un)(\.h)?$"), {"fstream", "filesystem"}),
     ("vtl/cartridge", lambda f: f.startswith("vtl/cartridge/"),
      lambda h: h.startswith("vtl/cartridge/") or h in GROUND or h == "scsi/ssc/medium.h",
      POSIX | FILES | {"lz4.h", "lz4frame.h", "zstd.h", "fmt/format.h", "fmt/core.h", "pthread.h"} | LANGUAGE, set()),
@@ -43,19 +43,19 @@ RULES = [
      {"nlohmann/json.hpp", "fmt/format.h", "fmt/core.h"} | LANGUAGE, {"thread", "mutex"}),
     ("vtl/config", lambda f: f.startswith("vtl/config/"),
      lambda h: h.startswith("vtl/config/") or h in GROUND | {"scsi/smc/profile.h"},
-     re.compile(r"^(yaml-cpp/.*|fmt/.*|errno\.h|sys/stat\.h|sys/types\.h|unistd\.h|fcntl\.h)$"), {"thread", "mutex"}),
+     re.compile(r"^(yaml-cpp/.*|fmt/.*|arpa/inet\.h|errno\.h|sys/stat\.h|sys/types\.h|unistd\.h|fcntl\.h)$"), {"thread", "mutex"}),
     ("vtl/daemon and vtl/cli", lambda f: f.startswith(("vtl/daemon/", "vtl/cli/")), lambda h: True, re.compile("."), set()),
 ]
 
 BANNED = [  # what, where it is allowed, why
-    (re.compile(r"\busing namespace\b(?! gate;| std::(string_view_)?literals| std::chrono_literals)"), (), "names say where they come from"),
+    (re.compile(r"\busing namespace\b(?! gate;| scsi::ssc;| std::(string_view_)?literals| std::chrono_literals)"), (), "names say where they come from"),
     (re.compile(r"\b(strcpy|strcat|sprintf|gets|alloca|atoi|atol|strtok)\s*\("), (), "unbounded or unchecked"),
     (re.compile(r"(?<![\w.])assert\s*\("), (), "VTL_CHECK stays on in release builds"),
     (re.compile(r"\b(TODO|FIXME|XXX|HACK)\b"), (), "finish it or leave it out"),
     (re.compile(r"<uv\.h>"), ("transport/net/",), "libuv belongs to transport/net"),
     (re.compile(r"\bstd::(thread|jthread|mutex|recursive_mutex|shared_mutex)\b"),
      ("vtl/cartridge/executor.cc", "vtl/cartridge/executor.h", "vtl/cartridge/thread_executor.h", "vtl/cartridge/thread_executor.cc",
-      "transport/net/loop.cc", "transport/net/loop.h", "vtl/daemon/", "vtl/cli/"),
+      "transport/net/loop.cc", "transport/net/loop.h", "transport/net/uv.h", "vtl/daemon/", "vtl/cli/"),
      "no threads or locks outside the executor's queues, the loop's post and the control socket"),
     (re.compile(r"reinterpret_cast<[^>]*(Pdu|Header|struct|Page)\b[^>]*\*>"), (), "cursors, never overlays"),
 ]
@@ -110,7 +110,7 @@ def main():
                         complain(number, f"{pattern.search(line).group(0)!r}: {why}")
             if name.endswith(".h") and "#pragma once" not in text:
                 complain(1, "no #pragma once")
-        if len(lines) > MAX_LINES:
+        if len(lines) > MAX_LINES and not name.startswith("test/"):
             complain(len(lines), f"{len(lines)} lines; above {MAX_LINES} a file has more than one concern")
         if re.search(r"(^|/)(utils?|common|misc|helpers?)\.(h|cc)$", name):
             complain(1, "a name that says nothing")
