@@ -213,12 +213,6 @@ void MemoryFiles::crash(double survival) {
   heal();
 }
 
-std::vector<std::byte>& MemoryFiles::content(const std::string& path) {
-  VTL_CHECK(names_.count(path) != 0);
-  names_[path]->dirty.clear();
-  return names_[path]->now;
-}
-
 void MemoryFiles::unlink(const std::string& path) {
   names_.erase(path);
   durable_.erase(path);

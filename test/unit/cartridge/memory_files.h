@@ -53,7 +53,13 @@ class MemoryFiles final : public FileSystem {
   std::uint64_t total_bytes = 1ull << 40;
 
   // Behind everything's back.
-  std::vector<std::byte>& content(const std::string& path);
+  template <class Edit>
+  void edit(const std::string& path, Edit change) {
+    Node& node = *names_.at(path);
+    change(node.now);
+    node.disk = node.now;
+    node.dirty.clear();
+  }
   bool has(const std::string& path) const { return names_.count(path) != 0; }
   void unlink(const std::string& path);
   void copy(const std::string& from, const std::string& to);
