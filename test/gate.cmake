@@ -24,3 +24,16 @@ get_property(fuzzers GLOBAL PROPERTY VTL_FUZZERS)
 foreach(fuzzer ${fuzzers})
   vtl_gate(${fuzzer} TIMEOUT 120 COMMAND ${asan}/${fuzzer}_replay ${test}/fuzz/corpus/${fuzzer})
 endforeach()
+
+# The real program: libiscsi against a daemon that ThreadSanitizer watches, kill -9, a Linux kernel, and the README's
+# first command. One at a time: they want the machine for themselves.
+if(VTL_LANE STREQUAL full)
+  set(kills 100)
+else()
+  set(kills 6)
+endif()
+vtl_gate(integration SERIAL TIMEOUT 900 COMMAND ${release}/vtl_integration
+         ENVIRONMENT "VTL_BINARY=${tsan}/vtl;TSAN_OPTIONS=halt_on_error=1 exitcode=66 second_deadlock_stack=1")
+vtl_gate(kill9 SERIAL TIMEOUT 900 COMMAND ${release}/vtl_kill9 ${kills})
+vtl_gate(guest SERIAL TIMEOUT 1500 COMMAND ${test}/guest/all)
+vtl_gate(quickstart SERIAL TIMEOUT 300 COMMAND ${test}/quickstart.sh)

@@ -19,7 +19,7 @@ for preset in release asan tsan; do
   # A build directory of another lane keeps its objects; only the list of tests changes.
   cmake --preset "$preset" -DVTL_LANE="$lane" >/dev/null
 done
-cmake --build --preset release --target all vtl_integration
+cmake --build --preset release --target all vtl_integration vtl_kill9
 cmake --build --preset asan --target unit_tests fuzz_replay
 cmake --build --preset tsan --target vtl
 
