@@ -1,5 +1,5 @@
-// Additional sense codes by name: ASC in the high byte, ASCQ in the low one (SPC-4 table D.1, SSC-4, SMC-3).
-// Only those that this product sends.
+// Additional sense codes by name: ASC in the high byte, ASCQ in the low one (SPC-4 table D.1,
+// SSC-4, SMC-3). Only those that this product sends.
 #pragma once
 
 #include <cstdint>

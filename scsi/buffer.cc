@@ -58,8 +58,7 @@ std::byte* map_slab(std::size_t size) {
 
 }  // namespace
 
-// --- Buffer
-// ---------------------------------------------------------------------------------------------------
+// --- Buffer ---
 
 Buffer Buffer::allocate(std::size_t capacity) {
   Buffer buffer;
@@ -107,8 +106,7 @@ void Buffer::resize(std::size_t size) {
   size_ = size;
 }
 
-// --- slices
-// ---------------------------------------------------------------------------------------------------
+// --- slices ---
 
 std::size_t total_size(const SliceList& slices) {
   std::size_t total = 0;
@@ -149,8 +147,7 @@ std::vector<std::byte> gather(const SliceList& slices) {
   return out;
 }
 
-// --- BufferPool
-// -----------------------------------------------------------------------------------------------
+// --- BufferPool ---
 
 BufferPool::BufferPool(Budget budget) : budget_(budget), free_(kClassBytes.size()) {}
 

@@ -1,7 +1,8 @@
 // Memory for records: contiguous buffers from a pool made once, and slices of shared ones.
 //
-// A pool belongs to one loop thread; so do take(), give-back and the waiters. A Buffer may be filled or read by
-// another thread while a job holds it, but is moved and destroyed on the pool's thread only.
+// A pool belongs to one loop thread; so do take(), give-back and the waiters. A Buffer may be
+// filled or read by another thread while a job holds it, but is moved and destroyed on the pool's
+// thread only.
 #pragma once
 
 #include <cstdint>
@@ -48,7 +49,8 @@ class Buffer {
   std::uint8_t size_class_ = 0;
 };
 
-// Bytes inside memory that `owner` keeps alive: a Buffer that several readers share, or static data.
+// Bytes inside memory that `owner` keeps alive: a Buffer that several readers share, or static
+// data.
 struct Slice {
   std::shared_ptr<const void> owner;
   Bytes bytes;
@@ -62,8 +64,8 @@ SliceList slices_of(Buffer buffer);
 void truncate(SliceList& slices, std::size_t size);
 std::vector<std::byte> gather(const SliceList& slices);
 
-// Size classes 64 KiB, 256 KiB, 1 MiB, 4 MiB and 16 MiB + 64 KiB, in 2 MiB-aligned huge-page memory that is
-// kept for reuse. Counts what is lent, in all and per owner (a drive), against two budgets.
+// Size classes 64 KiB, 256 KiB, 1 MiB, 4 MiB and 16 MiB + 64 KiB, in 2 MiB-aligned huge-page memory
+// that is kept for reuse. Counts what is lent, in all and per owner (a drive), against two budgets.
 class BufferPool {
  public:
   using Owner = std::uint32_t;
@@ -78,12 +80,14 @@ class BufferPool {
 
   static constexpr std::size_t kLargest = (16u << 20) + (64u << 10);
 
-  // A buffer of at least `size` bytes (size() == size), or nothing if a budget would be exceeded, or if others
-  // of this owner wait already. size 0 or above kLargest is a programmer error.
+  // A buffer of at least `size` bytes (size() == size), or nothing if a budget would be exceeded,
+  // or if others of this owner wait already. size 0 or above kLargest is a programmer error.
   std::optional<Buffer> try_take(Owner owner, std::size_t size);
-  // The same, as soon as the budgets allow; first come, first served per owner. A waiter that only the total
-  // budget holds up is not overtaken by later waiters of other owners. May call `done` at once. What is larger
-  // than a budget is never granted. Returns a ticket for cancel().
+  // The same, as soon as the budgets allow; first come, first served per owner. A waiter that only
+  // the total budget holds up is not overtaken by later waiters of other owners. What is larger
+  // than a budget is never granted. `done` may be called at once, and from the destruction of any
+  // buffer of this pool: it must not touch the container that a buffer is just being taken out of.
+  // Returns a ticket for cancel().
   std::uint64_t take(Owner owner, std::size_t size, Done<Buffer> done);
   void cancel(std::uint64_t ticket);  // its `done` will not be called; an unknown ticket is ignored
 

@@ -1,8 +1,8 @@
 // Big-endian cursors for everything that goes over a wire or onto a disk.
 //
-// Both cursors have a sticky failure: after the first access past the end every later read gives zero, every
-// later write does nothing, and ok() is false. So a decoder reads all its fields and checks once.
-// Value types without a thread of their own.
+// Both cursors have a sticky failure: after the first access past the end every later read gives
+// zero, every later write does nothing, and ok() is false. So a decoder reads all its fields and
+// checks once. Value types without a thread of their own.
 #pragma once
 
 #include <cstddef>
@@ -129,7 +129,8 @@ class ByteBuilder {
     out_.resize(out_.size() + n);
     return *this;
   }
-  // ASCII, left-justified in a field of n bytes, padded with spaces, cut off if longer (SPC-4 4.3.1).
+  // ASCII, left-justified in a field of n bytes, padded with spaces, cut off if longer
+  // (SPC-4 4.3.1).
   ByteBuilder& ascii(std::string_view text, std::size_t n) {
     for (std::size_t i = 0; i < n; ++i)
       out_.push_back(static_cast<std::byte>(i < text.size() ? text[i] : ' '));

@@ -1,5 +1,6 @@
-// VTL_CHECK: an assertion that stays on in release builds. For programmer errors only - a broken contract
-// between two parts of this program. Input from a wire, a disk or a person is never asserted on.
+// VTL_CHECK: an assertion that stays on in release builds. For programmer errors only - a broken
+// contract between two parts of this program. Input from a wire, a disk or a person is never
+// asserted on.
 #pragma once
 
 namespace scsi {

@@ -1,4 +1,5 @@
-// What crosses between a transport and a logical unit: a command, its reply, and who they belong to.
+// What crosses between a transport and a logical unit: a command, its reply, and who they belong
+// to.
 #pragma once
 
 #include <array>
@@ -28,8 +29,8 @@ enum class SamStatus : std::uint8_t {
 // SAM-5 8.6; the values are those of the iSCSI ATTR field.
 enum class TaskAttribute : std::uint8_t { kUntagged, kSimple, kOrdered, kHeadOfQueue, kAca };
 
-// An I_T nexus while its session lives. A slot is used again under a higher generation, so an id that was kept
-// too long matches nothing.
+// An I_T nexus while its session lives. A slot is used again under a higher generation, so an id
+// that was kept too long matches nothing.
 struct NexusId {
   std::uint32_t slot = 0;
   std::uint32_t generation = 0;
@@ -38,8 +39,9 @@ struct NexusId {
 
 using TaskTag = std::uint32_t;
 
-// What a logical unit may know of a nexus beyond its id. `transport_id` is the initiator port's TransportID
-// (SPC-4 7.6.4) as opaque bytes: the same initiator port has the same one in every session.
+// What a logical unit may know of a nexus beyond its id. `transport_id` is the initiator port's
+// TransportID (SPC-4 7.6.4) as opaque bytes: the same initiator port has the same one in every
+// session.
 struct NexusInfo {
   NexusId id;
   std::vector<std::byte> transport_id;
@@ -62,12 +64,13 @@ struct Reply {
   SamStatus status = SamStatus::kGood;
   std::optional<Sense> sense;
   SliceList data_in;
-  // What the command's own fields ask to be transferred, bytes (data-in or data-out); the residual is computed
-  // from it and `expected_length` in one function of the engine.
+  // What the command's own fields ask to be transferred, bytes (data-in or data-out); the residual
+  // is computed from it and `expected_length` in one function of the engine.
   std::uint32_t required_length = 0;
 };
 
-// iSCSI and SAM: U when less than expected was transferred, O when more was needed. Never both, never with 0.
+// iSCSI and SAM: U when less than expected was transferred, O when more was needed. Never both,
+// never with 0.
 struct Residual {
   std::uint32_t underflow = 0;
   std::uint32_t overflow = 0;
@@ -93,13 +96,14 @@ enum class TaskFunctionResult : std::uint8_t {
   kRejected,
 };
 
-// Implemented by the transport's connection. All calls are made on the logical unit's thread, and may be made
-// from inside submit(), data_out() or manage().
+// Implemented by the transport's connection. All calls are made on the logical unit's thread, and
+// may be made from inside submit(), data_out() or manage().
 class ReplySink {
  public:
   virtual ~ReplySink() = default;
-  // The command at the head of the queue passed its gates and wants its `length` bytes of data-out, which
-  // the sink delivers in one contiguous Buffer through data_out(). length >= 1 and <= expected_length.
+  // The command at the head of the queue passed its gates and wants its `length` bytes of data-out,
+  // which the sink delivers in one contiguous Buffer through data_out(). length >= 1 and <=
+  // expected_length.
   virtual void want(NexusId nexus, TaskTag tag, std::uint32_t length) = 0;
   // The end of the command. data_in is already cut to the expected length.
   virtual void complete(NexusId nexus, TaskTag tag, Reply reply, Residual residual) = 0;

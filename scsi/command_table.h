@@ -1,5 +1,6 @@
-// One row per command: dispatch, reserved-bit checks with a field pointer, gates and REPORT SUPPORTED OPERATION
-// CODES all come from it. Rows are constexpr data in the file of the device that serves them.
+// One row per command: dispatch, reserved-bit checks with a field pointer, gates and REPORT
+// SUPPORTED OPERATION CODES all come from it. Rows are constexpr data in the file of the device
+// that serves them.
 #pragma once
 
 #include <array>
@@ -13,8 +14,9 @@ class Task;
 // Which gates a command passes on its way; combine with |.
 namespace gate {
 inline constexpr std::uint8_t kNone = 0;
-inline constexpr std::uint8_t kReady = 1;          // refused with not_ready() while that gives a sense
-inline constexpr std::uint8_t kUnitAttention = 2;  // a pending unit attention is reported instead (not for INQUIRY, REPORT LUNS, REQUEST SENSE)
+inline constexpr std::uint8_t kReady = 1;  // refused with not_ready() while that gives a sense
+inline constexpr std::uint8_t kUnitAttention = 2;  // a pending unit attention is reported instead
+                                                   // (not for INQUIRY, REPORT LUNS, REQUEST SENSE)
 inline constexpr std::uint8_t kDeferred = 4;       // a deferred error is reported instead
 inline constexpr std::uint8_t kAll = kReady | kUnitAttention | kDeferred;
 inline constexpr std::uint8_t kAnyState = kUnitAttention | kDeferred;  // allowed when not ready
@@ -25,8 +27,9 @@ enum class ReservationRule : std::uint8_t {
   kAllowed,         // always
   kAllowedForRead,  // conflicts with exclusive access, not with write exclusive
   kConflict,        // conflicts with both
-  kReserveOnly,     // conflicts with RESERVE(6)/(10), never with a persistent reservation (TEST UNIT READY)
-  kHandled,         // the handler decides (RESERVE, RELEASE, PERSISTENT RESERVE, PREVENT with prevent = 0)
+  kReserveOnly,  // conflicts with RESERVE(6)/(10), never with a persistent reservation (TEST UNIT
+                 // READY)
+  kHandled,  // the handler decides (RESERVE, RELEASE, PERSISTENT RESERVE, PREVENT with prevent = 0)
 };
 
 inline constexpr std::int32_t kNoServiceAction = -1;
@@ -36,8 +39,9 @@ struct CommandRow {
   std::uint8_t opcode;
   std::int32_t service_action;  // kNoServiceAction, or the value of the low five bits of byte 1
   std::uint8_t cdb_length;
-  // CDB usage data (SPC-4 6.35): bits that the device looks at. Byte 0 is the opcode. A set bit outside the mask
-  // is 5/24/00 with a field pointer, but for bits 7-5 of byte 1 (the LUN of SCSI-2).
+  // CDB usage data (SPC-4 6.35): bits that the device looks at. Byte 0 is the opcode. A set bit
+  // outside the mask is 5/24/00 with a field pointer, but for bits 7-5 of byte 1 (the LUN of
+  // SCSI-2).
   std::array<std::uint8_t, 16> usage;
   std::uint8_t gates;
   ReservationRule reservation;

@@ -5,7 +5,8 @@
 namespace scsi {
 
 std::uint32_t crc32c(Bytes bytes, std::uint32_t previous) {
-  // ISA-L takes an int length and does not complement; it does not write through the pointer either.
+  // ISA-L takes an int length and does not complement; it does not write through the pointer
+  // either.
   constexpr std::size_t kStep = 1u << 30;
   std::uint32_t crc = ~previous;
   while (!bytes.empty()) {

@@ -1,5 +1,5 @@
-// CRC32C (Castagnoli; reflected; initial FFFFFFFFh, final complement): iSCSI digests (RFC 7143 13.1), logical
-// block protection method 2 (SSC-5), and every checksum on disk.
+// CRC32C (Castagnoli; reflected; initial FFFFFFFFh, final complement): iSCSI digests (RFC
+// 7143 13.1), logical block protection method 2 (SSC-5), and every checksum on disk.
 #pragma once
 
 #include <cstdint>

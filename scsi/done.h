@@ -1,5 +1,6 @@
-// Done: what an asynchronous operation calls when it has ended. Move-only, called exactly once or never (when
-// its owner goes away first). It may be called from inside the call that it was passed to.
+// Done: what an asynchronous operation calls when it has ended. Move-only, called exactly once or
+// never (when its owner goes away first). It may be called from inside the call that it was passed
+// to.
 #pragma once
 
 #include <cstddef>
@@ -17,8 +18,8 @@ class Done {
  public:
   Done() = default;
   template <class F>
-    requires(!std::is_same_v<std::decay_t<F>, Done> && std::is_invocable_v<std::decay_t<F>&, Args...>)
-  Done(F&& function) {  // NOLINT: a lambda is meant to convert
+  requires(!std::is_same_v<std::decay_t<F>, Done> && std::is_invocable_v<std::decay_t<F>&, Args...>)
+      Done(F&& function) {  // NOLINT: a lambda is meant to convert
     using Function = std::decay_t<F>;
     if constexpr (sizeof(Function) <= kInline && alignof(Function) <= alignof(std::max_align_t) &&
                   std::is_nothrow_move_constructible_v<Function>) {

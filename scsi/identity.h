@@ -19,7 +19,8 @@ struct Identity {
   std::uint16_t target_port_group = 1;
 };
 
-// vendor(8) product(16) serial(10), space padded: the T10 designator of VPD 83h and the changer's DVCID.
+// vendor(8) product(16) serial(10), space padded: the T10 designator of VPD 83h and the changer's
+// DVCID.
 std::string t10_identifier(const Identity& identity);
 
 }  // namespace scsi

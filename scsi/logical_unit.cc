@@ -32,47 +32,7 @@ std::optional<Sense> refuse_reserved_bits(const CommandRow& row, const Command& 
 
 }  // namespace
 
-// --- Task
-// -----------------------------------------------------------------------------------------------------
-
-std::uint32_t Task::cdb_field(std::size_t byte, std::size_t width) const {
-  VTL_CHECK(width <= 4 && byte + width <= command_.cdb.size());
-  std::uint32_t value = 0;
-  for (std::size_t i = 0; i < width; ++i) value = value << 8 | cdb(byte + i);
-  return value;
-}
-
-void Task::want(std::uint32_t length, Shorter shorter, Done<Buffer> received) {
-  unit_->want(*this, length, shorter, std::move(received));
-}
-
-void Task::parameter_list(std::uint32_t length, Done<Buffer> received) {
-  if (length == 0) {
-    received(Buffer());
-    return;
-  }
-  want(length, Shorter::kTake, [this, length, received = std::move(received)](Buffer list) mutable {
-    if (list.size() < length)
-      fail(Sense::parameter_list_length_error());
-    else
-      received(std::move(list));
-  });
-}
-
-void Task::finish(Reply reply) { unit_->end(*this, std::move(reply)); }
-
-void Task::good() { finish({}); }
-
-void Task::good(std::vector<std::byte> data) {
-  Reply reply;
-  reply.data_in = slices_of(std::move(data));
-  finish(std::move(reply));
-}
-
-void Task::fail(Sense sense) { finish(check_condition(std::move(sense))); }
-
-// --- life of nexuses
-// ------------------------------------------------------------------------------------------
+// --- life of nexuses ---
 
 LogicalUnit::LogicalUnit(std::span<const CommandRow> rows) : rows_(rows) {
   first_row_.fill(kNoRow);
@@ -115,8 +75,7 @@ void LogicalUnit::set_target_luns(std::vector<std::uint16_t> luns) {
   unit_attentions_.raise_all(Asc::kReportedLunsDataHasChanged);
 }
 
-// --- the queue
-// ------------------------------------------------------------------------------------------------
+// --- the queue ---
 
 Task* LogicalUnit::find(NexusId nexus, TaskTag tag) {
   for (Task& task : tasks_)
@@ -239,8 +198,7 @@ bool LogicalUnit::pass_gates(Task& task) {
   return true;
 }
 
-// --- data-out
-// -------------------------------------------------------------------------------------------------
+// --- data-out ---
 
 void LogicalUnit::want(Task& task, std::uint32_t length, Task::Shorter shorter,
                        Done<Buffer> received) {
@@ -284,8 +242,7 @@ void LogicalUnit::data_out_failed(NexusId nexus, TaskTag tag, Sense sense) {
   task->fail(std::move(sense));
 }
 
-// --- the end of a task
-// ----------------------------------------------------------------------------------------
+// --- the end of a task ---
 
 void LogicalUnit::end(Task& task, Reply reply) {
   if (task.aborted_) {

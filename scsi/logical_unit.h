@@ -84,8 +84,7 @@ class LogicalUnit {
   LogicalUnit& operator=(const LogicalUnit&) = delete;
   virtual ~LogicalUnit();
 
-  // --- The transport's side
-  // -------------------------------------------------------------------------------
+  // --- The transport's side ---
   void nexus_established(NexusInfo nexus);
   // Aborts the nexus' tasks and clears what belongs to it; after it returns no call about it is
   // made.
@@ -112,9 +111,9 @@ class LogicalUnit {
   // `rows` has static life, ascending by opcode and service action.
   explicit LogicalUnit(std::span<const CommandRow> rows);
 
-  // --- What a device tells the engine
-  // --------------------------------------------------------------------- Why commands with
-  // Gate::kReady cannot run now, or nothing.
+  // --- what a device tells the engine ---
+
+  // Why commands with Gate::kReady cannot run now, or nothing.
   virtual std::optional<Sense> not_ready() const = 0;
   // A deferred error to report on `task` instead of running it, taken out of the device; see
   // SPC-4 4.5.5.

@@ -98,8 +98,7 @@ void ModePages::nexus_lost(NexusId nexus) {
   for (Page& page : pages_) page.per_nexus.erase(nexus);
 }
 
-// --- MODE SENSE
-// -----------------------------------------------------------------------------------------------
+// --- MODE SENSE ---
 
 std::vector<std::byte> ModePages::shown(const Page& page, NexusId nexus,
                                         std::uint8_t page_control) const {

@@ -82,8 +82,7 @@ class ModePages {
   std::uint32_t block_length() const { return header_.block_length; }   // 0: variable
   std::uint8_t buffered_mode() const { return header_.buffered_mode; }  // 0 or 1; 1 after power on
 
-  // --- the commands; `cdb` is MODE SENSE or MODE SELECT, (6) or (10)
-  // -------------------------------------------
+  // --- the commands; `cdb` is MODE SENSE or MODE SELECT, (6) or (10) ---
   std::variant<std::vector<std::byte>, Sense> sense(NexusId nexus, Bytes cdb) const;
   // What select() would take as PARAMETER LIST LENGTH.
   static std::uint32_t select_length(Bytes cdb);

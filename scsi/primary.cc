@@ -42,8 +42,7 @@ PrimaryUnit::PrimaryUnit(std::span<const CommandRow> rows, PrimaryOptions option
       log_(std::move(options.log)),
       now_ms_(std::move(options.now_ms)) {}
 
-// --- nexuses and resets
-// ---------------------------------------------------------------------------------------
+// --- nexuses and resets ---
 
 bool PrimaryUnit::reservation_conflict(const Task& task) const {
   return reservations_.conflict(task.row().reservation, task.nexus());
@@ -77,8 +76,7 @@ void PrimaryUnit::set_prevented(NexusId nexus, bool prevented) {
   if (before != !prevented_by_.empty()) on_prevent_changed();
 }
 
-// --- state and identity
-// ---------------------------------------------------------------------------------------
+// --- state and identity ---
 
 void PrimaryUnit::test_unit_ready(Task& task) { task.good(); }  // the gates said all there is
 
@@ -114,8 +112,7 @@ void PrimaryUnit::report_luns(Task& task) {
   task.finish(std::move(reply));
 }
 
-// --- mode and log pages
-// ---------------------------------------------------------------------------------------
+// --- mode and log pages ---
 
 void PrimaryUnit::mode_sense(Task& task) {
   task.set_allocation_length(task.cdb(0) == 0x5A ? task.cdb_field(7, 2) : task.cdb(4));
@@ -152,8 +149,7 @@ void PrimaryUnit::log_select(Task& task) {
   });
 }
 
-// --- reservations and removal
-// ---------------------------------------------------------------------------------
+// --- reservations and removal ---
 
 void PrimaryUnit::finish(Task& task, ReservationResult result) {
   for (const NexusId victim : result.aborted) {

@@ -27,8 +27,7 @@ struct PrimaryOptions {
 
 class PrimaryUnit : public LogicalUnit {
  public:
-  // --- handlers, for command rows
-  // ------------------------------------------------------------------------------
+  // --- handlers, for command rows ---
   void test_unit_ready(Task& task);
   void request_sense(Task& task);
   void inquiry(Task& task);

@@ -117,8 +117,7 @@ void PrimaryUnit::set_timestamp(Task& task) {  // SPC-4 6.44
   });
 }
 
-// --- diagnostics
-// ----------------------------------------------------------------------------------------------
+// --- diagnostics ---
 
 // There is no hardware to test: a self-test passes. The one diagnostic page is 00h, the list of
 // pages.
@@ -162,8 +161,7 @@ void PrimaryUnit::receive_diagnostic(Task& task) {
   task.good(out.take());
 }
 
-// --- buffers: only the echo buffer, and no firmware
-// ------------------------------------------------------------
+// --- buffers: only the echo buffer, and no firmware ---
 
 void PrimaryUnit::read_buffer(Task& task) {  // SPC-4 6.18
   task.set_allocation_length(task.cdb_field(6, 3));

@@ -47,7 +47,8 @@ struct Sense {
   static Sense make(SenseKey key, Asc asc);
   static Sense illegal_request(Asc asc);
   static Sense invalid_field_in_cdb(std::uint16_t byte, std::optional<std::uint8_t> bit = {});
-  static Sense invalid_field_in_parameter_list(std::uint16_t byte, std::optional<std::uint8_t> bit = {});
+  static Sense invalid_field_in_parameter_list(std::uint16_t byte,
+                                               std::optional<std::uint8_t> bit = {});
   static Sense parameter_list_length_error();
   static Sense not_ready(Asc asc);
   static Sense unit_attention(Asc asc);

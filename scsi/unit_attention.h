@@ -1,5 +1,6 @@
-// Unit attentions: a queue per I_T nexus (SAM-5 5.14). Each is reported once; equal ones are merged; the
-// highest in precedence comes first (SAM-5 table 44: power on, then reset, then nexus loss, then others in order).
+// Unit attentions: a queue per I_T nexus (SAM-5 5.14). Each is reported once; equal ones are
+// merged; the highest in precedence comes first (SAM-5 table 44: power on, then reset, then nexus
+// loss, then others in order).
 #pragma once
 
 #include <deque>
@@ -14,8 +15,8 @@ namespace scsi {
 
 class UnitAttentions {
  public:
-  // The first time that an initiator port is seen since the process started it is told 29/01 (power on);
-  // a nexus that replaces a lost one is told 29/07; any other login stays quiet.
+  // The first time that an initiator port is seen since the process started it is told 29/01 (power
+  // on); a nexus that replaces a lost one is told 29/07; any other login stays quiet.
   void nexus_established(const NexusInfo& nexus);
   void nexus_lost(NexusId nexus);
 
