@@ -98,7 +98,7 @@ std::string format_size(std::uint64_t bytes) {
   for (const Unit& unit : kUnits) {
     if (unit.bytes == 1 || bytes == 0 || bytes % unit.bytes != 0) continue;
     std::string text = std::to_string(bytes / unit.bytes) + std::string(unit.name);
-    if (text.size() < best.size()) best = std::move(text);
+    if (text.size() <= best.size()) best = std::move(text);
   }
   return best;
 }

@@ -173,7 +173,10 @@ Report write_aside(FileSystem& files, const std::string& path,
   report = fill(aside);
   if (report.ok()) {
     Status done = files.rename(aside, path);
-    if (done) done = files.sync_directory(folder_of(path));
+    if (done) {
+      done = files.sync_directory(folder_of(path));
+      if (!done) remove_tree(files, path);
+    }
     if (!done) report.error = done.error().what;
   }
   if (!report.ok()) remove_tree(files, aside);

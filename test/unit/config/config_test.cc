@@ -136,7 +136,7 @@ log: {level: debug}
 TEST_CASE("an error names file, line, key, what was found and what is allowed") {
   const auto [more, expected] = GENERATE(table<std::string, std::string>({
       {"log: {level: loud}\n",
-       R"(/data/vtl.yaml:7: log.level: found "loud", allowed: error, warning, info, debug)"},
+       R"(/data/vtl.yaml:7: log.level: found "loud", allowed: one of error, warning, info, debug)"},
       {"iscsi:\n  command_window: 0\n",
        R"(/data/vtl.yaml:8: iscsi.command_window: found "0", allowed: 1 to 1024)"},
       {"iscsi:\n  command_window: 1025\n",
@@ -154,7 +154,7 @@ TEST_CASE("an error names file, line, key, what was found and what is allowed") 
        "max_burst_length, which is 128KiB"},
       {"iscsi:\n  max_burst_lenght: 1MiB\n",
        R"(/data/vtl.yaml:8: iscsi."max_burst_lenght": unknown key; did you mean "max_burst_length"?)"},
-      {"listen: 127.0.0.1\n", R"(/data/vtl.yaml:7: "listen": unknown key; did you mean "listen"?)"},
+      {"lisen: 127.0.0.1\n", R"(/data/vtl.yaml:7: "lisen": unknown key; did you mean "listen"?)"},
       {"log: {quite: 1}\n", R"(/data/vtl.yaml:7: log."quite": unknown key; allowed: level)"},
       {"iscsi: 5\n", "/data/vtl.yaml:7: iscsi: found a single value, allowed: keys with values"},
       {"iscsi: [5]\n", "/data/vtl.yaml:7: iscsi: found a list, allowed: keys with values"},
@@ -180,7 +180,7 @@ TEST_CASE("an error names file, line, key, what was found and what is allowed") 
        "listen on 127.0.0.1 only, "
        "or, where the network is trusted, set allow_insecure_listen: true"},
       {"storage: {io_mode: fast}\n",
-       R"(/data/vtl.yaml:7: storage.io_mode: found "fast", allowed: auto, direct, paced)"},
+       R"(/data/vtl.yaml:7: storage.io_mode: found "fast", allowed: one of auto, direct, paced)"},
       {"storage:\n  segment_mib: 0\n",
        R"(/data/vtl.yaml:8: storage.segment_mib: found "0", allowed: 1 to 1024)"},
       {"storage: {buffer_bytes: 64MiB, buffer_bytes_per_drive: 65MiB}\n",

@@ -123,7 +123,7 @@ TEST_CASE("directory: a manifest that is wrong is refused, and says where") {
       {"\"file-0001.bin\"", "\"gone.bin\"", "/x/d/gone.bin: No such file or directory"},
       {"\"crc32c\": \"", "\"crc32c\": \"0",
        "/x/d/manifest.json: entry 1 has a crc32c that is not eight hex digits"},
-      {"\"name\"", "name", "/x/d/manifest.json at offset 77: not valid JSON"},
+      {"\"name\"", "name", "/x/d/manifest.json at offset 72: not valid JSON"},
   }));
   std::string bad = good;
   const std::size_t at = bad.find(from);

@@ -102,10 +102,10 @@ TEST_CASE("SIMH: how sure the variant is") {
   // An odd record of NULs that could be padded or not: then the trailing word of one reading is no
   // word of the other.
   const Image image = Image().record("abc", false);
-  CHECK(import_image(image, tape, {.variant = "simh", .block_bytes = 1})
+  CHECK(import_image(image, tape, {.block_bytes = 1, .variant = "simh"})
             .error.find("/x/t.tap at offset 0: ") == 0);
-  CHECK(import_image(image, tape, {.variant = "e11", .block_bytes = 1}).ok());
-  CHECK(import_image(image, tape, {.variant = "tap", .block_bytes = 1}).error ==
+  CHECK(import_image(image, tape, {.block_bytes = 1, .variant = "e11"}).ok());
+  CHECK(import_image(image, tape, {.block_bytes = 1, .variant = "tap"}).error ==
         "there is no variant \"tap\" of simh, allowed: simh, e11");
 }
 
@@ -163,7 +163,7 @@ TEST_CASE("SIMH: marks, gaps, private records and error flags are kept or named"
 TEST_CASE("SIMH: broken images are refused with the place") {
   Tape tape;
   const auto error = [&](const Image& image) {
-    return import_image(image, tape, {.variant = "simh", .block_bytes = 1}).error;
+    return import_image(image, tape, {.block_bytes = 1, .variant = "simh"}).error;
   };
   CHECK(error(Image().record("abcd", true).text("xy")) ==
         "/x/t.tap at offset 12: the file ends with 2 bytes that are no record");
