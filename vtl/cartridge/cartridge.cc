@@ -208,6 +208,7 @@ Result<CartridgeSummary> read_summary(FileSystem& files, const std::string& dir)
         {row.capacity_bytes, row.clean_used, row.clean_eod, row.clean_filemarks});
   }
   summary.clean = cart.has(format::kClean);
+  summary.element_hint = cart.element_hint;
   summary.label_damaged = label->damaged;
   return summary;
 }
@@ -222,6 +223,17 @@ Status set_write_protect(FileSystem& files, const std::string& dir, bool write_p
   if (label->cart.has(format::kWriteProtect) == write_protected) return ok_status();
   label->cart.set(format::kWriteProtect, write_protected);
   // A table of segments belongs to the label that named it; clean_gen keeps that name.
+  return write_cart(files, dir, label->cart);
+}
+
+Status set_element_hint(FileSystem& files, const std::string& dir, std::uint16_t element) {
+  const auto lock = files.lock(dir + "/LOCK");
+  if (!lock) return lock.error();
+  Result<Label> label = read_label(files, dir);
+  if (!label) return label.error();
+  if (label->damaged) return IoError{EROFS, dir + "/CART: damaged"};
+  if (label->cart.element_hint == element) return ok_status();
+  label->cart.element_hint = element;
   return write_cart(files, dir, label->cart);
 }
 

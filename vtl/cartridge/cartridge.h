@@ -87,6 +87,9 @@ struct CartridgeSummary {
   std::uint32_t segment_mib = 256;
   std::vector<PartitionSummary> partitions;  // 1..4
   bool clean = true;  // false: it was not unloaded in order; the next load recovers
+  // The element that the library last had it in, for the case that the library's journal is lost;
+  // 0: unknown.
+  std::uint16_t element_hint = 0;
   bool label_damaged =
       false;  // CART is unreadable; this was taken from a segment, and loads write-protected
 };
@@ -96,6 +99,8 @@ Result<CartridgeSummary> read_summary(FileSystem& files, const std::string& dir)
 
 // The switch on the case.
 Status set_write_protect(FileSystem& files, const std::string& dir, bool write_protected);
+// Only while it is not loaded, as every change of the label from outside.
+Status set_element_hint(FileSystem& files, const std::string& dir, std::uint16_t element);
 // Renames into trash/: at once, whatever the size. empty_trash() gives the space back.
 Status delete_cartridge(FileSystem& files, const std::string& pool_dir, std::string_view barcode);
 
