@@ -84,11 +84,18 @@ is_in "the cartridge is home" "$three" 3
 check "transfer storage to storage" changer transfer 3 29
 is_in "the cartridge is there" "$three" 29
 
-# ---- exchange
+# ---- exchange: mtx does it between slots, EXCHANGE MEDIUM with drives too
+five=${tag[5]}
+check "exchange slot 4 with slot 5" changer exchange 4 5
+is_in "the cartridge of slot 4 is in slot 5" "$four" 5
+is_in "that of slot 5 in slot 4" "$five" 4
+check "and back" changer exchange 4 5
 check "load slot 1 into drive 2" changer load 1 2
-check "exchange drive 2 with slot 4" changer exchange 4 2
+# source slot 4 (1003), first destination drive 2 (502), second destination slot 4
+check "EXCHANGE MEDIUM of drive 2 with slot 4" sg_raw "$changer_sg" a6 00 00 00 03 eb 01 f6 03 eb 00 00
 is_in "the cartridge of slot 4 is in drive 2" "$four" d2
-is_in "that of drive 2 is in slot 4" "$one" 4
+is_in "that of drive 2 in slot 4" "$one" 4
+same "the drive is ready" "file 0 block 0: BOT ONLINE IM_REP_EN" "$(position "${nst[3]}")"
 check "unload drive 2" changer unload 1 2
 
 # ---- the ch driver, drive to drive

@@ -4,8 +4,10 @@
 . /vtl/lib.sh
 serve --cartridges 20
 discover >/dev/null
-# how long the initiator keeps commands waiting for a lost session, seconds
+# in seconds: how long the initiator keeps commands waiting for a lost session, and how it finds out
 setting node.session.timeo.replacement_timeout 30
+setting 'node.conn[0].timeo.noop_out_interval' 2
+setting 'node.conn[0].timeo.noop_out_timeout' 3
 must "login" login changer 1
 must "load slot 1 into drive 0" mtx -f "$changer_sg" load 1 0
 tape=${nst[1]}

@@ -3,9 +3,9 @@
 . /vtl/lib.sh
 must "vtl init" host init --cartridges 20
 must "accounts" host secrets 'accounts:
-  - {user: backup01, secret: "first secret 01"}
-  - {user: backup02, secret: "other secret 02"}
-own: {user: library, secret: "library proves"}'
+  - {user: backup01, secret: "first-secret-01"}
+  - {user: backup02, secret: "other-secret-02"}
+own: {user: library, secret: "library-proves"}'
 must "configuration: CHAP for targets, drive 2 for one account only" host config access '  secrets_file: secrets.yaml
   targets: {chap: true}
   devices:
@@ -26,8 +26,8 @@ use() { # drive name value...
 }
 in_() { iscsiadm -m node -T "$(iqn "$1")" -p "$portal" -l; }
 out_() { iscsiadm -m node -T "$(iqn "$1")" -p "$portal" -u; }
-one_way=(authmethod CHAP username backup01 password "first secret 01" username_in '' password_in '')
-mutual=(authmethod CHAP username backup01 password "first secret 01" username_in library password_in "library proves")
+one_way=(authmethod CHAP username backup01 password "first-secret-01" username_in '' password_in '')
+mutual=(authmethod CHAP username backup01 password "first-secret-01" username_in library password_in "library-proves")
 # open-iscsi counts 19: login failure that is no use to try again, 24: authentication failed
 no='initiator reported error \((19|24)'
 
@@ -42,9 +42,9 @@ for algorithm in MD5 SHA1 SHA256 SHA3-256; do
     check "the drive answers" within 20 devices
     check "logout" out_ 1
   fi
-  use 1 password "not the secret"
+  use 1 password "not-the-secret"
   refused "a wrong secret, $algorithm" "$no" in_ 1
-  use 1 "${mutual[@]}" password_in "not the library"
+  use 1 "${mutual[@]}" password_in "not-the-library"
   refused "a target that cannot prove itself, $algorithm" 'initiator reported error' in_ 1
 done
 use 1 chap_algs SHA3-256,SHA256,SHA1,MD5 "${mutual[@]}"
@@ -53,13 +53,13 @@ check "a list of algorithms" in_ 1 && check "logout" out_ 1
 use 1 "${one_way[@]}" username nobody
 refused "an unknown user" "$no" in_ 1
 unknown=$output
-use 1 username backup01 password "not the secret"
+use 1 username backup01 password "not-the-secret"
 refused "a wrong secret" "$no" in_ 1
 same "both refusals look alike" "$unknown" "$output"
 
 use 2 "${one_way[@]}" chap_algs MD5
 refused "an account that may not use drive 2" "$no" in_ 2
-use 2 username backup02 password "other secret 02"
+use 2 username backup02 password "other-secret-02"
 check "one that may" in_ 2 && check "logout" out_ 2
 use 3 "${one_way[@]}" chap_algs MD5
 refused "an initiator name that may not use drive 3, with a right secret" "$no" in_ 3
@@ -84,13 +84,13 @@ cat >>/etc/iscsi/iscsid.conf <<'END'
 discovery.sendtargets.auth.authmethod = CHAP
 discovery.sendtargets.auth.chap_algs = SHA256
 discovery.sendtargets.auth.username = backup02
-discovery.sendtargets.auth.password = other secret 02
+discovery.sendtargets.auth.password = other-secret-02
 END
 # the record of the portal keeps the settings of its first discovery
 iscsiadm -m discoverydb -t sendtargets -p "$portal" -o delete >/dev/null
 check "discovery with CHAP" discover
 same "it lists all targets" 11 "$(grep -cE "(mediachanger|tapedrive-[0-9]+)$" <<<"$output")"
-sed -i 's/^discovery.sendtargets.auth.password = .*/discovery.sendtargets.auth.password = not the secret/' /etc/iscsi/iscsid.conf
+sed -i 's/^discovery.sendtargets.auth.password = .*/discovery.sendtargets.auth.password = not-the-secret/' /etc/iscsi/iscsid.conf
 iscsiadm -m discoverydb -t sendtargets -p "$portal" -o delete >/dev/null
 refused "discovery with a wrong secret" 'login failed|authorization failure|authentication' discover
 summary

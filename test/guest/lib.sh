@@ -221,7 +221,7 @@ writing() { # device size
 }
 # it was told of the failure; $written is what it had been told before
 writer_told() { # what
-  if ! within 60 bash -c "! kill -0 $writer 2>/dev/null"; then
+  if ! within 60 bash -c "! kill -0 $writer 2>/dev/null" >/dev/null; then
     fail "$1: the writer ends" "it still runs 60 s later"
     kill "$writer"
   fi
