@@ -90,7 +90,6 @@ std::string to_string(const Uuid& uuid) {
 }
 
 // --- pool
-// ---------------------------------------------------------------------------------------------------
 
 Status create_pool(FileSystem& files, const std::string& pool_dir, const PoolSpec& spec) {
   format::Pool pool;
@@ -141,7 +140,6 @@ Result<std::vector<std::string>> list_cartridges(FileSystem& files, const std::s
 }
 
 // --- cartridge
-// ----------------------------------------------------------------------------------------------
 
 Status create_cartridge(FileSystem& files, const std::string& pool_dir, const CartridgeSpec& spec) {
   const scsi::ssc::Generation* generation = scsi::ssc::find_generation(spec.generation);

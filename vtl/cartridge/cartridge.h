@@ -26,7 +26,6 @@ Uuid make_uuid(std::array<std::byte, 16> random);
 std::string to_string(const Uuid& uuid);
 
 // --- the pool: a directory with POOL, carts/ and trash/
-// ---------------------------------------------------
 
 struct PoolSpec {
   Uuid uuid{};
@@ -46,7 +45,6 @@ std::string cartridge_directory(const std::string& pool_dir, std::string_view ba
 Result<std::vector<std::string>> list_cartridges(FileSystem& files, const std::string& pool_dir);
 
 // --- one cartridge
-// ----------------------------------------------------------------------------------------
 
 inline constexpr std::uint32_t kMaxBlockBytes = 1u << 24;
 // Early warning comes at the latest an eighth before the end, and the room behind it must hold one
@@ -124,7 +122,6 @@ Result<VerifyReport> verify_cartridge(FileSystem& files, const std::string& dir,
                                       const Progress& progress = {});
 
 // --- from end to end, without a drive: import and export
-// --------------------------------------------------
 
 struct TapeObject {
   enum class Kind { kBlock, kFilemark, kEndOfData, kDamaged } kind = Kind::kEndOfData;

@@ -1,6 +1,7 @@
 // What an administrator does to the library: cartridges are made, deleted, come in and go out.
 #include <algorithm>
 #include <cerrno>
+#include <set>
 #include <utility>
 
 #include "vtl/library/library_impl.h"
@@ -192,14 +193,15 @@ void Library::insert(std::string barcode, ElementType type, std::optional<std::u
     entry.address = element;
     entry.source.reset();
     entry.placed_by_operator = door;
-    impl->on_strand([j = impl->journal, entry] { return j->commit({entry}); },
-                    [impl, entry, type, reply = std::move(reply)](Status status) mutable {
-                      if (status) {
-                        impl->apply({entry});
-                        impl->tell(type);
-                      }
-                      reply(text_of(status));
-                    });
+    impl->on_strand(
+        [j = impl->journal, &s = impl->store, entry] { return commit_places(*j, s, {entry}); },
+        [impl, entry, type, reply = std::move(reply)](Status status) mutable {
+          if (status) {
+            impl->apply({entry});
+            impl->tell(type);
+          }
+          reply(text_of(status));
+        });
   });
 }
 
@@ -218,14 +220,15 @@ void Library::take_out(std::string barcode, scsi::Done<Outcome> done) {
       return reply("an initiator has locked the import/export door: cartridge " + barcode +
                    " cannot be taken out");
     const JournalEntry outside{entry.label, {}, {}, false};
-    impl->on_strand([j = impl->journal, outside] { return j->commit({outside}); },
-                    [impl, outside, reply = std::move(reply)](Status status) mutable {
-                      if (status) {
-                        impl->apply({outside});
-                        impl->tell(ElementType::kImportExport);
-                      }
-                      reply(text_of(status));
-                    });
+    impl->on_strand(
+        [j = impl->journal, &s = impl->store, outside] { return commit_places(*j, s, {outside}); },
+        [impl, outside, reply = std::move(reply)](Status status) mutable {
+          if (status) {
+            impl->apply({outside});
+            impl->tell(ElementType::kImportExport);
+          }
+          reply(text_of(status));
+        });
   });
 }
 
@@ -258,18 +261,31 @@ Status rebuild_journal(FileSystem& files, CartridgeStore& store, const Geometry&
   const auto names = store.list();
   if (!names) return names.error();
   Journal::State state;
-  std::uint32_t next = 0;
+  std::set<std::uint16_t> taken;
+  std::vector<CartridgeLabel> unplaced;
+  const auto put = [&](const CartridgeLabel& label, std::uint16_t address, std::string_view why) {
+    taken.insert(address);
+    state[label.barcode] = {label, address, {}, false};
+    report("cartridge " + label.barcode + ": " + describe(geometry, address) + std::string(why));
+  };
   for (const std::string& barcode : *names) {
     const auto summary = store.read_summary(barcode);
-    if (!summary) {
+    if (!summary)
       report("left alone: " + summary.error().what);
-    } else if (next < geometry.storage.count) {
-      const auto address = static_cast<std::uint16_t>(geometry.storage.first + next++);
-      state[barcode] = {label_of(summary->info), address, {}, false};
-      report("cartridge " + barcode + ": " + describe(geometry, address));
-    } else {
-      report("cartridge " + barcode + ": outside, every slot is full");
-    }
+    else if (const std::uint16_t hint = summary->element_hint;
+             has_place(geometry, hint) && !taken.contains(hint))
+      put(label_of(summary->info), hint, "");
+    else
+      unplaced.push_back(label_of(summary->info));
+  }
+  std::uint32_t next = 0;
+  for (const CartridgeLabel& label : unplaced) {
+    const auto address = [&] { return static_cast<std::uint16_t>(geometry.storage.first + next); };
+    while (next < geometry.storage.count && taken.contains(address())) ++next;
+    if (next < geometry.storage.count)
+      put(label, address(), ", a free one: its label names no place");
+    else
+      report("cartridge " + label.barcode + ": outside, every slot is full");
   }
   const auto old = files.exists(journal_path);
   if (!old) return old.error();

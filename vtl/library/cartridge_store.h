@@ -40,6 +40,8 @@ class CartridgeStore {
   virtual Status create(const CartridgeLabel& label, std::uint64_t capacity_bytes) = 0;
   virtual Status remove(const std::string& barcode) = 0;
   virtual Status set_write_protected(const std::string& barcode, bool on) = 0;
+  // Kept on the label for rebuild_journal(); 0: in no element.
+  virtual Status set_element_hint(const std::string& barcode, std::uint16_t element) = 0;
 
   // --- on the loop
   virtual std::unique_ptr<scsi::ssc::TapeMedium> make_medium(const CartridgeSummary& summary) = 0;

@@ -27,12 +27,6 @@ std::vector<Run> runs_of(const Geometry& geometry) {
 bool holds(const ElementRun& run, std::uint16_t address) {
   return address >= run.first && address - run.first < static_cast<int>(run.count);
 }
-// Where a cartridge can be.
-bool has_place(const Geometry& geometry, std::uint16_t address) {
-  return holds(geometry.storage, address) || holds(geometry.import_export, address) ||
-         holds(geometry.drives, address);
-}
-
 // What the strand found when the library was opened.
 struct Found {
   std::string error;
@@ -112,6 +106,11 @@ Found read_library(FileSystem& files, CartridgeStore& store, const Geometry& geo
 
 }  // namespace
 
+bool has_place(const Geometry& geometry, std::uint16_t address) {
+  return holds(geometry.storage, address) || holds(geometry.import_export, address) ||
+         holds(geometry.drives, address);
+}
+
 std::string describe(const Geometry& geometry, std::uint16_t address) {
   const std::string element = "element " + std::to_string(address);
   if (holds(geometry.drives, address))
@@ -122,6 +121,15 @@ std::string describe(const Geometry& geometry, std::uint16_t address) {
     return "import/export slot " + std::to_string(address - geometry.import_export.first + 1) +
            " (" + element + ")";
   return element;
+}
+
+Status commit_places(Journal& journal, CartridgeStore& store,
+                     const std::vector<JournalEntry>& changes) {
+  Status committed = journal.commit(changes);
+  if (!committed) return committed;
+  for (const JournalEntry& change : changes)
+    (void)store.set_element_hint(change.label.barcode, change.address.value_or(0));
+  return committed;
 }
 
 // --- model

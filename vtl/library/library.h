@@ -125,11 +125,13 @@ class Library final : public scsi::smc::Inventory {
 // Text for people: "storage element 1003", "drive 2 (element 501)"; the library counts drives
 // from 1.
 std::string describe(const Geometry& geometry, std::uint16_t address);
+// Whether it is an element that a cartridge can be in.
+bool has_place(const Geometry& geometry, std::uint16_t address);
 
-// Writes a new journal for the cartridges of the pool, into storage elements by barcode, the rest
-// outside; for when the journal is damaged beyond its tail. Blocking; for tools, with the library
-// closed. `report` gets a line for each cartridge. The old journal is kept beside it as
-// "<journal>.damaged".
+// Writes a new journal from the places that the cartridges' labels name; a cartridge without a good
+// one goes into a free storage element, or stays outside. For when the journal is damaged beyond
+// its tail. Blocking; for tools, with the library closed. `report` gets a line for each cartridge.
+// The old journal is kept beside it as "<journal>.damaged".
 Status rebuild_journal(FileSystem& files, CartridgeStore& store, const Geometry& geometry,
                        const std::string& journal_path,
                        const std::function<void(std::string_view)>& report);

@@ -37,6 +37,11 @@ struct MoveJob {
 };
 using MoveJobPtr = std::shared_ptr<MoveJob>;
 
+// On the strand. The commit makes changes true; the hints on the cartridges' labels follow as well
+// as they can.
+Status commit_places(Journal& journal, CartridgeStore& store,
+                     const std::vector<JournalEntry>& changes);
+
 struct Library::Impl : std::enable_shared_from_this<Library::Impl> {
   using Operation =
       scsi::Done<bool>;  // true: begin, and call finished() at the end; false: closed, refuse

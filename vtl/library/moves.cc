@@ -186,7 +186,7 @@ void Library::Impl::unload(MoveJobPtr job, std::size_t i) {
 void Library::Impl::commit(MoveJobPtr job) {
   std::vector<JournalEntry> changes;
   for (const Transfer& transfer : job->transfers) changes.push_back(transfer.after);
-  on_strand([j = journal, changes] { return j->commit(changes); },
+  on_strand([j = journal, &s = store, changes] { return commit_places(*j, s, changes); },
             [this, job, changes](Status committed) {
               if (!committed)
                 return give_up(job, outcome_of(MoveResult::kJournalFailed, committed.error().what));
@@ -230,7 +230,7 @@ void Library::Impl::not_taken(MoveJobPtr job, std::string why) {
     return finished();
   }
   const std::vector<JournalEntry> back = {job->transfers[0].before};
-  on_strand([j = journal, back] { return j->commit(back); },
+  on_strand([j = journal, &s = store, back] { return commit_places(*j, s, back); },
             [this, job, back, text](Status committed) {
               if (!committed) {
                 log(text + "; and it could not be put back: " + committed.error().what);

@@ -38,6 +38,10 @@ Status PoolStore::set_write_protected(const std::string& barcode, bool on) {
   return set_write_protect(files_, cartridge_directory(options_.pool_dir, barcode), on);
 }
 
+Status PoolStore::set_element_hint(const std::string& barcode, std::uint16_t element) {
+  return vtl::set_element_hint(files_, cartridge_directory(options_.pool_dir, barcode), element);
+}
+
 std::unique_ptr<scsi::ssc::TapeMedium> PoolStore::make_medium(const CartridgeSummary& summary) {
   VTL_CHECK(executor_ != nullptr);
   return vtl::make_medium(files_, *executor_, summary, options_.medium);

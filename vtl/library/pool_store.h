@@ -31,6 +31,7 @@ class PoolStore final : public CartridgeStore {
   Status create(const CartridgeLabel& label, std::uint64_t capacity_bytes) override;
   Status remove(const std::string& barcode) override;
   Status set_write_protected(const std::string& barcode, bool on) override;
+  Status set_element_hint(const std::string& barcode, std::uint16_t element) override;
   std::unique_ptr<scsi::ssc::TapeMedium> make_medium(const CartridgeSummary& summary) override;
 
  private:

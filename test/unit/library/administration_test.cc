@@ -306,6 +306,31 @@ TEST_CASE("open: a journal that is damaged or not there says what to do, and cha
   rig.check_whole(3);
 }
 
+TEST_CASE("a rebuilt journal finds the cartridges where they were") {
+  Rig rig({{"AAA001L8", 1000}, {"AAA002L8", 1001}, {"AAA003L8", 1002}, {"AAA004L8", 1003}});
+  CHECK(rig.move(1000, 501).result == MoveResult::kMoved);
+  CHECK(rig.move(1001, 12).result == MoveResult::kMoved);
+  CHECK(rig.move(1002, 1009).result == MoveResult::kMoved);
+  rig.store.cartridges.at("AAA004L8").element_hint = 12;  // taken
+  rig.library.reset();
+  rig.bays[1]->medium.reset();
+  rig.files.put(Rig::kJournal, "nonsense");
+  std::vector<std::string> lines;
+  REQUIRE(vtl::rebuild_journal(rig.files, rig.store, rig.options.geometry, Rig::kJournal,
+                               [&](std::string_view line) { lines.emplace_back(line); }));
+  CHECK(lines ==
+        std::vector<std::string>{
+            "cartridge AAA001L8: drive 2 (element 501)",
+            "cartridge AAA002L8: import/export slot 3 (element 12)",
+            "cartridge AAA003L8: slot 10 (element 1009)",
+            "cartridge AAA004L8: slot 1 (element 1000), a free one: its label names no place"});
+  CHECK(rig.files.text("/d/journal.damaged") == "nonsense");
+  rig.start();
+  CHECK(rig.at(501) == "AAA001L8");
+  CHECK(rig.at(12) == "AAA002L8");
+  rig.check_whole(4);
+}
+
 TEST_CASE("open: places that are gone or taken") {
   Rig rig({{"AAA001L8", 1000}, {"AAA002L8", 1009}, {"AAA003L8", 502}});
   rig.options.geometry.storage.count = 5;

@@ -329,7 +329,7 @@ TEST_CASE("an exchange is whole or not at all when power goes") {
 }
 
 TEST_CASE("a thousand cartridges are there at once, and a thousand moves") {
-  Rig rig({});
+  Rig rig(std::vector<std::pair<std::string, int>>{});
   rig.options.geometry = {{0, 1}, {20000, 1600}, {30000, 1600}, {10000, 3}};
   vtl::Journal::State state;
   for (std::uint16_t i = 0; i < 1000; ++i) {

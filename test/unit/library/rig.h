@@ -50,14 +50,7 @@ class ManualExecutor final : public vtl::Executor {
 // Only its label is looked at.
 class LabelMedium final : public scsi::ssc::TapeMedium {
  public:
-  explicit LabelMedium(scsi::ssc::MediumInfo info) : info_(std::move(info)) {
-    ++alive(info_.barcode);
-  }
-  ~LabelMedium() override { --alive(info_.barcode); }
-  static int& alive(const std::string& barcode) {
-    static std::map<std::string, int> counts;
-    return counts[barcode];
-  }
+  explicit LabelMedium(scsi::ssc::MediumInfo info) : info_(std::move(info)) {}
   const scsi::ssc::MediumInfo& info() const override { return info_; }
   void load(scsi::ssc::LoadRecord, scsi::Done<scsi::ssc::LoadOutcome> done) override { done({}); }
   void unload(scsi::Done<scsi::ssc::WriteOutcome> done) override { done({}); }
@@ -143,6 +136,12 @@ class LabelStore final : public vtl::CartridgeStore {
   }
   vtl::Status set_write_protected(const std::string& barcode, bool on) override {
     cartridges.at(barcode).info.write_protected = on;
+    return vtl::ok_status();
+  }
+  vtl::Status set_element_hint(const std::string& barcode, std::uint16_t element) override {
+    const auto found = cartridges.find(barcode);
+    if (found == cartridges.end()) return vtl::IoError{ENOENT, barcode + ": there is no cartridge"};
+    found->second.element_hint = element;
     return vtl::ok_status();
   }
   std::unique_ptr<scsi::ssc::TapeMedium> make_medium(
