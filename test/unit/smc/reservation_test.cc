@@ -328,6 +328,11 @@ TEST_CASE("REGISTER with SPEC_I_PT registers the named ports too") {
       CHECK(refused(w.r.persistent_reserve_out(w.a, kRegister, 0, with_ids({id})),
                     Asc::kInvalidFieldInParameterList));
     }
+    auto odd = transport_id('b');
+    odd.push_back(std::byte{0});  // whole, but not a multiple of four
+    odd[3] = static_cast<std::byte>(odd.size() - 4);
+    CHECK(refused(w.r.persistent_reserve_out(w.a, kRegister, 0, with_ids({odd})),
+                  Asc::kInvalidFieldInParameterList));
     auto whole_host = transport_id('b');
     whole_host[0] = std::byte{0x05};
     CHECK(refused(w.r.persistent_reserve_out(w.a, kRegister, 0, with_ids({whole_host})),
