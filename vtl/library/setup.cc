@@ -132,6 +132,7 @@ Outcome create_library(FileSystem& files, const NewLibrary& library,
   if (status) status = files.sync_directory(dir);
   if (status) status = fill(files, library, progress);
   if (!status) {
+    (void)files.remove(dir + kConfig);  // in place already, if only the last sync failed
     clear(files, library);
     if (!*there) (void)files.remove(dir);
     return {status.error().what + "; nothing was made"};

@@ -87,6 +87,7 @@ TEST_CASE("create: all or none") {
   rig.check_whole(2);
   rig.start();
   rig.check_whole(2);
+  rig.store.fail_create.clear();
   nine.pop_back();
   CHECK(create(rig, request(nine)).empty());
 }

@@ -91,12 +91,11 @@ TEST_CASE("a damaged middle is an error that says where") {
   const std::size_t second = text.find('\n') + 1, third = text.find('\n', second) + 1;
   const std::size_t last = text.rfind('\n', text.size() - 2) + 1;
   for (std::size_t at = 0; at < last; ++at) {
+    if (text[at] == '\n') continue;  // joins two lines: the damage is then told of the first
     world.files.content(kPath) = full;
     world.files.content(kPath)[at] ^= std::byte{0x01};
-    const std::string error = world.open_error();
     const std::string line = at < second ? "1" : at < third ? "2" : "3";
-    // A newline that is gone joins two lines.
-    if (text[at] != '\n') CHECK(error.find("/d/journal is damaged at line " + line) == 0);
+    CHECK(world.open_error().find("/d/journal is damaged at line " + line) == 0);
   }
 }
 
