@@ -53,7 +53,6 @@ constexpr Text kTexts[] = {
     {Asc::kMediumMayHaveChanged, "medium may have changed"},
     {Asc::kImportExportElementAccessed, "import export element accessed"},
     {Asc::kPowerOnOrReset, "power on, reset, or bus device reset occurred"},
-    {Asc::kPowerOnOccurred, "power on occurred"},
     {Asc::kBusDeviceReset, "logical unit or target reset"},
     {Asc::kNexusLossOccurred, "I_T nexus loss occurred"},
     {Asc::kModeParametersChanged, "mode parameters changed"},

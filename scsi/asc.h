@@ -53,7 +53,6 @@ enum class Asc : std::uint16_t {
   kMediumMayHaveChanged = 0x2800,
   kImportExportElementAccessed = 0x2801,
   kPowerOnOrReset = 0x2900,
-  kPowerOnOccurred = 0x2901,
   kBusDeviceReset = 0x2903,
   kNexusLossOccurred = 0x2907,
   kModeParametersChanged = 0x2A01,

@@ -8,16 +8,14 @@ namespace {
 // SAM-5 table 44; the lower comes first.
 int precedence(Asc asc) {
   switch (asc) {
-    case Asc::kPowerOnOccurred:
-      return 0;
     case Asc::kPowerOnOrReset:
-      return 1;
+      return 0;
     case Asc::kBusDeviceReset:
-      return 2;
+      return 1;
     case Asc::kNexusLossOccurred:
-      return 3;
+      return 2;
     default:
-      return 4;
+      return 3;
   }
 }
 
@@ -31,7 +29,7 @@ void UnitAttentions::nexus_established(const NexusInfo& nexus) {
       known_ports_.erase(known_order_.front());
       known_order_.pop_front();
     }
-    raise(nexus.id, Asc::kPowerOnOccurred);
+    raise(nexus.id, Asc::kPowerOnOrReset);
   } else if (nexus.replaces_lost_nexus) {
     raise(nexus.id, Asc::kNexusLossOccurred);
   }

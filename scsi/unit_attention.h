@@ -15,7 +15,7 @@ namespace scsi {
 
 class UnitAttentions {
  public:
-  // The first time that an initiator port is seen since the process started it is told 29/01 (power
+  // The first time that an initiator port is seen since the process started it is told 29/00 (power
   // on); a nexus that replaces a lost one is told 29/07; any other login stays quiet.
   void nexus_established(const NexusInfo& nexus);
   void nexus_lost(NexusId nexus);
@@ -29,7 +29,7 @@ class UnitAttentions {
   std::optional<Asc> take(NexusId nexus);
   void clear(NexusId nexus, Asc asc);
 
-  // Initiator ports remembered for 29/01; past it the oldest is forgotten and told again.
+  // Initiator ports remembered for 29/00; past it the oldest is forgotten and told again.
   static constexpr std::size_t kMaxKnownPorts = 4096;
 
  private:

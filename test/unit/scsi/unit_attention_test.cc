@@ -4,23 +4,23 @@
 
 using namespace test;
 
-TEST_CASE("an initiator port is told 29/01 once in the life of the process") {
+TEST_CASE("an initiator port is told 29/00 once in the life of the process") {
   UnitAttentions attentions;
   attentions.nexus_established(nexus_info(kA));
-  CHECK(attentions.take(kA) == Asc::kPowerOnOccurred);
+  CHECK(attentions.take(kA) == Asc::kPowerOnOrReset);
   CHECK_FALSE(attentions.pending(kA));
   attentions.nexus_lost(kA);
   const NexusId later{0, 2};
   attentions.nexus_established(nexus_info(later));  // the same port, another session
   CHECK_FALSE(attentions.pending(later));
   attentions.nexus_established(nexus_info(kB));
-  CHECK(attentions.take(kB) == Asc::kPowerOnOccurred);
+  CHECK(attentions.take(kB) == Asc::kPowerOnOrReset);
 }
 
 TEST_CASE("a nexus that replaces a lost one is told 29/07") {
   UnitAttentions attentions;
   attentions.nexus_established(nexus_info(kA, true));
-  CHECK(attentions.take(kA) == Asc::kPowerOnOccurred);  // it has not been here before
+  CHECK(attentions.take(kA) == Asc::kPowerOnOrReset);  // it has not been here before
   CHECK_FALSE(attentions.take(kA));
   attentions.nexus_lost(kA);
   const NexusId later{0, 2};
@@ -44,9 +44,9 @@ TEST_CASE("equal ones are merged; power on, reset and nexus loss come first; the
   attentions.take(kA);
   for (const Asc asc : {Asc::kModeParametersChanged, Asc::kMediumMayHaveChanged,
                         Asc::kNexusLossOccurred, Asc::kModeParametersChanged, Asc::kBusDeviceReset,
-                        Asc::kPowerOnOccurred, Asc::kBusDeviceReset})
+                        Asc::kPowerOnOrReset, Asc::kBusDeviceReset})
     attentions.raise(kA, asc);
-  for (const Asc asc : {Asc::kPowerOnOccurred, Asc::kBusDeviceReset, Asc::kNexusLossOccurred,
+  for (const Asc asc : {Asc::kPowerOnOrReset, Asc::kBusDeviceReset, Asc::kNexusLossOccurred,
                         Asc::kModeParametersChanged, Asc::kMediumMayHaveChanged})
     CHECK(attentions.take(kA) == asc);
   CHECK_FALSE(attentions.take(kA));

@@ -148,7 +148,7 @@ TEST_CASE("A move that outlives the changer ends in the library alone") {
     smc::Changer changer(test::changer_options(), library);
     test::Recorder recorder(changer);
     changer.nexus_established(test::host(1, 'a'));
-    recorder.run({1, 1}, {0, 0, 0, 0, 0, 0});  // 29/01
+    recorder.run({1, 1}, {0, 0, 0, 0, 0, 0});  // 29/00
     recorder.submit({1, 1}, ChangerWorld::move(1000, 500));
     REQUIRE(library.waiting.size() == 1);
   }
