@@ -81,7 +81,6 @@ constexpr std::size_t kMamHeaderBytes = 32;
 }  // namespace
 
 // --- CART
-// ---------------------------------------------------------------------------------------------------
 
 void encode_cart(const Cart& c, MutableBytes slot) {
   ByteWriter w = begin_block(slot, kCartMagic, c.major, c.minor);
@@ -192,7 +191,6 @@ bool is_compatible(const Cart& c) {
 }
 
 // --- segment header
-// -----------------------------------------------------------------------------------------
 
 void encode_segment_header(const SegmentHeader& h, MutableBytes block) {
   ByteWriter w = begin_block(block, kSegmentMagic, h.major, h.minor);
@@ -236,7 +234,6 @@ std::optional<SegmentHeader> decode_segment_header(Bytes block) {
 }
 
 // --- records
-// ------------------------------------------------------------------------------------------------
 
 namespace {
 constexpr std::size_t kRecordCrcOffset = 8;
@@ -302,7 +299,6 @@ std::optional<RecordHeader> decode_record_header(Bytes bytes, std::uint32_t salt
 }
 
 // --- trailer
-// ------------------------------------------------------------------------------------------------
 
 void encode_trailer(const Trailer& t, MutableBytes block) {
   ByteWriter w = begin_block(block, kTrailerMagic, t.major, t.minor);
@@ -347,7 +343,6 @@ std::optional<Trailer> decode_trailer(Bytes block) {
 }
 
 // --- SEGTAB
-// -------------------------------------------------------------------------------------------------
 
 std::uint32_t segtab_crc(Bytes encoded) { return crc_with_hole(encoded, 8); }
 
@@ -397,7 +392,6 @@ std::optional<Segtab> decode_segtab(Bytes bytes) {
 }
 
 // --- POOL
-// ---------------------------------------------------------------------------------------------------
 
 void encode_pool(const Pool& p, MutableBytes block) {
   ByteWriter w = begin_block(block, kPoolMagic, p.major, p.minor);
@@ -426,7 +420,6 @@ std::optional<Pool> decode_pool(Bytes block) {
 }
 
 // --- MAM
-// ----------------------------------------------------------------------------------------------------
 
 std::optional<std::vector<std::byte>> encode_mam(const Mam& mam) {
   std::size_t length = 0;
@@ -476,7 +469,6 @@ std::optional<Mam> decode_mam(Bytes slot) {
 }
 
 // --- names
-// --------------------------------------------------------------------------------------------------
 
 namespace {
 template <class T>

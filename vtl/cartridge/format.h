@@ -31,7 +31,6 @@ inline constexpr std::uint32_t kKnownIncompat = 0;
 inline constexpr std::uint32_t kKnownReadOnlyCompat = 0;
 
 // --- CART: the superblock
-// ---------------------------------------------------------------------------------
 
 enum StateFlag : std::uint16_t {
   kClean = 1,
@@ -103,7 +102,6 @@ std::optional<Cart> decode_cart(scsi::Bytes slot);
 bool is_compatible(const Cart& cart);
 
 // --- segments
-// ---------------------------------------------------------------------------------------------
 
 struct SegmentHeader {
   std::uint16_t major = kMajor;
@@ -211,7 +209,6 @@ constexpr std::uint64_t footer_bytes(std::uint64_t count, std::uint64_t filemark
 }
 
 // --- SEGTAB
-// -----------------------------------------------------------------------------------------------
 
 struct SegtabEntry {
   std::uint32_t seq = 0, epoch = 0;
@@ -230,7 +227,6 @@ std::optional<Segtab> decode_segtab(scsi::Bytes bytes);
 std::uint32_t segtab_crc(scsi::Bytes encoded);  // as in its header and in CART
 
 // --- POOL and MAM
-// -----------------------------------------------------------------------------------------
 
 struct Pool {
   std::uint16_t major = kMajor;
@@ -258,7 +254,6 @@ std::optional<std::vector<std::byte>> encode_mam(const Mam& mam);
 std::optional<Mam> decode_mam(scsi::Bytes slot);
 
 // --- names
-// ------------------------------------------------------------------------------------------------
 
 std::string partition_directory(std::uint32_t partition, std::uint32_t dirgen);  // p0.1
 std::string segment_name(std::uint32_t seq, std::uint32_t epoch);  // 0000000007-0000000a.seg

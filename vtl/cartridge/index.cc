@@ -20,7 +20,6 @@ constexpr std::size_t kCachedEntries = 2u * format::kMaxSegmentObjects;
 }  // namespace
 
 // --- SegmentIndex
-// -------------------------------------------------------------------------------------------
 
 void SegmentIndex::add_lost(std::uint64_t offset, bool filemark) {
   if (filemark) filemarks.push_back(static_cast<std::uint32_t>(entries.size()));
@@ -53,7 +52,6 @@ std::uint64_t SegmentIndex::payload_estimate(std::uint64_t count, std::uint64_t 
 }
 
 // --- PartitionLog: files
-// ------------------------------------------------------------------------------------
 
 PartitionLog::PartitionLog(FileSystem& files, const Uuid& uuid, std::uint32_t partition,
                            std::uint32_t directory_gen, const std::string& cartridge_dir,
@@ -220,7 +218,6 @@ void PartitionLog::truncate(std::uint64_t lba) {
 }
 
 // --- PartitionLog: searches
-// ---------------------------------------------------------------------------------
 
 PartitionLog::Found PartitionLog::filemark_lba(std::uint64_t ordinal) {
   const auto after =

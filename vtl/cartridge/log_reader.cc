@@ -42,7 +42,6 @@ class ChunkReader {
 
  private:
   // --- what cannot be read
-  // ------------------------------------------------------------------------------
 
   void emit(ReadObject::Kind kind, bool mark) {
     chunk_.objects.push_back({kind, mark, 0, 0, 0});
@@ -73,7 +72,6 @@ class ChunkReader {
   }
 
   // --- finding and reading
-  // ------------------------------------------------------------------------------
 
   bool place() {
     if (cursor_.placed && cursor_.seq == segment_.seq && cursor_.epoch == segment_.epoch)
@@ -152,7 +150,6 @@ class ChunkReader {
   }
 
   // --- the window: what was read, from the object on
-  // ----------------------------------------------------
 
   std::uint64_t available() const { return window_end_ - std::min(window_end_, cursor_.offset); }
   void advance(std::uint64_t n) {
@@ -198,7 +195,6 @@ class ChunkReader {
   }
 
   // --- records
-  // ------------------------------------------------------------------------------------------
 
   void parse() {
     const std::uint64_t end = std::min(end_lba_, segment_.end_lba());

@@ -36,7 +36,6 @@ LogWriter::LogWriter(PartitionLog& log, Stage& stage, WriterConfig config)
     : log_(log), stage_(stage), config_(std::move(config)) {}
 
 // --- opening
-// --------------------------------------------------------------------------------------------------
 
 void LogWriter::begin(std::uint32_t epoch) {
   VTL_CHECK(!attached() && !failed_);
@@ -116,7 +115,6 @@ Result<std::uint32_t> LogWriter::checksum(std::uint64_t end) {
 }
 
 // --- appending
-// ------------------------------------------------------------------------------------------------
 
 bool LogWriter::fits(const RecordHeader& header) const {
   const std::uint64_t limit =
@@ -244,7 +242,6 @@ MaybeFault LogWriter::sync() {
 }
 
 // --- segments
-// -------------------------------------------------------------------------------------------------
 
 MaybeFault LogWriter::start_segment(std::uint64_t need) {
   if (MaybeFault fault = provision(1, need)) return fault;
@@ -353,7 +350,6 @@ MaybeFault LogWriter::seal() {
 }
 
 // --- space
-// ----------------------------------------------------------------------------------------------------
 
 MaybeFault LogWriter::provision(std::size_t ahead, std::uint64_t need) {
   while (spares_.size() < ahead) {

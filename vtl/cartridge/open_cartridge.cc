@@ -46,7 +46,6 @@ OpenCartridge::OpenCartridge(FileSystem& files, std::string dir, Options options
 OpenCartridge::~OpenCartridge() = default;
 
 // --- opening
-// --------------------------------------------------------------------------------------------------
 
 OpenCartridge::Opened OpenCartridge::open(FileSystem& files, const std::string& dir,
                                           Options options, const scsi::ssc::LoadRecord* drive) {
@@ -152,7 +151,6 @@ std::unique_ptr<LogWriter> OpenCartridge::make_writer(std::uint32_t partition) {
 }
 
 // --- facts
-// ----------------------------------------------------------------------------------------------------
 
 scsi::ssc::MediumInfo OpenCartridge::info() const { return medium_info({cart_, label_damaged_}); }
 
@@ -179,7 +177,6 @@ std::vector<std::string> OpenCartridge::take_notes() {
 }
 
 // --- writing
-// --------------------------------------------------------------------------------------------------
 
 MaybeFault OpenCartridge::latched(MaybeFault fault) {
   const auto has_failed = [](const auto& w) { return w != nullptr && w->failed(); };
@@ -253,7 +250,6 @@ MaybeFault OpenCartridge::provision(std::size_t ahead, std::uint64_t need) {
 }
 
 // --- discarding
-// -----------------------------------------------------------------------------------------------
 
 MaybeFault OpenCartridge::erase(std::uint32_t partition, std::uint64_t lba) {
   if (failed_) return make_fault(Fault::Kind::kWriteError, "an earlier write failed: " + failure_);
@@ -356,7 +352,6 @@ MaybeFault OpenCartridge::empty_pending(std::size_t most) {
 }
 
 // --- closing
-// --------------------------------------------------------------------------------------------------
 
 MaybeFault OpenCartridge::seal_all() {
   for (std::uint32_t p = 0; p < partition_count(); ++p) {

@@ -46,7 +46,6 @@ void WriteBehind::capture(OpenCartridge& cartridge, std::uint32_t partition, Pro
 }
 
 // --- begin
-// ----------------------------------------------------------------------------------------------------
 
 void WriteBehind::begin(std::uint32_t partition, std::uint64_t lba, scsi::Done<MaybeFault> done) {
   VTL_CHECK(queue_.empty() && !busy_ && !finished_);
@@ -79,7 +78,6 @@ void WriteBehind::begin(std::uint32_t partition, std::uint64_t lba, scsi::Done<M
 }
 
 // --- admission
-// ------------------------------------------------------------------------------------------------
 
 bool WriteBehind::place(Place& at, std::uint64_t cost, bool filemark) const {
   const std::uint64_t reserve = filemark ? kFilemarkReserveBytes : 0;
@@ -176,7 +174,6 @@ void WriteBehind::wake() {
 }
 
 // --- batches
-// --------------------------------------------------------------------------------------------------
 
 void WriteBehind::pump() {
   if (busy_ || failed_) return;
@@ -255,7 +252,6 @@ void WriteBehind::finish(After after, scsi::Done<MaybeFault> done) {
 }
 
 // --- results
-// --------------------------------------------------------------------------------------------------
 
 void WriteBehind::progressed(Progress& progress) {
   written_ = std::max(written_, progress.written);

@@ -1,5 +1,6 @@
-// Crashes: whatever of the unsynced sectors and names survives, the tape is a state it has been in, and nothing that
-// was acknowledged as durable is missing. And every single operation of a scenario failing in turn.
+// Crashes: whatever of the unsynced sectors and names survives, the tape is a state it has been in,
+// and nothing that was acknowledged as durable is missing. And every single operation of a scenario
+// failing in turn.
 #include <cstdlib>
 
 #include "test/unit/cartridge/player.h"
@@ -13,12 +14,17 @@ namespace {
 void random_operation(Player& p, std::mt19937& random) {
   const auto below = [&](std::uint64_t n) { return static_cast<std::size_t>(random() % n); };
   switch (below(20)) {
-    case 0: return p.filemarks(1 + static_cast<std::uint32_t>(below(3)), WriteMode::kBuffered);
+    case 0:
+      return p.filemarks(1 + static_cast<std::uint32_t>(below(3)), WriteMode::kBuffered);
     case 1:
-    case 2: return p.filemarks(static_cast<std::uint32_t>(below(3)), WriteMode::kDurable);
-    case 3: return p.flush(WriteMode::kBuffered);
-    case 4: return p.locate(below(p.now.size() + 1));
-    case 5: return p.locate(p.now.size());
+    case 2:
+      return p.filemarks(static_cast<std::uint32_t>(below(3)), WriteMode::kDurable);
+    case 3:
+      return p.flush(WriteMode::kBuffered);
+    case 4:
+      return p.locate(below(p.now.size() + 1));
+    case 5:
+      return p.locate(p.now.size());
     case 6:
       if (below(4) == 0) return p.erase();
       return p.write(1 + below(500));
@@ -27,10 +33,13 @@ void random_operation(Player& p, std::mt19937& random) {
       p.unload();
       if (!p.stopped) p.load();
       return;
-    case 8: return p.write(1 + below(300'000), WriteMode::kDurable);
+    case 8:
+      return p.write(1 + below(300'000), WriteMode::kDurable);
     case 9:
-    case 10: return p.write(1 + below(300'000));
-    default: return p.write(1 + below(20'000));
+    case 10:
+      return p.write(1 + below(300'000));
+    default:
+      return p.write(1 + below(20'000));
   }
 }
 
@@ -92,7 +101,8 @@ TEST_CASE("Random lives and crashes") {
   const char* seed = std::getenv("VTL_CRASH_SEED");
   if (seed != nullptr) return random_world(static_cast<std::uint32_t>(std::atol(seed)));
   const char* rounds = std::getenv("VTL_CRASH_ROUNDS");
-  const std::uint32_t count = rounds != nullptr ? static_cast<std::uint32_t>(std::atol(rounds)) : 100;
+  const std::uint32_t count =
+      rounds != nullptr ? static_cast<std::uint32_t>(std::atol(rounds)) : 100;
   for (std::uint32_t s = 1; s <= count; ++s) random_world(s);
 }
 

@@ -36,7 +36,8 @@ const std::map<std::string, ByteVector>& golden() {
       }
       line.erase(0, 2);
       if (const auto star = line.find('*'); star != std::string::npos) {
-        out[name].insert(out[name].end(), number(line.substr(star + 1), 10), std::byte(number(line.substr(0, 2), 16)));
+        out[name].insert(out[name].end(), number(line.substr(star + 1), 10),
+                         std::byte(number(line.substr(0, 2), 16)));
         continue;
       }
       for (std::size_t i = 0; i < line.size(); i += 2)
@@ -169,7 +170,8 @@ TEST_CASE("Golden: record headers") {
   d.filemarks_before = 7;
   d.durable_delta = 1;
   d.compression = 1;
-  CHECK(block([&](auto out) { encode_record_header(d, salt, out); }, 64) == golden().at("RECORD-DATA"));
+  CHECK(block([&](auto out) { encode_record_header(d, salt, out); }, 64) ==
+        golden().at("RECORD-DATA"));
   CHECK(decode_record_header(golden().at("RECORD-DATA"), salt) == d);
   CHECK_FALSE(decode_record_header(golden().at("RECORD-DATA"), record_salt(test_uuid(1), 1, 3, 8)));
   RecordHeader m;
@@ -178,7 +180,8 @@ TEST_CASE("Golden: record headers") {
   m.epoch = 10;
   m.filemarks_before = 7;
   m.durable_delta = 0xFFFFFFFF;
-  CHECK(block([&](auto out) { encode_record_header(m, salt, out); }, 64) == golden().at("RECORD-FILEMARK"));
+  CHECK(block([&](auto out) { encode_record_header(m, salt, out); }, 64) ==
+        golden().at("RECORD-FILEMARK"));
   CHECK(decode_record_header(golden().at("RECORD-FILEMARK"), salt) == m);
   CHECK(index_entry(4096, 262144, RecordType::kData) == 0x0000010000400001);
 }
@@ -222,8 +225,9 @@ TEST_CASE("No structure survives a flipped bit") {
       const std::size_t at = i < 64 ? static_cast<std::size_t>(i) % covered : random() % covered;
       bad[at] ^= std::byte(1u << (random() % 8));
       INFO(name << " byte " << at);
-      CHECK_FALSE((decode_cart(bad) || decode_segment_header(bad) || decode_trailer(bad) || decode_pool(bad) ||
-                   decode_mam(bad) || decode_segtab(bad) || decode_record_header(bad, salt)));
+      CHECK_FALSE((decode_cart(bad) || decode_segment_header(bad) || decode_trailer(bad) ||
+                   decode_pool(bad) || decode_mam(bad) || decode_segtab(bad) ||
+                   decode_record_header(bad, salt)));
     }
     CHECK_FALSE(decode_cart(scsi::Bytes(bytes).first(63)));
     CHECK_FALSE(decode_segtab(scsi::Bytes(bytes).first(31)));
@@ -237,11 +241,13 @@ TEST_CASE("Names of files and directories") {
   REQUIRE(parsed);
   CHECK(parsed->seq == 7);
   CHECK(parsed->epoch == 10);
-  for (const char* bad : {"", "0000000007.spare", "000000007-0000000a.seg", "0000000007-0000000g.seg",
-                          "0000000007-0000000a.sea", "99999999999-000000a.seg"})
+  for (const char* bad :
+       {"", "0000000007.spare", "000000007-0000000a.seg", "0000000007-0000000g.seg",
+        "0000000007-0000000a.sea", "99999999999-000000a.seg"})
     CHECK_FALSE(parse_segment_name(bad));
   CHECK(partition_directory(0, 1) == "p0.1");
   REQUIRE(parse_partition_directory("p3.12"));
   CHECK(parse_partition_directory("p3.12")->dirgen == 12);
-  for (const char* bad : {"", "p", "p.1", "p1.", "q1.1", "p1.x", "p1"}) CHECK_FALSE(parse_partition_directory(bad));
+  for (const char* bad : {"", "p", "p.1", "p1.", "q1.1", "p1.x", "p1"})
+    CHECK_FALSE(parse_partition_directory(bad));
 }

@@ -1,5 +1,5 @@
-// Plays operations on a tape and remembers every state that a crash may leave behind: the tape must always be one
-// of the states since the last operation that promised durability.
+// Plays operations on a tape and remembers every state that a crash may leave behind: the tape must
+// always be one of the states since the last operation that promised durability.
 #pragma once
 
 #include <catch2/catch.hpp>
@@ -61,8 +61,10 @@ class Player {
   void locate(std::uint64_t object) {
     trace += " l" + std::to_string(object);
     const SpaceOutcome out = tape.locate(object);
-    if (out.fault) fail(*out.fault);
-    else CHECK(tape.position().object == object);
+    if (out.fault)
+      fail(*out.fault);
+    else
+      CHECK(tape.position().object == object);
   }
   void erase() {
     trace += " e" + std::to_string(tape.position().object);
@@ -93,7 +95,8 @@ class Player {
       const ReadOutcome r = tape.read();
       if (r.stop == ReadOutcome::Stop::kEndOfData) break;
       if (r.fault) FAIL(trace + ": object " + std::to_string(out.size()) + ": " + r.fault->detail);
-      out.push_back(r.stop == ReadOutcome::Stop::kFilemark ? TapeEntry{} : entry_of(text_of(r.data)));
+      out.push_back(r.stop == ReadOutcome::Stop::kFilemark ? TapeEntry{}
+                                                           : entry_of(text_of(r.data)));
       REQUIRE(tape.position().object == out.size());
     }
     std::uint64_t marks = 0;

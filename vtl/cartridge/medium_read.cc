@@ -1,0 +1,95 @@
+// Reading: blocks as slices of what was read ahead.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "vtl/cartridge/medium_impl.h"
+
+namespace vtl {
+
+using scsi::Buffer;
+using scsi::Done;
+using namespace scsi::ssc;  // NOLINT: this file is about nothing else
+
+void Medium::read(std::uint32_t block_length, std::uint32_t count, Done<ReadOutcome> done) {
+  read_ = {};
+  read_.block_length = block_length;
+  read_.count = count;
+  read_.done = std::move(done);
+  if (writer_->unwritten() == 0) return continue_read();
+  writer_->flush([this](MaybeFault fault) {
+    if (!fault) return continue_read();
+    read_.outcome.stop = ReadOutcome::Stop::kFault;
+    read_.outcome.fault = std::move(fault);
+    finish_read();
+  });
+}
+
+void Medium::continue_read() {
+  ReadOutcome& out = read_.outcome;
+  using Stop = ReadOutcome::Stop;
+  reader_->aim(position_.partition, position_.object, partitions_[position_.partition].end_of_data);
+  while (out.blocks < read_.count && out.stop == Stop::kNone) {
+    if (reader_->at_end()) {
+      out.stop = Stop::kEndOfData;
+      break;
+    }
+    const ReadObject* object = reader_->peek();
+    if (object == nullptr) return reader_->wait([this] { continue_read(); });
+    const ReadChunk& chunk = reader_->chunk();
+    if (reader_->at_chunk_start() && chunk.first_filemark)
+      position_.filemarks = *chunk.first_filemark;
+    switch (object->kind) {
+      case ReadObject::Kind::kBlock:
+        take_block(*object, chunk);
+        break;
+      case ReadObject::Kind::kFilemark:
+        out.stop = Stop::kFilemark;
+        break;
+      case ReadObject::Kind::kDamaged:
+        out.stop = Stop::kFault;
+        out.fault = make_fault(Fault::Kind::kReadError, chunk.detail);
+        break;
+      case ReadObject::Kind::kMissing:
+        out.stop = Stop::kFault;
+        out.fault = make_fault(Fault::Kind::kObjectMissing, chunk.detail);
+        break;
+    }
+    ++position_.object;
+    if (object->counts_as_filemark) ++position_.filemarks;
+    reader_->pass();
+  }
+  finish_read();
+}
+
+void Medium::take_block(const ReadObject& object, const ReadChunk& chunk) {
+  ReadOutcome& out = read_.outcome;
+  if (object.length == read_.block_length) {
+    ++out.blocks;
+  } else {
+    out.stop = ReadOutcome::Stop::kLength;
+    out.actual_length = object.length;
+  }
+  std::size_t left = std::min(object.length, read_.block_length);
+  std::size_t offset = object.offset;
+  for (std::size_t b = object.buffer; left != 0; ++b) {
+    const ReadBuffer& buffer = chunk.buffers[b];
+    const scsi::Bytes bytes =
+        buffer.bytes.subspan(offset, std::min(left, buffer.bytes.size() - offset));
+    if (!bytes.empty()) out.data.push_back({buffer.owner, bytes});
+    left -= bytes.size();
+    offset = 0;
+  }
+  traffic_.bytes_read += object.length;
+  info_.bytes_read_load += object.length;
+  info_.bytes_read_life += object.length;
+}
+
+void Medium::finish_read() {
+  if (read_.outcome.fault && options_.alert)
+    options_.alert(fmt::format("{}: {}", info_.barcode, read_.outcome.fault->detail));
+  auto done = std::move(read_.done);
+  done(std::move(read_.outcome));
+}
+
+}  // namespace vtl
