@@ -38,7 +38,7 @@ Header command(RawConnection& connection, std::uint32_t tag, std::uint8_t opcode
 
 }  // namespace
 
-TEST_CASE_METHOD(Fixture, "bytes before login that are no login") {
+TEST_CASE_METHOD(Fixture, "bytes before login that are no login", "[bad]") {
   SECTION("half a header, then nothing, then gone") {
     RawConnection connection(port());
     CHECK(connection.send(ByteString(20, 0x43)));
@@ -63,7 +63,7 @@ TEST_CASE_METHOD(Fixture, "bytes before login that are no login") {
   }
 }
 
-TEST_CASE_METHOD(Fixture, "logins with lengths that lie") {
+TEST_CASE_METHOD(Fixture, "logins with lengths that lie", "[bad]") {
   SECTION("a data segment of 16 MB") {
     RawConnection connection(port());
     connection.send(Header(0x43, 0x87).set24(5, 0xffffff).bytes);
@@ -116,7 +116,7 @@ TEST_CASE_METHOD(Fixture, "logins with lengths that lie") {
   }
 }
 
-TEST_CASE_METHOD(Fixture, "nonsense within a session") {
+TEST_CASE_METHOD(Fixture, "nonsense within a session", "[bad]") {
   RawConnection connection(port());
   connection.login(library.daemon.drive(1));
 
@@ -202,7 +202,7 @@ TEST_CASE_METHOD(Fixture, "nonsense within a session") {
   }
 }
 
-TEST_CASE("a client that never reads does not hold up the others") {
+TEST_CASE("a client that never reads does not hold up the others", "[bad]") {
   Fixture fixture;
   RawConnection connection(fixture.port());
   connection.login(fixture.library.daemon.drive(1));
@@ -216,7 +216,7 @@ TEST_CASE("a client that never reads does not hold up the others") {
   CHECK(fixture.unharmed());
 }
 
-TEST_CASE("connections that never log in are limited and timed out") {
+TEST_CASE("connections that never log in are limited and timed out", "[bad]") {
   Library library({}, [](std::string& yaml) {
     replace_in(yaml, "#login_timeout_ms: 15000", "login_timeout_ms: 2000");
     replace_in(yaml, "#max_connections_per_address: 64", "max_connections_per_address: 16");
@@ -233,7 +233,7 @@ TEST_CASE("connections that never log in are limited and timed out") {
   CHECK(late.login(library.daemon.portal(), library.daemon.drive(1)) == "");
 }
 
-TEST_CASE("a login that comes a byte at a time works") {
+TEST_CASE("a login that comes a byte at a time works", "[bad]") {
   Library library;
   RawConnection connection(library.daemon.port());
   Header request(0x43, 0x87);

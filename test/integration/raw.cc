@@ -17,15 +17,18 @@ Header& Header::set8(std::size_t at, std::uint8_t value) {
 }
 
 Header& Header::set16(std::size_t at, std::uint16_t value) {
-  return set8(at, static_cast<std::uint8_t>(value >> 8)).set8(at + 1, static_cast<std::uint8_t>(value));
+  return set8(at, static_cast<std::uint8_t>(value >> 8))
+      .set8(at + 1, static_cast<std::uint8_t>(value));
 }
 
 Header& Header::set24(std::size_t at, std::uint32_t value) {
-  return set8(at, static_cast<std::uint8_t>(value >> 16)).set16(at + 1, static_cast<std::uint16_t>(value));
+  return set8(at, static_cast<std::uint8_t>(value >> 16))
+      .set16(at + 1, static_cast<std::uint16_t>(value));
 }
 
 Header& Header::set32(std::size_t at, std::uint32_t value) {
-  return set16(at, static_cast<std::uint16_t>(value >> 16)).set16(at + 2, static_cast<std::uint16_t>(value));
+  return set16(at, static_cast<std::uint16_t>(value >> 16))
+      .set16(at + 2, static_cast<std::uint16_t>(value));
 }
 
 RawConnection::RawConnection(std::uint16_t port) : fd_(::socket(AF_INET, SOCK_STREAM, 0)) {

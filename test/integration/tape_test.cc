@@ -38,7 +38,7 @@ const std::vector<std::size_t> kSizes = {1,      3,      512,     4095,    65536
 
 }  // namespace
 
-TEST_CASE("records of all sizes, by every way that data can come") {
+TEST_CASE("records of all sizes, by every way that data can come", "[bulk]") {
   Library library;
   const bool immediate = GENERATE(true, false);
   const bool initial_r2t = GENERATE(true, false);
@@ -134,7 +134,7 @@ TEST_CASE("what was written is there after a restart, and after a kill up to the
   CHECK(read_block(drive, 65536).sense_code() == "8/00/05");
 }
 
-TEST_CASE("early warning and the end of the tape") {
+TEST_CASE("early warning and the end of the tape", "[bulk]") {
   Library library({"--capacity", "160MiB"});
   Initiator drive = library.load(1);
   const ByteString block = pattern(1u << 20, 7);

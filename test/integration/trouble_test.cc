@@ -219,7 +219,7 @@ TEST_CASE("a damaged journal is not guessed over") {
   CHECK(has(ended.err, "journal"));
 }
 
-TEST_CASE("the disk is full") {
+TEST_CASE("the disk is full", "[bulk]") {
   if (::geteuid() != 0) {
     FAIL("needs root, to mount a small file system");
   }
@@ -271,7 +271,7 @@ TEST_CASE("the disk is full") {
   CHECK(::umount2(mount_point.c_str(), MNT_DETACH) == 0);
 }
 
-TEST_CASE("a stop while hosts write is orderly and bounded") {
+TEST_CASE("a stop while hosts write is orderly and bounded", "[bulk]") {
   Library library;
   Initiator drive = library.load(1);
   for (std::uint64_t i = 0; i < 100; ++i) {

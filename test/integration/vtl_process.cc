@@ -135,6 +135,9 @@ Daemon::~Daemon() {
 }
 
 void Daemon::start(const std::vector<std::string>& arguments) {
+  // A capture wants to know the port beforehand.
+  const char* given = std::getenv("VTL_PORT");
+  if (port_ == 0 && given != nullptr) port_ = static_cast<std::uint16_t>(std::atoi(given));
   if (port_ == 0) port_ = free_port();
   std::vector<std::string> all = {"serve", "--data", data_, "--listen", portal()};
   all.insert(all.end(), arguments.begin(), arguments.end());

@@ -1,4 +1,4 @@
-// vtl library show, vtl library move.
+// vtl library show, move, rebuild.
 #include <fmt/format.h>
 
 #include <iostream>
@@ -6,6 +6,7 @@
 
 #include "vtl/cli/command.h"
 #include "vtl/cli/table.h"
+#include "vtl/daemon/rebuild.h"
 
 namespace vtl::cli {
 namespace {
@@ -118,6 +119,20 @@ void add_library(CLI::App& app, Result& result) {
       }
     }
     result.code = client.code();
+  });
+
+  struct Rebuild {
+    std::string data;
+    bool force = false;
+  };
+  auto rebuild = std::make_shared<Rebuild>();
+  CLI::App* rebuild_command = group->add_subcommand(
+      "rebuild", "Make a new journal from the cartridges' labels, when the old one is damaged");
+  add_data_option(*rebuild_command, rebuild->data);
+  rebuild_command->add_flag("--force", rebuild->force, "Even if the journal is in order");
+  rebuild_command->callback([rebuild, &result] {
+    result.code = report(daemon::rebuild_library(
+        rebuild->data, rebuild->force, [](std::string_view line) { std::cout << line << '\n'; }));
   });
 }
 

@@ -1,0 +1,62 @@
+#include "vtl/daemon/data_lock.h"
+
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <catch2/catch.hpp>
+#include <cstdlib>
+#include <filesystem>
+#include <string>
+
+using vtl::daemon::DataLock;
+
+namespace {
+
+struct Directory {
+  Directory() { REQUIRE(::mkdtemp(path.data()) != nullptr); }
+  ~Directory() { std::filesystem::remove_all(path); }
+  std::string path = "/tmp/vtl-lock-XXXXXX";
+};
+
+}  // namespace
+
+TEST_CASE("one holder at a time, and the error names it") {
+  Directory directory;
+  CHECK(DataLock::holder(directory.path) == 0);
+  DataLock first;
+  REQUIRE(first.acquire(directory.path) == "");
+  CHECK(first.held());
+  CHECK(DataLock::holder(directory.path) == ::getpid());
+  DataLock second;
+  const std::string error = second.acquire(directory.path);
+  CHECK(error.find("pid " + std::to_string(::getpid())) != std::string::npos);
+  CHECK(!second.held());
+
+  DataLock moved = std::move(first);
+  CHECK(moved.held());
+  CHECK(second.acquire(directory.path) != "");
+  { const DataLock gone = std::move(moved); }
+  CHECK(DataLock::holder(directory.path) == 0);
+  CHECK(second.acquire(directory.path) == "");
+}
+
+TEST_CASE("a process that dies leaves no lock") {
+  Directory directory;
+  const pid_t child = ::fork();
+  if (child == 0) {
+    DataLock lock;
+    const bool held = lock.acquire(directory.path).empty();
+    ::_exit(held ? 0 : 1);
+  }
+  int status = 0;
+  REQUIRE(::waitpid(child, &status, 0) == child);
+  REQUIRE(status == 0);
+  DataLock lock;
+  CHECK(lock.acquire(directory.path) == "");
+  CHECK(DataLock::holder(directory.path) == ::getpid());
+}
+
+TEST_CASE("a directory that is not there") {
+  DataLock lock;
+  CHECK(lock.acquire("/nonexistent/vtl").find("/nonexistent/vtl") != std::string::npos);
+}

@@ -1,0 +1,239 @@
+// The management operations on a real directory without a server, and the same over the control
+// socket.
+#include "vtl/daemon/management.h"
+
+#include <sys/stat.h>
+
+#include <catch2/catch.hpp>
+#include <cstdlib>
+#include <filesystem>
+#include <thread>
+
+#include "vtl/daemon/control.h"
+#include "vtl/daemon/devices.h"
+#include "vtl/daemon/init.h"
+#include "vtl/daemon/manager.h"
+
+using namespace vtl;
+using namespace vtl::daemon;
+using nlohmann::json;
+
+namespace {
+
+struct Directory {
+  Directory() {
+    REQUIRE(::mkdtemp(parent.data()) != nullptr);
+    path = parent + "/library";
+    InitOptions options;
+    options.data_directory = path;
+    options.library.drives = 2;
+    options.library.slots = 10;
+    options.library.ie_slots = 2;
+    options.cartridges = 3;
+    options.capacity_bytes = kMinCapacityBytes;
+    REQUIRE(init(options).problems.code == kExitDone);
+  }
+  ~Directory() { std::filesystem::remove_all(parent); }
+  std::string parent = "/tmp/vtl-manage-XXXXXX";
+  std::string path;
+};
+
+struct Local {
+  Local() : opened(Manager::open(directory.path)) { REQUIRE(opened.manager != nullptr); }
+  Answer call(const std::string& method, const std::string& path, json body = json::object()) {
+    return std::get<Answer>(opened.manager->call({method, path, std::move(body)}));
+  }
+  Directory directory;
+  Manager::Opened opened;
+};
+
+}  // namespace
+
+TEST_CASE("resources that are not there, methods that do not fit") {
+  Local local;
+  CHECK(local.call("GET", "/").status == 404);
+  CHECK(local.call("GET", "").status == 404);
+  CHECK(local.call("GET", "/v1/cartridges/").status == 404);
+  CHECK(local.call("GET", "/v1/cartridges/a/b/c").status == 404);
+  CHECK(local.call("GET", "/v1/cartridges/NOSUCHL8").status == 404);
+  CHECK(local.call("PUT", "/v1/library").status == 405);
+  CHECK(local.call("GET", "/v1/server").status == 404);  // there is none
+  CHECK(local.call("GET", "/v1/jobs/1").status == 404);
+  CHECK(local.call("GET", "/v1/jobs/abc").status == 404);
+  CHECK(local.call("DELETE", "/v1/jobs/99999999999999999999999").status == 404);
+  for (const char* path : {"/v1/moves", "/v1/cartridges"}) {
+    CHECK(local.call("POST", path, json::array()).status == 400);
+    CHECK(local.call("POST", path, {{"what", 1}}).status == 400);
+    CHECK(local.call("POST", path, "text").status == 400);
+  }
+}
+
+TEST_CASE("the library and its cartridges are described") {
+  Local local;
+  const json library = local.call("GET", "/v1/library").body;
+  CHECK(library["elements"].size() == 15);
+  CHECK(library["profile"] == "stk-l700");
+  const json list = local.call("GET", "/v1/cartridges").body["cartridges"];
+  REQUIRE(list.size() == 3);
+  CHECK(list[0]["barcode"] == "VTL001L8");
+  CHECK(list[0]["capacity_bytes"] == kMinCapacityBytes);
+  CHECK(list[2]["place"] == json{{"address", 1002}, {"name", "slot-3"}, {"type", "storage"}});
+}
+
+TEST_CASE("moves by name, address and barcode") {
+  Local local;
+  const auto move = [&](const json& source, const json& destination) {
+    return local.call("POST", "/v1/moves", {{"source", source}, {"destination", destination}});
+  };
+  CHECK(move("VTL001L8", "drive-1").body["place"]["name"] == "drive-1");
+  CHECK(move("drive-1", "1009").body["place"]["name"] == "slot-10");
+  CHECK(move("slot-10", "ie-2").status == 200);
+  CHECK(move("VTL001L8", "outside").body["place"].is_null());
+  CHECK(move("VTL001L8", "slot-1").body["place"]["address"] == 1000);
+
+  CHECK(move("slot-4", "slot-5").status == 409);  // empty
+  CHECK(move("slot-1", "slot-2").status == 409);  // full
+  CHECK(move("slot-1", "slot-11").status == 404);
+  CHECK(move("slot-0", "slot-5").status == 404);
+  CHECK(move("drive-3", "slot-5").status == 404);
+  CHECK(move("NOSUCHL8", "slot-5").status == 404);
+  CHECK(move("slot-1", "outside").status == 409);  // only through the door
+  CHECK(move(1000, "slot-5").status == 400);       // a text is expected
+  CHECK(local.call("POST", "/v1/moves", {{"source", "slot-1"}}).status == 400);
+}
+
+TEST_CASE("cartridges are made, changed and deleted") {
+  Local local;
+  const json capacity = kMinCapacityBytes;
+  Answer made =
+      local.call("POST", "/v1/cartridges", {{"barcode", "NEW001L8"}, {"capacity_bytes", capacity}});
+  CHECK(made.status == 201);
+  CHECK(made.body["created"] == json::array({"NEW001L8"}));
+  CHECK(local.call("POST", "/v1/cartridges", {{"barcode", "NEW001L8"}}).status == 409);
+  CHECK(local.call("POST", "/v1/cartridges", {{"barcode", "x"}}).status == 400);
+  CHECK(local.call("POST", "/v1/cartridges", {{"barcode", "A00001L8"}, {"prefix", "A"}}).status ==
+        400);
+  CHECK(local.call("POST", "/v1/cartridges", {{"barcode", "A00001L8"}, {"capacity_bytes", 1}})
+            .status == 400);
+  CHECK(
+      local.call("POST", "/v1/cartridges", {{"barcode", "A00001L8"}, {"where", "attic"}}).status ==
+      400);
+  CHECK(local.call("POST", "/v1/cartridges", json::object()).status == 400);
+  // Six slots are left; all or none.
+  CHECK(local.call("POST", "/v1/cartridges", {{"prefix", "MANY"}, {"count", 7}}).status == 409);
+  CHECK(local.call("GET", "/v1/cartridges").body["cartridges"].size() == 4);
+  made = local.call("POST", "/v1/cartridges",
+                    {{"prefix", "VTL"}, {"count", 2}, {"capacity_bytes", capacity}});
+  CHECK(made.body["created"] == json::array({"VTL004L8", "VTL005L8"}));
+
+  CHECK(local.call("PATCH", "/v1/cartridges/NEW001L8", {{"write_protected", true}}).status == 200);
+  CHECK(local.call("GET", "/v1/cartridges/NEW001L8").body["write_protected"] == true);
+  CHECK(local.call("PATCH", "/v1/cartridges/NEW001L8", json::object()).status == 400);
+  CHECK(local.call("PATCH", "/v1/cartridges/NEW001L8", {{"write_protected", 1}}).status == 400);
+  CHECK(local.call("PATCH", "/v1/cartridges/NOSUCHL8", {{"write_protected", true}}).status == 404);
+  CHECK(local.call("DELETE", "/v1/cartridges/NEW001L8").status == 200);
+  CHECK(local.call("DELETE", "/v1/cartridges/NEW001L8").status == 404);
+  CHECK(local.call("POST", "/v1/moves", {{"source", "VTL002L8"}, {"destination", "drive-2"}})
+            .status == 200);
+  CHECK(local.call("DELETE", "/v1/cartridges/VTL002L8").status == 409);
+}
+
+TEST_CASE("jobs: verify runs to its end, wrong requests start none") {
+  Local local;
+  const Answer started = local.call("POST", "/v1/cartridges/VTL001L8/verify");
+  REQUIRE(started.status == 202);
+  json job = started.body;
+  const std::string path = "/v1/jobs/" + job["id"].dump();
+  for (int i = 0; i < 1000 && job["state"] == "running"; ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    job = local.call("GET", path).body;
+  }
+  CHECK(job["state"] == "done");
+  CHECK(job["damaged"] == false);
+  CHECK(local.call("GET", "/v1/jobs").body["jobs"].size() == 1);
+
+  CHECK(local.call("POST", "/v1/cartridges/NOSUCHL8/verify").status == 404);
+  CHECK(local.call("POST", "/v1/cartridges/VTL001L8/export", {{"path", "relative"}}).status == 400);
+  CHECK(local.call("POST", "/v1/cartridges/VTL001L8/export", {{"path", "/x"}, {"format", "pdf"}})
+            .status == 400);
+  CHECK(local.call("POST", "/v1/cartridges/NOSUCHL8/export", {{"path", "/x"}}).status == 404);
+  CHECK(local.call("POST", "/v1/cartridges/VTL001L8/import", {{"path", "/x"}}).status == 409);
+  CHECK(local.call("POST", "/v1/cartridges/IMP001L8/import", {{"path", "/x"}, {"block_bytes", 0}})
+            .status == 400);
+  CHECK(local.call("GET", "/v1/jobs").body["jobs"].size() == 1);
+}
+
+TEST_CASE("a second manager of the same directory is told who has it") {
+  Local local;
+  const Manager::Opened second = Manager::open(local.directory.path);
+  CHECK(second.manager == nullptr);
+  CHECK(second.problems.code == kExitInUse);
+}
+
+TEST_CASE("the control socket carries the same answers") {
+  Directory directory;
+  OpenedDirectory opened = open_data_directory(directory.path);
+  REQUIRE(opened.directory.has_value());
+  net::Loop loop;
+  std::vector<std::unique_ptr<DriveBay>> bays;
+  for (int i = 0; i < 2; ++i) bays.push_back(std::make_unique<ParkedBay>());
+  LibraryRoom room(loop, *opened.directory, std::move(bays));
+  Management management({opened.directory->config,
+                         room.library,
+                         *room.files,
+                         *room.executor,
+                         room.pool_path,
+                         [] {
+                           return json{{"pid", 1}};
+                         },
+                         {}});
+  ControlServer server(loop, management);
+  std::string problem = "not opened";
+  loop.post([&] {
+    room.library.open([&](Outcome outcome) {
+      problem = outcome.error;
+      if (problem.empty()) problem = server.open(directory.path);
+      loop.stop();
+    });
+  });
+  loop.run();
+  REQUIRE(problem == "");
+  struct stat info {};
+  REQUIRE(::stat((directory.path + "/control.sock").c_str(), &info) == 0);
+  CHECK((info.st_mode & 0777) == 0600);
+
+  std::vector<int> statuses;
+  json shown;
+  std::thread client([&] {
+    const auto connected = ControlClient::connect(directory.path);
+    const auto call = [&](const Request& request) {
+      const auto result = connected->call(request);
+      if (const auto* answer = std::get_if<Answer>(&result)) {
+        statuses.push_back(answer->status);
+        return answer->body;
+      }
+      statuses.push_back(-1);
+      return json();
+    };
+    if (connected != nullptr) {
+      shown = call({"GET", "/v1/library"});
+      call({"POST", "/v1/moves", {{"source", "slot-1"}, {"destination", "drive-1"}}});
+      call({"PATCH", "/v1/cartridges/VTL002L8", {{"write_protected", true}}});
+      call({"DELETE", "/v1/cartridges/VTL002L8"});
+      call({"GET", "/v1/nothing"});
+      call({"POST", "/v1/moves", {{"source", std::string(100000, 'x')}, {"destination", "y"}}});
+    }
+    loop.post([&] {
+      server.close([&] { management.close([&] { room.library.close([&] { loop.stop(); }); }); });
+    });
+  });
+  loop.run();
+  client.join();
+  CHECK(statuses == std::vector<int>{200, 200, 200, 200, 404, 404});
+  CHECK(shown["elements"].size() == 15);
+}
+
+TEST_CASE("a socket that a killed server left is not a server") {
+  Directory directory;
+  CHECK(ControlClient::connect(directory.path) == nullptr);
+}
