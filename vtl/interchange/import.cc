@@ -66,7 +66,9 @@ Report export_cartridge(FileSystem& files, const std::string& cartridge_dir, con
 }
 
 void clear_incoming(FileSystem& files, const std::string& pool_dir) {
-  remove_tree(files, incoming_of(pool_dir));
+  const std::string dir = incoming_of(pool_dir);
+  if (const auto names = files.list(dir))
+    for (const std::string& name : *names) remove_tree(files, dir + '/' + name);
 }
 
 }  // namespace vtl::interchange
