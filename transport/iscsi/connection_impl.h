@@ -98,7 +98,7 @@ struct Connection::Impl {
   std::string who() const;  // for log lines
   // A client that does not read: its commands wait rather than pile up answers.
   bool congested() const { return output.bytes() > kMaxQueuedBytes; }
-  bool hopeless() const { return output.pdus() > kMaxQueuedPdus; }
+  bool hopeless() const { return output.control_pdus() > kMaxQueuedPdus; }
   std::optional<TimePoint> exact_now() const {
     return timed ? std::optional<TimePoint>(now) : std::nullopt;
   }

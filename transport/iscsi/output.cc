@@ -20,6 +20,8 @@ void Output::push(Header header, scsi::SliceList data) {
   Pdu& pdu = pdus_.emplace_back();
   std::memcpy(pdu.head.data(), header.data(), kHeaderSize);
   pdu.head_size = kHeaderSize;
+  pdu.control = opcode_of(header) != Opcode::kDataIn;
+  if (pdu.control) ++control_pdus_;
   if (header_digest_) {
     store_digest(scsi::crc32c(header), pdu.head.data() + kHeaderSize);
     pdu.head_size += 4;
@@ -65,6 +67,7 @@ void Output::sent(std::size_t n) {
   front_sent_ += n;
   while (!pdus_.empty() && front_sent_ >= pdus_.front().size) {
     front_sent_ -= pdus_.front().size;
+    if (pdus_.front().control) --control_pdus_;
     pdus_.pop_front();
   }
 }

@@ -31,7 +31,8 @@ class Output {
 
   bool empty() const { return pdus_.empty(); }
   std::size_t bytes() const { return bytes_; }
-  std::size_t pdus() const { return pdus_.size(); }
+  // Those that are no Data-In: answers to small requests, of which a peer may send many.
+  std::size_t control_pdus() const { return control_pdus_; }
 
  private:
   struct Pdu {
@@ -41,6 +42,7 @@ class Output {
     std::array<std::byte, 8> tail{};  // padding and data digest
     std::size_t tail_size = 0;
     std::size_t size = 0;
+    bool control = false;
   };
   static constexpr std::size_t kMaxSpans =
       256;  // below IOV_MAX, and more than a socket takes at once
@@ -48,6 +50,7 @@ class Output {
   std::deque<Pdu> pdus_;
   std::size_t front_sent_ = 0;  // bytes of the first PDU that are out already
   std::size_t bytes_ = 0;
+  std::size_t control_pdus_ = 0;
   std::vector<iovec> spans_;
   bool header_digest_ = false, data_digest_ = false;
 };

@@ -55,7 +55,9 @@ class Portal {
   Portal(const Portal&) = delete;
   Portal& operator=(const Portal&) = delete;
 
-  // `name` as configured ("iqn..."), lower case; `target` outlives the portal.
+  // `name` as configured ("iqn..."), lower case; `target` outlives the portal. Its sessions take
+  // their buffers under owner number n of the pool, where n counts the targets from 0 in the order
+  // in which they are added.
   void add_target(std::string name, std::string alias, scsi::Target& target);
 
   // A new TCP connection: local_address is what SendTargets reports to it ("192.0.2.1:3260",

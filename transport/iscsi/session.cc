@@ -187,7 +187,12 @@ void Session::pdu_arrived() {
 void Session::take(Numbered item) {
   if (is_immediate(item.header)) return execute(item);
   const std::uint32_t cmd_sn = command_number_of(item.header);
-  held_.emplace(cmd_sn, std::move(item));
+  if (cmd_sn == window_.expected() && !connection_.congested()) {
+    window_.advance();
+    execute(item);
+  } else {
+    held_.emplace(cmd_sn, std::move(item));
+  }
   run_held();
 }
 

@@ -238,7 +238,7 @@ TEST_CASE("output gathers PDUs and forgets what is sent, at whatever pace", "[is
       if (i >= 3) digest(start);
     }
     CHECK(output.bytes() == expected.size());
-    CHECK(output.pdus() == 5);
+    CHECK(output.control_pdus() == 5);
     Data got;
     while (!output.empty()) {
       std::size_t taken = 0;
