@@ -68,8 +68,7 @@ std::optional<std::vector<std::vector<std::byte>>> parse_transport_ids(Bytes lis
 
 }  // namespace
 
-// --- nexuses
-// ---------------------------------------------------------------------------------------------
+// --- nexuses ---
 
 void Reservations::nexus_established(const NexusInfo& nexus) {
   nexuses_[nexus.id] = Port{nexus.transport_id, nexus.relative_target_port};
@@ -129,8 +128,7 @@ void Reservations::attend_registrants(ReservationResult& result, const Port& but
     if (!(r.port == but)) attend(result, r.port, asc);
 }
 
-// --- the gate
-// --------------------------------------------------------------------------------------------
+// --- the gate ---
 
 bool Reservations::conflict(ReservationRule rule, NexusId nexus) const {
   if (rule == ReservationRule::kAllowed || rule == ReservationRule::kHandled) return false;
@@ -142,8 +140,7 @@ bool Reservations::conflict(ReservationRule rule, NexusId nexus) const {
   return rule == ReservationRule::kConflict || !write_exclusive(reservation_->type);
 }
 
-// --- RESERVE and RELEASE
-// ---------------------------------------------------------------------------------
+// --- RESERVE and RELEASE ---
 
 ReservationResult Reservations::reserve(NexusId nexus) {
   // SPC-4 5.12.3 (CRH = 1): whoever has access by a persistent reservation is told GOOD and nothing
@@ -165,8 +162,7 @@ ReservationResult Reservations::release(NexusId nexus) {
   return {};
 }
 
-// --- PERSISTENT RESERVE IN (SPC-4 6.15)
-// ------------------------------------------------------------------
+// --- PERSISTENT RESERVE IN (SPC-4 6.15) ---
 
 ReservationResult Reservations::persistent_reserve_in(NexusId, std::uint8_t service_action) const {
   if (service_action > 3) return refused(Sense::invalid_field_in_cdb(1, 4));
@@ -212,8 +208,7 @@ ReservationResult Reservations::persistent_reserve_in(NexusId, std::uint8_t serv
   return result;
 }
 
-// --- PERSISTENT RESERVE OUT (SPC-4 6.16)
-// -----------------------------------------------------------------
+// --- PERSISTENT RESERVE OUT (SPC-4 6.16) ---
 
 std::optional<ReservationResult> Reservations::check_persistent_reserve_out(
     std::uint8_t service_action, std::uint8_t scope_and_type,

@@ -35,8 +35,7 @@ class Changer : public PrimaryUnit, public InventoryObserver {
   void inventory_changed() override;
   void import_export_accessed() override;
 
-  // --- handlers, for command rows
-  // -----------------------------------------------------------------
+  // --- handlers, for command rows ---
   void rezero_unit(Task& task);
   void initialize_element_status(Task& task);
   void initialize_element_status_with_range(Task& task);

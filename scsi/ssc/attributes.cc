@@ -127,8 +127,7 @@ std::vector<Attribute> TapeDrive::Impl::attributes(std::uint32_t partition) cons
   return out;
 }
 
-// --- READ ATTRIBUTE
-// ---------------------------------------------------------------------------------------
+// --- READ ATTRIBUTE ---
 
 namespace {
 
@@ -208,8 +207,7 @@ void TapeDrive::Impl::read_partition_list(Task& task) {
   answer(task, std::move(out), 2);
 }
 
-// --- WRITE ATTRIBUTE
-// --------------------------------------------------------------------------------------
+// --- WRITE ATTRIBUTE ---
 
 namespace {
 

@@ -69,8 +69,7 @@ struct TapeDrive::Impl {
   static std::span<const CommandRow> rows(std::uint8_t generation);  // rows.cc
   PrimaryOptions primary_options();
 
-  // --- state (tape_drive.cc)
-  // --------------------------------------------------------------------------------
+  // --- state (tape_drive.cc) ---
   TapeDriveOptions options;
   const Generation& generation;
   TapeDrive* unit = nullptr;

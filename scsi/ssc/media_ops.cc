@@ -3,8 +3,7 @@
 
 namespace scsi::ssc {
 
-// --- write protection
-// -------------------------------------------------------------------------------------
+// --- write protection ---
 
 bool TapeDrive::Impl::write_protected() const {
   if (load != Load::kReady) return false;
@@ -64,8 +63,7 @@ void TapeDrive::Impl::check_worm_position(Done<Outcome> done) {
   medium->space(SpaceUnit::kBlocks, -1, std::move(back));
 }
 
-// --- WRITE FILEMARKS
-// --------------------------------------------------------------------------------------
+// --- WRITE FILEMARKS ---
 
 void TapeDrive::Impl::write_filemarks(Task& task) {
   const bool immediate = (task.cdb(1) & 0x01) != 0;
@@ -125,8 +123,7 @@ void TapeDrive::Impl::end_filemarks(Task& task, std::uint32_t count, const Write
     task.good();
 }
 
-// --- ERASE
-// ------------------------------------------------------------------------------------------------
+// --- ERASE ---
 
 void TapeDrive::Impl::erase(Task& task) {
   if (Outcome refused = write_refusal()) {
@@ -148,8 +145,7 @@ void TapeDrive::Impl::erase(Task& task) {
   });
 }
 
-// --- LOAD UNLOAD
-// ------------------------------------------------------------------------------------------
+// --- LOAD UNLOAD ---
 
 void TapeDrive::Impl::load_unload(Task& task) {
   constexpr std::uint8_t kHold = 0x08, kEot = 0x04, kLoad = 0x01;

@@ -138,8 +138,7 @@ class TapeMedium {
   // Makes everything durable and closes; load() may follow and reads the cartridge afresh.
   virtual void unload(Done<WriteOutcome> done) = 0;
 
-  // --- while loaded
-  // ---------------------------------------------------------------------------------------
+  // --- while loaded ---
   virtual std::uint32_t partition_count() const = 0;
   virtual PartitionInfo partition(std::uint32_t index) const = 0;
   virtual Position position() const = 0;

@@ -38,8 +38,7 @@ bool TapeDrive::Impl::past_programmable_early_warning() const {
                              medium->partition(medium->position().partition).early_warning_bytes;
 }
 
-// --- REWIND
-// -----------------------------------------------------------------------------------------------
+// --- REWIND ---
 
 void TapeDrive::Impl::rewind(Task& task) {
   run(task, (task.cdb(1) & 0x01) != 0, Background::kRewind, [this](Done<Outcome> done) {
@@ -52,8 +51,7 @@ void TapeDrive::Impl::rewind(Task& task) {
   });
 }
 
-// --- SPACE
-// ------------------------------------------------------------------------------------------------
+// --- SPACE ---
 
 void TapeDrive::Impl::space_6(Task& task) {
   const std::uint32_t count = ByteReader(task.cdb_bytes().subspan(2)).u24();
@@ -123,8 +121,7 @@ void TapeDrive::Impl::space(Task& task, std::int64_t count) {
   });
 }
 
-// --- LOCATE
-// -----------------------------------------------------------------------------------------------
+// --- LOCATE ---
 
 void TapeDrive::Impl::locate_10(Task& task) {
   // BT, the device-specific address, is the same as the ordinary one: st and Windows set it always.
@@ -178,8 +175,7 @@ TapeDrive::Impl::Outcome TapeDrive::Impl::located(const SpaceOutcome& outcome) {
   return std::nullopt;
 }
 
-// --- READ POSITION
-// ----------------------------------------------------------------------------------------
+// --- READ POSITION ---
 
 std::uint8_t TapeDrive::Impl::position_flags() const {
   const Position at = medium->position();

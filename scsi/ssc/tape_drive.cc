@@ -12,8 +12,7 @@ const Generation& known_generation(std::uint8_t number) {
 }
 }  // namespace
 
-// --- construction
-// -----------------------------------------------------------------------------------------
+// --- construction ---
 
 TapeDrive::Impl::Impl(TapeDriveOptions drive_options)
     : options(std::move(drive_options)), generation(known_generation(options.generation)) {
@@ -39,8 +38,7 @@ TapeDrive::TapeDrive(std::unique_ptr<Impl> impl)
 
 TapeDrive::~TapeDrive() = default;
 
-// --- gates
-// ------------------------------------------------------------------------------------------------
+// --- gates ---
 
 std::optional<Sense> TapeDrive::Impl::not_ready() const {
   switch (load) {
@@ -121,8 +119,7 @@ void TapeDrive::on_reset() {
   impl_->deferred.clear();
 }
 
-// --- faults
-// -----------------------------------------------------------------------------------------------
+// --- faults ---
 
 void TapeDrive::Impl::note(const MediumFault& fault) {
   switch (fault.kind) {
@@ -164,8 +161,7 @@ std::optional<MediumFault> TapeDrive::Impl::keep_write_fault() {
   return fault;
 }
 
-// --- loading and unloading
-// --------------------------------------------------------------------------------
+// --- loading and unloading ---
 
 void TapeDrive::Impl::begin_background(Background what) {
   VTL_CHECK(background == Background::kNone);
@@ -253,8 +249,7 @@ void TapeDrive::Impl::start_unload(Load then, Done<WriteOutcome> done) {
   });
 }
 
-// --- the robot's side
-// -------------------------------------------------------------------------------------
+// --- the robot's side ---
 
 void TapeDrive::insert(std::unique_ptr<TapeMedium> medium, Done<InsertOutcome> done) {
   VTL_CHECK(medium != nullptr);

@@ -59,8 +59,7 @@ std::optional<TapeDrive::Impl::Transfer> TapeDrive::Impl::transfer_of(Task& task
   return out;
 }
 
-// --- READ
-// -------------------------------------------------------------------------------------------------
+// --- READ ---
 
 void TapeDrive::Impl::read(Task& task) {
   const std::optional<Transfer> transfer = transfer_of(task);
@@ -128,8 +127,7 @@ Reply TapeDrive::Impl::read_reply(const Transfer& transfer, ReadOutcome outcome)
   return reply;
 }
 
-// --- WRITE
-// ------------------------------------------------------------------------------------------------
+// --- WRITE ---
 
 void TapeDrive::Impl::write(Task& task) {
   const std::optional<Transfer> transfer = transfer_of(task);
@@ -208,8 +206,7 @@ TapeDrive::Impl::Outcome TapeDrive::Impl::zone_sense(const WriteOutcome& outcome
   return std::nullopt;
 }
 
-// --- VERIFY
-// -----------------------------------------------------------------------------------------------
+// --- VERIFY ---
 
 // BYTCMP = 0: a READ that sends nothing. The other kinds are refused by the row's usage mask.
 void TapeDrive::Impl::verify(Task& task) {

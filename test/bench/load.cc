@@ -1,5 +1,6 @@
-// A load generator for tape targets: N sessions, each with `depth` commands of `block` bytes under way, from one
-// thread. Prints one line of JSON. Works against any iSCSI target with a loaded tape at LUN `lun`.
+// A load generator for tape targets: N sessions, each with `depth` commands of `block` bytes under
+// way, from one thread. Prints one line of JSON. Works against any iSCSI target with a loaded tape
+// at LUN `lun`.
 //
 // usage: vtl_load PORTAL write|read BLOCK_BYTES MEGABYTES_PER_SESSION DEPTH LUN IQN...
 #include <poll.h>
@@ -111,14 +112,17 @@ void synchronous(Drive& drive, std::initializer_list<unsigned char> cdb, int tri
   fail("the drive does not become ready", drive.iscsi);
 }
 
-double seconds(const timeval& t) { return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) / 1e6; }
+double seconds(const timeval& t) {
+  return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) / 1e6;
+}
 
 }  // namespace
 
 int main(int argc, char** argv) {
   if (argc < 8) {
-    std::fprintf(stderr,
-                 "usage: vtl_load PORTAL write|read BLOCK_BYTES MEGABYTES_PER_SESSION DEPTH LUN IQN...\n");
+    std::fprintf(
+        stderr,
+        "usage: vtl_load PORTAL write|read BLOCK_BYTES MEGABYTES_PER_SESSION DEPTH LUN IQN...\n");
     return 2;
   }
   const std::string portal = argv[1];
@@ -132,7 +136,8 @@ int main(int argc, char** argv) {
   std::vector<std::unique_ptr<Drive>> drives;
   for (int i = 7; i < argc; ++i) {
     auto drive = std::make_unique<Drive>();
-    drive->iscsi = iscsi_create_context(("iqn.2026-11.local.vtl:load-" + std::to_string(i)).c_str());
+    drive->iscsi =
+        iscsi_create_context(("iqn.2026-11.local.vtl:load-" + std::to_string(i)).c_str());
     drive->lun = lun;
     drive->writing = writing;
     drive->block = block;
@@ -152,7 +157,8 @@ int main(int argc, char** argv) {
     iscsi_set_session_type(drive->iscsi, ISCSI_SESSION_NORMAL);
     iscsi_set_header_digest(drive->iscsi, ISCSI_HEADER_DIGEST_NONE);
     iscsi_set_noautoreconnect(drive->iscsi, 1);
-    if (iscsi_connect_sync(drive->iscsi, portal.c_str()) != 0 || iscsi_login_sync(drive->iscsi) != 0)
+    if (iscsi_connect_sync(drive->iscsi, portal.c_str()) != 0 ||
+        iscsi_login_sync(drive->iscsi) != 0)
       fail(std::string("cannot log in to ") + argv[i], drive->iscsi);
     synchronous(*drive, {0x00, 0, 0, 0, 0, 0}, 5);  // takes the unit attentions
     synchronous(*drive, {0x01, 0, 0, 0, 0, 0}, 2);
@@ -165,7 +171,8 @@ int main(int argc, char** argv) {
   for (;;) {
     bool all = true;
     for (std::size_t i = 0; i < drives.size(); ++i) {
-      fds[i] = {iscsi_get_fd(drives[i]->iscsi), static_cast<short>(iscsi_which_events(drives[i]->iscsi)), 0};
+      fds[i] = {iscsi_get_fd(drives[i]->iscsi),
+                static_cast<short>(iscsi_which_events(drives[i]->iscsi)), 0};
       if (!drives[i]->finished()) all = false;
     }
     if (all) break;
@@ -177,11 +184,13 @@ int main(int argc, char** argv) {
   }
   const double elapsed =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  const double moved = static_cast<double>(bytes / block * block) * static_cast<double>(drives.size());
+  const double moved =
+      static_cast<double>(bytes / block * block) * static_cast<double>(drives.size());
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);
-  std::printf("{\"bytes\": %.0f, \"seconds\": %.4f, \"mb_per_s\": %.1f, \"load_cpu_s\": %.3f}\n", moved, elapsed,
-              moved / 1e6 / elapsed, seconds(usage.ru_utime) + seconds(usage.ru_stime));
+  std::printf("{\"bytes\": %.0f, \"seconds\": %.4f, \"mb_per_s\": %.1f, \"load_cpu_s\": %.3f}\n",
+              moved, elapsed, moved / 1e6 / elapsed,
+              seconds(usage.ru_utime) + seconds(usage.ru_stime));
   for (auto& drive : drives) {
     iscsi_logout_sync(drive->iscsi);
     iscsi_destroy_context(drive->iscsi);

@@ -1,4 +1,5 @@
-// Runs a fuzz target over the files of its corpus, under the sanitizers: what was found once stays found.
+// Runs a fuzz target over the files of its corpus, under the sanitizers: what was found once stays
+// found.
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>

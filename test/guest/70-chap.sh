@@ -13,6 +13,8 @@ must "configuration: CHAP for targets, drive 2 for one account only" host config
     tapedrive-03: {initiators: ["iqn.1993-08.org.debian:01:elsewhere"]}'
 start
 must "discovery without CHAP" discover
+same "it leaves out drive 3, where another initiator is named" 10 "$(grep -cE '(mediachanger|tapedrive-[0-9]+)$' <<<"$output")"
+iscsiadm -m node -T "$(iqn 3)" -p "$portal" -o new >/dev/null
 iscsiadm -m node -o update -n node.session.initial_login_retry_max -v 1
 
 # the record of a drive's login
@@ -63,26 +65,26 @@ use 2 username backup02 password "other-secret-02"
 check "one that may" in_ 2 && check "logout" out_ 2
 use 3 "${one_way[@]}" chap_algs MD5
 refused "an initiator name that may not use drive 3, with a right secret" "$no" in_ 3
-grep 'login rejected' /vtl/iscsid.log | sort | uniq -c | sed 's/^/     iscsid:/'
-output=$(</vtl/iscsid.log)
-says "a failed authentication is 02/01" '\(02/01\)'
-says "a name that is not allowed is 02/02 or 02/03" '\(02/0[23]\)'
+output=$(grep 'login rejected' /vtl/iscsid.log | sed 's/session [0-9]* //' | sort -u)
+note "$output"
+says "iscsid knows a failed authentication, 02/01" 'login rejected: Initiator failed authentication with target'
+says "and a name that is not allowed, 02/02 or 02/03" 'failed authorization with target|\(02/0[23]\)'
 
 # ---- an algorithm that is not accepted; CHAP for discovery
 must "the daemon stops" host stop
-must "configuration: SHA-256 only, and CHAP for discovery" host config access '  secrets_file: secrets.yaml
-  algorithms: [sha-256]
+must "configuration: SHA-256 and MD5 only, and CHAP for discovery" host config access '  secrets_file: secrets.yaml
+  algorithms: [sha-256, md5]
   discovery: {chap: true, users: [backup02]}
   targets: {chap: true}'
 start
-use 1 "${one_way[@]}" chap_algs MD5
-refused "an algorithm that is not accepted" "$no" in_ 1
-use 1 chap_algs MD5,SHA256
+use 1 "${one_way[@]}" chap_algs SHA3-256,SHA1
+refused "two algorithms that are not accepted" "$no" in_ 1
+use 1 chap_algs SHA1,SHA256
 check "a list with one that is" in_ 1 && check "logout" out_ 1
 refused "discovery without CHAP" 'login failed|authorization failure|authentication' discover
+# (open-iscsi 2.1.8 offers MD5 for discovery, whatever its configuration says)
 cat >>/etc/iscsi/iscsid.conf <<'END'
 discovery.sendtargets.auth.authmethod = CHAP
-discovery.sendtargets.auth.chap_algs = SHA256
 discovery.sendtargets.auth.username = backup02
 discovery.sendtargets.auth.password = other-secret-02
 END

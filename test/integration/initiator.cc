@@ -1,6 +1,8 @@
 #include "initiator.h"
 
 #include <poll.h>
+#include <chrono>
+#include <thread>
 
 #include <iscsi/iscsi.h>
 #include <iscsi/scsi-lowlevel.h>
@@ -154,6 +156,15 @@ CommandResult Initiator::clear_unit_attentions() {
   for (int i = 0; i < 10; ++i) {
     result = none({0, 0, 0, 0, 0, 0});
     if (result.sense_code().substr(0, 2) != "6/") break;
+  }
+  return result;
+}
+
+CommandResult Initiator::wait_until_ready() {
+  CommandResult result = clear_unit_attentions();
+  for (int i = 0; i < 200 && result.sense_code() == "2/04/01"; ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    result = clear_unit_attentions();
   }
   return result;
 }

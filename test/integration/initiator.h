@@ -65,6 +65,8 @@ class Initiator {
 
   // TEST UNIT READY until the unit attentions are gone; the last answer.
   CommandResult clear_unit_attentions();
+  // And as long as the drive is becoming ready, at most 10 s.
+  CommandResult wait_until_ready();
 
   // Task management; 0 is "complete".
   int lun_reset();

@@ -10,8 +10,8 @@ void ask_for_chap(std::string& yaml) {
   replace_in(yaml, "\naccess:\n",
              "\naccess:\n"
              "  accounts:\n"
-             "    - {user: backup01, secret: \"correct horse b\"}\n"
-             "  own: {user: library, secret: \"battery staple\"}\n");
+             "    - {user: backup01, secret: \"correct-horse-b\"}\n"
+             "  own: {user: library, secret: \"battery-staple\"}\n");
   replace_in(yaml, "  targets:\n    #chap: false\n", "  targets:\n    chap: true\n");
 }
 
@@ -85,19 +85,19 @@ TEST_CASE("CHAP with MD5, one-way and mutual") {
   const std::string portal = library.daemon.portal();
   const std::string target = library.daemon.drive(1);
   SECTION("the right secret") {
-    Initiator session(chap("backup01", "correct horse b"));
+    Initiator session(chap("backup01", "correct-horse-b"));
     CHECK(session.login(portal, target) == "");
     CHECK(session.in({0x12, 0, 0, 0, 36, 0}, 36).good());
   }
   SECTION("mutual") {
-    LoginOptions options = chap("backup01", "correct horse b");
+    LoginOptions options = chap("backup01", "correct-horse-b");
     options.target_user = "library";
-    options.target_password = "battery staple";
+    options.target_password = "battery-staple";
     Initiator session(options);
     CHECK(session.login(portal, target) == "");
   }
   SECTION("mutual, and the target's secret is not what the initiator knows") {
-    LoginOptions options = chap("backup01", "correct horse b");
+    LoginOptions options = chap("backup01", "correct-horse-b");
     options.target_user = "library";
     options.target_password = "battery stapel";
     Initiator session(options);
@@ -106,16 +106,16 @@ TEST_CASE("CHAP with MD5, one-way and mutual") {
   SECTION("a wrong secret, a wrong name, none at all") {
     Initiator wrong(chap("backup01", "correct horse c"));
     CHECK(wrong.login(portal, target) != "");
-    Initiator stranger(chap("backup02", "correct horse b"));
+    Initiator stranger(chap("backup02", "correct-horse-b"));
     CHECK(stranger.login(portal, target) != "");
     Initiator silent;
     CHECK(silent.login(portal, target) != "");
     // None of it holds up who may.
-    Initiator session(chap("backup01", "correct horse b"));
+    Initiator session(chap("backup01", "correct-horse-b"));
     CHECK(session.login(portal, target) == "");
   }
   SECTION("secrets are in no log") {
-    Initiator session(chap("backup01", "correct horse b"));
+    Initiator session(chap("backup01", "correct-horse-b"));
     REQUIRE(session.login(portal, target) == "");
     CHECK(library.daemon.log().find("horse") == std::string::npos);
     CHECK(library.daemon.log().find("staple") == std::string::npos);

@@ -121,7 +121,7 @@ TEST_CASE("what was written is there after a restart, and after a kill up to the
   library.daemon.start();
   // The cartridge is in its drive again.
   Initiator drive = library.attach_drive(1);
-  REQUIRE(drive.clear_unit_attentions().good());
+  REQUIRE(drive.wait_until_ready().good());
   for (std::uint64_t i = 0; i < 50; ++i) {
     REQUIRE(read_block(drive, 65536).data == pattern(65536, i));
   }

@@ -166,7 +166,7 @@ TEST_CASE("a damaged block is a medium error; its neighbours can be read") {
 
   library.daemon.start();
   Initiator drive = library.attach_drive(1);
-  REQUIRE(drive.clear_unit_attentions().good());
+  REQUIRE(drive.wait_until_ready().good());
   for (std::uint64_t i = 0; i < 20; ++i) {
     CAPTURE(i);
     const CommandResult read = read_block(drive, 50000);

@@ -59,8 +59,7 @@ void Connection::Impl::after_io() {
     pdu_timer.arm(Milliseconds(portal.options.send_timeout_ms), exact_now());
 }
 
-// --- bytes
-// ----------------------------------------------------------------------------------------------------
+// --- bytes ---
 
 void Connection::Impl::process() {
   for (;;) {
@@ -130,8 +129,7 @@ void Connection::Impl::send(Header header, StatSn mode, scsi::SliceList data) {
   output.push(header, std::move(data));
 }
 
-// --- the login
-// ------------------------------------------------------------------------------------------------
+// --- the login ---
 
 void Connection::Impl::login_pdu() {
   const LoginRequest request = LoginRequest::decode(framer.header());
@@ -231,8 +229,7 @@ std::string Connection::Impl::who() const {
          peer_address;
 }
 
-// --- the end
-// --------------------------------------------------------------------------------------------------
+// --- the end ---
 
 void Connection::Impl::end_session() {
   phase = Phase::kClosing;
@@ -268,8 +265,7 @@ bool Connection::Impl::wants_close() const {
   return abandoned || (output.empty() && !lingering && !held_reply);
 }
 
-// --- time
-// -----------------------------------------------------------------------------------------------------
+// --- time ---
 
 std::optional<TimePoint> Connection::Impl::deadline() const {
   if (gone || wants_close()) return {};
@@ -301,8 +297,7 @@ void Connection::Impl::expire() {
   }
 }
 
-// --- the public face
-// ------------------------------------------------------------------------------------------
+// --- the public face ---
 
 Connection::Connection(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) { impl_->self = this; }
 

@@ -101,8 +101,7 @@ void Session::settle() {
     send(NopIn().encode(), StatSn::kNext);
 }
 
-// --- what comes in
-// --------------------------------------------------------------------------------------------
+// --- what comes in ---
 
 // RFC 7143 4.2.2.1: a number outside of the window, or one that is here already, is passed over in
 // silence.

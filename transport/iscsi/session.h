@@ -31,8 +31,7 @@ class Session : public std::enable_shared_from_this<Session> {
   // The nexus is lost; idempotent.
   void end();
 
-  // --- what comes in
-  // -------------------------------------------------------------------------------------
+  // --- what comes in ---
   void header_arrived();  // decides where the data segment goes
   void pdu_arrived();
   void want(scsi::TaskTag tag, std::uint32_t length);

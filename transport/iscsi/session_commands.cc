@@ -28,8 +28,7 @@ AhsContent examine(scsi::Bytes ahs) {
 
 }  // namespace
 
-// --- commands
-// -------------------------------------------------------------------------------------------------
+// --- commands ---
 
 void Session::plan_command() {
   Framer& framer = connection_.framer;
@@ -122,8 +121,7 @@ bool Session::give_buffer(Task& task, const ScsiCommand& pdu) {
   return true;
 }
 
-// --- data-out
-// -------------------------------------------------------------------------------------------------
+// --- data-out ---
 
 void Session::plan_data_out() {
   Framer& framer = connection_.framer;
@@ -218,8 +216,7 @@ void Session::buffer_granted(std::uint64_t id, scsi::Buffer buffer) {
   progress(*task);
 }
 
-// --- the answer
-// -----------------------------------------------------------------------------------------------
+// --- the answer ---
 
 void Session::complete(scsi::TaskTag tag, scsi::Reply reply, scsi::Residual residual) {
   if (ended_) return;
@@ -282,8 +279,7 @@ void Session::aborted(scsi::TaskTag tag) {
   erase(*task);
 }
 
-// --- tasks
-// ----------------------------------------------------------------------------------------------------
+// --- tasks ---
 
 Session::Task& Session::new_task() {
   if (spare_tasks_.empty()) spare_tasks_.push_back(std::make_unique<Task>());
@@ -333,8 +329,7 @@ bool Session::remembered(std::uint32_t task_tag) const {
   return std::find(remembered_.begin(), remembered_.end(), task_tag) != remembered_.end();
 }
 
-// --- credits
-// --------------------------------------------------------------------------------------------------
+// --- credits ---
 
 // A buffer that is not needed any more stands in for one that is missing, or goes back to the pool.
 void Session::return_credit(scsi::Buffer buffer) {

@@ -5,8 +5,7 @@
 
 namespace iscsi {
 
-// --- NOP
-// ------------------------------------------------------------------------------------------------------
+// --- NOP ---
 
 void Session::nop_out(Numbered& item) {
   const NopOut pdu = NopOut::decode(item.header);
@@ -34,8 +33,7 @@ void Session::ping() {
   send(pdu.encode(), StatSn::kNext);  // no data: Linux drops the connection otherwise
 }
 
-// --- task management
-// ------------------------------------------------------------------------------------------
+// --- task management ---
 
 void Session::manage(const Numbered& item) {
   const TaskManagementRequest pdu = TaskManagementRequest::decode(item.header);
@@ -156,8 +154,7 @@ void Session::managed(std::uint32_t task_tag, TaskManagementCode code, bool cold
   }
 }
 
-// --- logout
-// ---------------------------------------------------------------------------------------------------
+// --- logout ---
 
 void Session::logout(const Numbered& item) {
   const LogoutRequest pdu = LogoutRequest::decode(item.header);
@@ -186,8 +183,7 @@ void Session::request_logout() {
   connection_.close_timer.arm(Connection::Impl::kLogoutTime, connection_.exact_now());
 }
 
-// --- text
-// -----------------------------------------------------------------------------------------------------
+// --- text ---
 
 void Session::text(const Numbered& item) {
   const TextRequest pdu = TextRequest::decode(item.header);

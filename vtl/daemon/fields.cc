@@ -22,7 +22,9 @@ std::optional<std::uint64_t> Fields::number(const std::string& name, std::uint64
                                             std::uint64_t max) {
   const nlohmann::json* value = find(name);
   if (value == nullptr) return std::nullopt;
-  if (value->is_number_unsigned()) {
+  // A document made by the program itself holds its small numbers as signed ones.
+  if (value->is_number_unsigned() ||
+      (value->is_number_integer() && value->get<std::int64_t>() >= 0)) {
     const auto number = value->get<std::uint64_t>();
     if (number >= min && number <= max) return number;
   }

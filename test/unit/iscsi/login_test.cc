@@ -483,8 +483,7 @@ TEST_CASE("a connection that drops in mid-login leaves nothing behind", "[iscsi]
   CHECK(world.pool.lent_bytes() == 0);
 }
 
-// --- who else is there (RFC 7143 6.3.5)
-// -------------------------------------------------------------------------
+// --- who else is there (RFC 7143 6.3.5) ---
 
 TEST_CASE("the same initiator port logging in again takes its session over", "[iscsi]") {
   World world;

@@ -13,16 +13,6 @@ Data bytes_of(std::string_view text) {
   return Data(bytes.begin(), bytes.end());
 }
 
-Data pattern(std::size_t size, unsigned seed) {
-  Data data(size);
-  std::uint32_t x = seed * 2654435761u + 1;
-  for (std::byte& b : data) {
-    x = x * 1664525u + 1013904223u;
-    b = static_cast<std::byte>(x >> 24);
-  }
-  return data;
-}
-
 LoginOptions& LoginOptions::set(const std::string& key, const std::string& value) {
   for (auto& pair : keys)
     if (pair.first == key) {

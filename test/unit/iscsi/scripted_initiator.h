@@ -5,12 +5,14 @@
 
 #include <deque>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "auth/chap.h"
+#include "test_unit.h"
 #include "transport/iscsi/connection.h"
 #include "transport/iscsi/pdu.h"
 #include "transport/iscsi/text.h"
@@ -18,10 +20,7 @@
 namespace iscsi::test {
 
 using namespace std::chrono_literals;
-using Data = std::vector<std::byte>;
-
 Data bytes_of(std::string_view text);
-Data pattern(std::size_t size, unsigned seed = 1);
 inline constexpr const char* kInitiatorName = "iqn.1993-08.org.debian:01:abcdef";
 
 // A PDU that came from the target.

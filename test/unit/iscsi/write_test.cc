@@ -332,8 +332,7 @@ TEST_CASE("data with a command that does not write is rejected, its number used 
   CHECK(i->run(i->command({0x00})) == 0);
 }
 
-// --- where memory comes from
-// --------------------------------------------------------------------------------------
+// --- where memory comes from ---
 
 TEST_CASE("with the pool dry, reserved buffers carry what was promised, and then the window closes",
           "[iscsi]") {

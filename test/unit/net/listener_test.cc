@@ -22,7 +22,7 @@ struct World {
   explicit World(const std::string& where = "127.0.0.1:0") {
     const auto address = net::Address::parse(where);
     error = listener.open(*address);
-    listener.start();
+    if (error.empty()) listener.start();
   }
 
   // Turns the loop until `done`, at most five seconds.

@@ -37,8 +37,7 @@ class MemoryMedium : public TapeMedium {
     info_.manufactured = "20260102";
   }
 
-  // --- the test's side
-  // ------------------------------------------------------------------------------------
+  // --- the test's side ---
   MediumInfo& label() { return info_; }
   Partition& at(std::size_t index) { return partitions_[index]; }
   bool loaded() const { return loaded_; }
@@ -78,8 +77,7 @@ class MemoryMedium : public TapeMedium {
     deferred_ = MediumFault{MediumFault::Kind::kWriteError, lost, "injected"};
   }
 
-  // --- TapeMedium
-  // -----------------------------------------------------------------------------------------
+  // --- TapeMedium ---
   const MediumInfo& info() const override { return info_; }
 
   void load(LoadRecord drive, Done<LoadOutcome> done) override {
