@@ -14,11 +14,10 @@ endfunction()
 
 vtl_gate(layering TIMEOUT 60 COMMAND ${test}/layering/check.py)
 vtl_gate(format TIMEOUT 120 COMMAND ${test}/layering/format.sh)
-vtl_gate(tidy TIMEOUT 1200 COMMAND ${test}/layering/tidy.sh ${CMAKE_SOURCE_DIR}/build/release)
 
 get_property(units GLOBAL PROPERTY VTL_UNITS)
 foreach(unit ${units})
-  vtl_gate(${unit} TIMEOUT 300 COMMAND ${asan}/${unit})
+  vtl_gate(${unit} TIMEOUT 1200 COMMAND ${asan}/${unit})
 endforeach()
 get_property(fuzzers GLOBAL PROPERTY VTL_FUZZERS)
 foreach(fuzzer ${fuzzers})
@@ -29,11 +28,16 @@ endforeach()
 # first command. One at a time: they want the machine for themselves.
 if(VTL_LANE STREQUAL full)
   set(kills 100)
+  set(guests)  # all there are
+  vtl_gate(tidy TIMEOUT 3600 COMMAND ${test}/layering/tidy.sh ${CMAKE_SOURCE_DIR}/build/release)
 else()
   set(kills 6)
+  set(guests ${test}/guest/10-login.sh ${test}/guest/20-changer.sh ${test}/guest/30-position.sh
+      ${test}/guest/40-records.sh ${test}/guest/45-archives.sh ${test}/guest/50-end-of-tape.sh
+      ${test}/guest/55-write-protect.sh)
 endif()
 vtl_gate(integration SERIAL TIMEOUT 900 COMMAND ${release}/vtl_integration
          ENVIRONMENT "VTL_BINARY=${tsan}/vtl;TSAN_OPTIONS=halt_on_error=1 exitcode=66 second_deadlock_stack=1")
 vtl_gate(kill9 SERIAL TIMEOUT 900 COMMAND ${release}/vtl_kill9 ${kills})
-vtl_gate(guest SERIAL TIMEOUT 1500 COMMAND ${test}/guest/all)
+vtl_gate(guest SERIAL TIMEOUT 1500 COMMAND ${test}/guest/all ${guests})
 vtl_gate(quickstart SERIAL TIMEOUT 300 COMMAND ${test}/quickstart.sh)
