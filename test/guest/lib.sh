@@ -84,7 +84,7 @@ within() { # S command...
     }
     pause 0.3
   done
-  echo "$(</run/within)"
+  [ ! -s /run/within ] || echo "$(</run/within)"
   return $rc
 }
 
