@@ -126,7 +126,7 @@ void run(int rounds, std::uint64_t seed) {
     }
     library.daemon.start();
     Initiator drive = library.attach_drive(1);
-    if (!drive.clear_unit_attentions().good()) throw std::runtime_error("the drive is not ready");
+    if (!drive.wait_ready().good()) throw std::runtime_error("the drive is not ready");
     const std::size_t there = check(drive, tape);
     std::printf("round %d: %zu objects sent, %zu promised, %zu there\n", round, tape.objects.size(),
                 tape.durable, there);

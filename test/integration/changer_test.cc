@@ -68,7 +68,7 @@ TEST_CASE("places survive a restart and a kill") {
   library.daemon.start();
   CHECK(place_of(library, "VTL005L8") == "drive-3");
   Initiator drive = library.attach_drive(3);
-  CHECK(drive.clear_unit_attentions().good());
+  CHECK(drive.wait_ready().good());
   CHECK(drive.logout());
   CHECK(library.daemon.stop() == 0);
   CHECK(run_vtl({"library", "move", "drive-3", "slot-5", "--data", library.daemon.data()}).code ==

@@ -155,7 +155,7 @@ TEST_CASE("what a host wrote comes out as a file, and goes in again") {
 
   REQUIRE(run_vtl({"library", "move", "IMP001L8", "drive-2", "--data", data}).code == 0);
   Initiator drive = library.attach_drive(2);
-  REQUIRE(drive.clear_unit_attentions().good());
+  REQUIRE(drive.wait_ready().good());
   for (std::uint64_t i = 0; i < 5; ++i) {
     REQUIRE(read_block(drive, 1000 + i).data == pattern(1000 + i, i));
   }

@@ -9,9 +9,11 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <cstdio>
 #include <cstring>
 #include <stdexcept>
+#include <thread>
 
 std::string CommandResult::sense_code() const {
   if (sense.size() < 8) return {};
@@ -164,6 +166,15 @@ CommandResult Initiator::wait_until_ready() {
   CommandResult result = clear_unit_attentions();
   for (int i = 0; i < 200 && result.sense_code() == "2/04/01"; ++i) {
     std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    result = clear_unit_attentions();
+  }
+  return result;
+}
+
+CommandResult Initiator::wait_ready() {
+  CommandResult result = clear_unit_attentions();
+  for (int i = 0; i < 600 && result.sense_code() == "2/04/01"; ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
     result = clear_unit_attentions();
   }
   return result;

@@ -65,6 +65,9 @@ class Initiator {
 
   // TEST UNIT READY until the unit attentions are gone; the last answer.
   CommandResult clear_unit_attentions();
+  // Likewise, and while a cartridge is being loaded (2/04/01: after a crash it is recovered), at
+  // most a minute.
+  CommandResult wait_ready();
   // And as long as the drive is becoming ready, at most 10 s.
   CommandResult wait_until_ready();
 

@@ -28,7 +28,7 @@ Initiator Library::load(int number, LoginOptions options) {
     changer.logout();
   }
   Initiator drive = attach_drive(number, std::move(options));
-  const CommandResult ready = drive.clear_unit_attentions();
+  const CommandResult ready = drive.wait_ready();
   if (!ready.good()) throw std::runtime_error("drive is not ready: " + ready.sense_code());
   return drive;
 }

@@ -99,12 +99,12 @@ TEST_CASE("CHAP with MD5, one-way and mutual") {
   SECTION("mutual, and the target's secret is not what the initiator knows") {
     LoginOptions options = chap("backup01", "correct-horse-b");
     options.target_user = "library";
-    options.target_password = "battery stapel";
+    options.target_password = "battery-stapel";
     Initiator session(options);
     CHECK(session.login(portal, target) != "");
   }
   SECTION("a wrong secret, a wrong name, none at all") {
-    Initiator wrong(chap("backup01", "correct horse c"));
+    Initiator wrong(chap("backup01", "correct-horse-c"));
     CHECK(wrong.login(portal, target) != "");
     Initiator stranger(chap("backup02", "correct-horse-b"));
     CHECK(stranger.login(portal, target) != "");

@@ -167,7 +167,7 @@ TEST_CASE("task management answers, and the cartridge stays") {
   CHECK(drive.none({0, 0, 0, 0, 0, 0}).sense_code().substr(0, 4) == "6/29");
   CHECK(drive.none({0, 0, 0, 0, 0, 0}).good());
   CHECK(drive.target_warm_reset() == 0);
-  CHECK(drive.clear_unit_attentions().good());
+  CHECK(drive.wait_ready().good());
   REQUIRE(rewind_tape(drive).good());
   CHECK(read_block(drive, 1000).data == pattern(1000, 1));
 }

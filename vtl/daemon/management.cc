@@ -351,17 +351,17 @@ void Impl::move(Call&& call) {
   }
   const auto destination = find_element(parts.config, to);
   if (!destination) return call.done(failure(404, "there is no element \"" + to + "\""));
-  parts.library.move(*source, *destination,
-                     [this, barcode, from, to,
-                      done = std::move(call.done)](scsi::smc::MoveOutcome outcome) mutable {
-                       if (outcome.result != scsi::smc::MoveResult::kMoved) {
-                         std::string text = fmt::format("cannot move {} to {}: {}", from, to,
-                                                        explain(outcome.result));
-                         if (!outcome.detail.empty()) text += " (" + outcome.detail + ")";
-                         return done(failure(409, std::move(text)));
-                       }
-                       done({200, moved(barcode)});
-                     });
+  parts.library.operator_move(*source, *destination,
+                              [this, barcode, from, to, done = std::move(call.done)](
+                                  scsi::smc::MoveOutcome outcome) mutable {
+                                if (outcome.result != scsi::smc::MoveResult::kMoved) {
+                                  std::string text = fmt::format("cannot move {} to {}: {}", from,
+                                                                 to, explain(outcome.result));
+                                  if (!outcome.detail.empty()) text += " (" + outcome.detail + ")";
+                                  return done(failure(409, std::move(text)));
+                                }
+                                done({200, moved(barcode)});
+                              });
 }
 
 void Impl::move_from_outside(const std::string& barcode, const std::string& destination,
