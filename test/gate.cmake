@@ -16,6 +16,10 @@ vtl_gate(layering TIMEOUT 60 COMMAND ${test}/layering/check.py)
 vtl_gate(format TIMEOUT 120 COMMAND ${test}/layering/format.sh)
 
 get_property(units GLOBAL PROPERTY VTL_UNITS)
+if(NOT VTL_LANE STREQUAL full)
+  # Minutes of sweeps under the sanitizers, and real sockets and clocks.
+  list(REMOVE_ITEM units unit_cartridge unit_net unit_daemon)
+endif()
 foreach(unit ${units})
   vtl_gate(${unit} TIMEOUT 1200 COMMAND ${asan}/${unit})
 endforeach()
@@ -24,20 +28,15 @@ foreach(fuzzer ${fuzzers})
   vtl_gate(${fuzzer} TIMEOUT 120 COMMAND ${asan}/${fuzzer}_replay ${test}/fuzz/corpus/${fuzzer})
 endforeach()
 
-# The real program: libiscsi against a daemon that ThreadSanitizer watches, kill -9, a Linux kernel, and the README's
-# first command. One at a time: they want the machine for themselves.
-if(VTL_LANE STREQUAL full)
-  set(kills 100)
-  set(guests)  # all there are
-  vtl_gate(tidy TIMEOUT 3600 COMMAND ${test}/layering/tidy.sh ${CMAKE_SOURCE_DIR}/build/release)
-else()
-  set(kills 6)
-  set(guests ${test}/guest/10-login.sh ${test}/guest/20-changer.sh ${test}/guest/30-position.sh
-      ${test}/guest/40-records.sh ${test}/guest/45-archives.sh ${test}/guest/50-end-of-tape.sh
-      ${test}/guest/55-write-protect.sh)
-endif()
-vtl_gate(integration SERIAL TIMEOUT 900 COMMAND ${release}/vtl_integration
-         ENVIRONMENT "VTL_BINARY=${tsan}/vtl;TSAN_OPTIONS=halt_on_error=1 exitcode=66 second_deadlock_stack=1")
-vtl_gate(kill9 SERIAL TIMEOUT 900 COMMAND ${release}/vtl_kill9 ${kills})
-vtl_gate(guest SERIAL TIMEOUT 1500 COMMAND ${test}/guest/all ${guests})
+# The README's first command, as a new user types it.
 vtl_gate(quickstart SERIAL TIMEOUT 300 COMMAND ${test}/quickstart.sh)
+
+# The real program, in the full lane: libiscsi against a daemon that ThreadSanitizer watches, kill -9, a Linux kernel. One
+# at a time: they want the machine for themselves.
+if(VTL_LANE STREQUAL full)
+  vtl_gate(integration SERIAL TIMEOUT 900 COMMAND ${release}/vtl_integration
+           ENVIRONMENT "VTL_BINARY=${tsan}/vtl;TSAN_OPTIONS=halt_on_error=1 exitcode=66 second_deadlock_stack=1")
+  vtl_gate(kill9 SERIAL TIMEOUT 1800 COMMAND ${release}/vtl_kill9 100)
+  vtl_gate(guest SERIAL TIMEOUT 1800 COMMAND ${test}/guest/all)
+  vtl_gate(tidy TIMEOUT 3600 COMMAND ${test}/layering/tidy.sh ${CMAKE_SOURCE_DIR}/build/release)
+endif()

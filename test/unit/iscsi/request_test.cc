@@ -539,12 +539,12 @@ TEST_CASE("task sets and resets", "[iscsi]") {
   SECTION("what is not supported") {
     CHECK(managed(*i, manage(*i, 3)) == 5);
     CHECK(managed(*i, manage(*i, 8)) == 4);
-    for (const std::uint8_t function : {0, 9, 10, 11, 12, 127})
-      CHECK(managed(*i, manage(*i, function)) == 5);
+    for (const int function : {0, 9, 10, 11, 12, 127})
+      CHECK(managed(*i, manage(*i, static_cast<std::uint8_t>(function))) == 5);
   }
   SECTION("an absent unit") {
-    for (const std::uint8_t function : {2, 4, 5}) {
-      TaskManagementRequest pdu = manage(*i, function);
+    for (const int function : {2, 4, 5}) {
+      TaskManagementRequest pdu = manage(*i, static_cast<std::uint8_t>(function));
       pdu.lun = 0x0005000000000000;
       CHECK(managed(*i, pdu) == 2);
     }
