@@ -839,17 +839,3 @@ TEST_CASE("the listener hears once of output that was not there before", "[iscsi
   world.unit.release();
   CHECK(calls == 2);
 }
-
-TEST_CASE("a connection may be destroyed by its own listener", "[iscsi]") {
-  World world;
-  auto i = world.session();
-  i->send(i->command({0x01}).encode());
-  i->send(i->command({0x01}).encode());
-  i->reading = false;
-  i->connection().set_output_listener([&] { i.reset(); });
-  world.unit.release();
-  CHECK(!i);
-  CHECK(world.unit.lost == 1);
-  world.unit.release();
-  CHECK(world.pool.lent_bytes() == 0);
-}
