@@ -431,9 +431,13 @@ Fault LogWriter::fail(const IoError& error, std::uint64_t good_until) {
   failed_ = true;
   fill_ = 0;
   file_.reset();
+  // The system call knows the file by the name that it was opened by; it may have been a spare
+  // then.
+  const std::string where =
+      log_.segments.empty() ? log_.directory : log_.path(log_.segments.back());
   log_.truncate(good_until);
   log_.forget_files();
-  return write_fault(error);
+  return write_fault({error.code, fmt::format("{}: {}", where, error.what)});
 }
 
 }  // namespace vtl

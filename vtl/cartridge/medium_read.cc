@@ -32,6 +32,8 @@ void Medium::continue_read() {
   while (out.blocks < read_.count && out.stop == Stop::kNone) {
     if (reader_->at_end()) {
       out.stop = Stop::kEndOfData;
+      // Of filemarks in an extent that is lost only the number is known.
+      position_.filemarks = partitions_[position_.partition].filemarks;
       break;
     }
     const ReadObject* object = reader_->peek();

@@ -407,7 +407,10 @@ MaybeFault OpenCartridge::close(const Traffic& traffic) {
     return std::nullopt;
   }
   if (MaybeFault fault = seal_all()) return fault;
-  if (epoch_ != 0 || !cart_.has(format::kClean)) {
+  const bool table_lost = std::any_of(logs_.begin(), logs_.end(), [](const auto& log) {
+    return log != nullptr && !log->from_table && !log->segments.empty();
+  });
+  if (epoch_ != 0 || !cart_.has(format::kClean) || table_lost) {
     for (std::uint32_t p = 0; p < partition_count(); ++p)
       if (MaybeFault fault = write_segtab(p)) return fault;
     cart_.clean_gen = cart_.gen + 1;

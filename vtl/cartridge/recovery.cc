@@ -87,6 +87,7 @@ class Recovery {
     log_.end_of_data = row_.clean_eod;
     log_.filemarks = row_.clean_filemarks;
     log_.used_bytes = row_.clean_used;
+    log_.from_table = true;
     return true;
   }
 

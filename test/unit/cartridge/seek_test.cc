@@ -109,7 +109,7 @@ TEST_CASE("Positions on random tapes") {
     else
       REQUIRE_FALSE(f.tape.write(std::string(1 + random() % 30'000, 'x')).fault);
   }
-  CHECK(f.files.find(".seg").size() > 2);
+  CHECK(f.files.find(".seg").size() >= 2);
   check_moves(f.tape, oracle, random);
   REQUIRE_FALSE(f.tape.unload().fault);
   REQUIRE_FALSE(f.tape.load());
