@@ -839,3 +839,18 @@ TEST_CASE("the listener hears once of output that was not there before", "[iscsi
   world.unit.release();
   CHECK(calls == 2);
 }
+
+TEST_CASE("a connection may be destroyed by its own listener", "[iscsi]") {
+  World world;
+  auto i = world.session();
+  i->send(i->command({0x01}).encode());
+  i->send(i->command({0x01}).encode());
+  i->reading = false;
+  i->connection().set_output_listener([&] { i.reset(); });
+  world.unit.release();  // its answer is output: the listener, in the middle of the unit's call
+  CHECK(!i);
+  CHECK(world.unit.lost == 1);
+  CHECK(world.unit.waiting.empty());  // the second command never began
+  CHECK(world.unit.task_count() == 0);
+  CHECK(world.pool.lent_bytes() == 0);
+}
