@@ -87,7 +87,8 @@ Negotiation::Negotiation(const PortalOptions& options) {
 
 Negotiation::Verdict Negotiation::receive(const KeyValue& pair, bool in_login,
                                           std::vector<KeyValue>& answers) {
-  const auto& [key, value] = pair;
+  const std::string& key = pair.first;
+  const std::string& value = pair.second;
   const auto answer = [&](std::string_view text) {
     answers.emplace_back(key, text);
     return Verdict::kAnswered;
