@@ -32,6 +32,7 @@ if(VTL_LANE STREQUAL full)
   vtl_gate(integration SERIAL TIMEOUT 900 COMMAND ${release}/vtl_integration
            ENVIRONMENT "VTL_BINARY=${tsan}/vtl;TSAN_OPTIONS=halt_on_error=1 exitcode=66 second_deadlock_stack=1")
   vtl_gate(kill9 SERIAL TIMEOUT 1800 COMMAND ${release}/vtl_kill9 100)
+  vtl_gate(tshark SERIAL TIMEOUT 600 COMMAND ${test}/integration/tshark-check ${release})
   vtl_gate(guest SERIAL TIMEOUT 1800 COMMAND ${test}/guest/all)
   get_property(fuzzers GLOBAL PROPERTY VTL_FUZZERS)
   foreach(fuzzer ${fuzzers})
