@@ -45,6 +45,7 @@ struct World {
 struct Peer {
   explicit Peer(World& world) : connection(world.portal->accept("127.0.0.1:3260", "127.0.0.1:1")) {
     if (!connection) std::abort();
+    connection->expire(now);  // a deadline is due at once: the time of the login counts from here
   }
 
   void write(scsi::Bytes bytes) {
