@@ -22,13 +22,13 @@ Connection::Impl::Impl(Portal::State& state, std::string local, std::string peer
   login_timer.arm(Milliseconds(state.options.login_timeout_ms), {});
 }
 
-Connection::Impl::Scope::Scope(Impl& impl, std::optional<TimePoint> now) : impl_(impl) {
-  if (now) {
-    impl.now = *now;
-    for (Timer* timer : impl.timers()) timer->observe(*now);
+Connection::Impl::Scope::Scope(Impl& impl, std::optional<TimePoint> time) : impl_(impl) {
+  if (time) {
+    impl.now = *time;
+    for (Timer* timer : impl.timers()) timer->observe(*time);
   }
   if (impl.depth++ == 0) {
-    impl.timed = now.has_value();
+    impl.timed = time.has_value();
     impl.had_output = !impl.output.empty();
   }
 }

@@ -57,7 +57,7 @@ struct Connection::Impl {
   // the listener may destroy the connection.
   class Scope {
    public:
-    explicit Scope(Impl& impl, std::optional<TimePoint> now = {});
+    explicit Scope(Impl& impl, std::optional<TimePoint> time = {});
     ~Scope();
     Scope(const Scope&) = delete;
     Scope& operator=(const Scope&) = delete;

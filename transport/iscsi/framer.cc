@@ -50,7 +50,7 @@ Framer::Event Framer::next() {
     case State::kHeader:
       return parse_header();
     case State::kDecide:
-      VTL_CHECK(!"the place of the data segment was not chosen");
+      VTL_CHECK(state_ != State::kDecide);  // the place of the data segment was not chosen
       return Event::kNeedMore;
     case State::kData: {
       const std::size_t n = std::min<std::size_t>(staged(), data_length() - data_done_);

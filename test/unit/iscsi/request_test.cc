@@ -854,3 +854,16 @@ TEST_CASE("a connection may be destroyed by its own listener", "[iscsi]") {
   CHECK(world.unit.task_count() == 0);
   CHECK(world.pool.lent_bytes() == 0);
 }
+
+TEST_CASE("a PDU that does not end is not waited for", "[iscsi]") {
+  World world;
+  auto i = world.session();
+  const Data bytes = i->encode(nop(*i).encode(), pattern(100));
+  for (std::size_t n = 0; n < 60 && !i->closed(); ++n) {
+    i->write(scsi::Bytes(bytes).subspan(n, 1));  // each byte is a sign of life
+    i->pass(5s);
+    CHECK(i->closed() == (n >= 11));
+  }
+  CHECK(i->closed());
+  CHECK(world.unit.lost == 1);
+}
