@@ -58,11 +58,23 @@ if wait $writer; then pass "a break of one second: the writer does not notice"; 
 check "rewind" tape rewind
 check "all 600 records are there" device read "$tape" 4 600 $size
 
-# both units' sessions break while idle: prevention of removal must not outlive the session
+# ---- the line breaks while nobody works: what the sessions held is free
 must "lock" tape lock
 check "every connection is closed" cut
-check "the sessions come back" within 40 sg_turs "${sg[1]}"
-check "the changer's session too" within 40 sg_turs "$changer_sg"
-check "the cartridge is free to go" mtx -f "$changer_sg" unload 1 0
+check "the sessions come back" within 40 state LOGGED_IN
+check "the cartridge is free to go" within 40 mtx -f "$changer_sg" unload 1 0
+must "load slot 1 again" mtx -f "$changer_sg" load 1 0
+must "rewind" tape rewind
+must "a record, a filemark, another record" bash -c "device write $tape 5 1 $size && device write $tape 6 1 $size"
+
+# ---- while the line is down somebody changes the cartridge: the host must learn of it before it writes on
+must "fsf" bash -c "mt -f $tape rewind && mt -f $tape fsf 1"
+check "every connection is closed" cut
+pull
+check "the operator takes the cartridge out" host vtl library move drive-1 slot-1
+check "and puts another one in" host vtl library move slot-2 drive-1
+plug
+check "the session comes back" within 60 state LOGGED_IN
+same "st knows that the tape is another" "file 0 block 0: BOT ONLINE IM_REP_EN" "$(position "$tape")"
 check "logout" logout
 summary

@@ -19,12 +19,13 @@ iscsiadm -m node -o update -n node.session.initial_login_retry_max -v 1
 
 # the record of a drive's login
 use() { # drive name value...
-  local drive=$1
+  local drive=$1 pairs=()
   shift
   while [ $# -gt 0 ]; do
-    iscsiadm -m node -T "$(iqn "$drive")" -o update -n "node.session.auth.$1" -v "$2" || fail "setting $1" "$2"
+    pairs+=(-n "node.session.auth.$1" -v "$2")
     shift 2
   done
+  iscsiadm -m node -T "$(iqn "$drive")" -o update "${pairs[@]}" || fail "settings ${pairs[*]}"
 }
 in_() { iscsiadm -m node -T "$(iqn "$1")" -p "$portal" -l; }
 out_() { iscsiadm -m node -T "$(iqn "$1")" -p "$portal" -u; }

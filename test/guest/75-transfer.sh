@@ -12,12 +12,10 @@ plain=("$p.InitialR2T No" "$p.ImmediateData Yes" "$p.FirstBurstLength 262144" "$
 
 # what NAME=VALUE,... of the session (sysfs, as negotiated), then settings that differ from Debian's
 mode() { # what expected setting...
-  local what=$1 expected=$2 line name
+  local what=$1 expected=$2 line name pairs=()
   shift 2
-  for line in "${plain[@]}" "$@"; do
-    # shellcheck disable=SC2086 # a setting is two words
-    iscsiadm -m node -T "$(iqn 1)" -o update -n ${line% *} -v ${line##* } || fail "$what: setting $line"
-  done
+  for line in "${plain[@]}" "$@"; do pairs+=(-n "${line% *}" -v "${line##* }"); done
+  iscsiadm -m node -T "$(iqn 1)" -o update "${pairs[@]}" || fail "$what: settings"
   check "$what: login" iscsiadm -m node -T "$(iqn 1)" -p "$portal" -l || return
   within 20 devices || fail "$what: the tape node comes"
   session=$(session_of 1)

@@ -206,10 +206,11 @@ position() { # device
 }
 # the tape is at this file and block, by st's count, and at this object of the medium, by the drive's
 at() { # what device file block object
-  local place tell
-  place=$(position "$2")
-  tell=$(mt -f "$2" tell 2>&1)
-  same "$1" "file $3 block $4, At block $5." "${place%%:*}, $tell"
+  local place
+  [ -n "${places_PID:-}" ] || coproc places { exec device places; }
+  echo "$2" >&"${places[1]}"
+  read -r -t 60 place <&"${places[0]}" || place='no answer'
+  same "$1" "file $3 block $4 object $5" "$place"
 }
 
 # ---- writing that is cut short: `device write` in the background, seed 2, until it fails
