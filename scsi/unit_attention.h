@@ -6,7 +6,6 @@
 #include <deque>
 #include <map>
 #include <optional>
-#include <set>
 #include <vector>
 
 #include "scsi/command.h"
@@ -16,7 +15,9 @@ namespace scsi {
 class UnitAttentions {
  public:
   // The first time that an initiator port is seen since the process started it is told 29/00 (power
-  // on); a nexus that replaces a lost one is told 29/07; any other login stays quiet.
+  // on); a nexus that replaces a lost one is told 29/07. Any other login stays quiet, but for what
+  // the port missed: a host that comes back after its line broke must not write on as if its
+  // cartridge were still there.
   void nexus_established(const NexusInfo& nexus);
   void nexus_lost(NexusId nexus);
 
@@ -33,9 +34,17 @@ class UnitAttentions {
   static constexpr std::size_t kMaxKnownPorts = 4096;
 
  private:
-  std::map<NexusId, std::vector<Asc>> queues_;
-  std::set<std::vector<std::byte>> known_ports_;
-  std::deque<std::vector<std::byte>> known_order_;
+  using Port = std::vector<std::byte>;  // a TransportID
+  struct Nexus {
+    Port port;
+    std::vector<Asc> queue;
+  };
+
+  void raise_absent(Asc asc);
+
+  std::map<NexusId, Nexus> nexuses_;
+  std::map<Port, std::vector<Asc>> known_ports_;  // with what each missed while it had no nexus
+  std::deque<Port> known_order_;
 };
 
 }  // namespace scsi

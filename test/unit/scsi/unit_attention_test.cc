@@ -32,10 +32,32 @@ TEST_CASE("a nexus that replaces a lost one is told 29/07") {
 TEST_CASE("a login leaves no unit attention of the session before") {
   UnitAttentions attentions;
   attentions.nexus_established(nexus_info(kA));
-  attentions.raise(kA, Asc::kMediumMayHaveChanged);
+  attentions.raise(kA, Asc::kModeParametersChanged);
   attentions.nexus_lost(kA);
+  attentions.raise_all(Asc::kModeParametersChanged);
   attentions.nexus_established(nexus_info(kA));
   CHECK_FALSE(attentions.pending(kA));
+}
+
+TEST_CASE("a port that was away is told once that the medium may have changed") {
+  UnitAttentions attentions;
+  for (const NexusId id : {kA, kB}) {
+    attentions.nexus_established(nexus_info(id));
+    attentions.take(id);
+  }
+  attentions.nexus_lost(kA);
+  attentions.raise_all(Asc::kMediumMayHaveChanged);
+  attentions.raise_all_but(kB, Asc::kMediumMayHaveChanged);
+  CHECK(attentions.take(kB) == Asc::kMediumMayHaveChanged);
+  attentions.nexus_lost(kB);
+  attentions.nexus_established(nexus_info(kB));
+  CHECK_FALSE(attentions.pending(kB));  // it has been told
+  attentions.nexus_established(nexus_info(kA));
+  attentions.nexus_lost(kA);  // before it asked anything
+  attentions.nexus_established(nexus_info(kA, true));
+  CHECK(attentions.take(kA) == Asc::kNexusLossOccurred);
+  CHECK(attentions.take(kA) == Asc::kMediumMayHaveChanged);
+  CHECK_FALSE(attentions.take(kA));
 }
 
 TEST_CASE("equal ones are merged; power on, reset and nexus loss come first; the rest in order") {
