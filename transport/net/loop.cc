@@ -66,7 +66,10 @@ void Loop::run() {
   }
 }
 
-void Loop::stop() { impl_->stopping = true; }
+void Loop::stop() {
+  impl_->stopping = true;
+  uv_stop(&impl_->uv);  // what is deferred runs just before the loop sleeps: it must not
+}
 
 void Loop::post(Callback callback) {
   bool wake = false;
