@@ -121,6 +121,10 @@ void Library::remove(std::string barcode, scsi::Done<Outcome> done) {
     if (impl->in_drive(entry))
       return reply("cartridge " + barcode + " is in " +
                    describe(impl->options.geometry, *entry.address) + ": move it to a slot first");
+    if (impl->door_locked && entry.address &&
+        impl->elements[*impl->index_of(*entry.address)].type == ElementType::kImportExport)
+      return reply("an initiator has locked the import/export door: cartridge " + barcode +
+                   " cannot be deleted");
     impl->on_strand(
         [j = impl->journal, &s = impl->store, entry]() -> std::string {
           const std::string& name = entry.label.barcode;

@@ -45,20 +45,21 @@ void Library::exchange(std::uint16_t source, std::uint16_t first, std::uint16_t 
 
 void Library::operator_move(std::uint16_t source, std::uint16_t destination,
                             scsi::Done<MoveOutcome> done) {
-  const auto from = impl_->index_of(source);
-  impl_->enqueue([impl = impl_.get(), source, destination,
+  const auto from = impl_->index_of(source), to = impl_->index_of(destination);
+  impl_->enqueue([impl = impl_.get(), source, destination, from, to,
                   meant = from ? impl_->elements[*from].barcode : "",
                   done = std::move(done)](bool go) mutable {
     if (!go) return done(outcome_of(MoveResult::kJournalFailed, "the library is closed"));
-    const auto is = impl->index_of(source), to = impl->index_of(destination);
-    if (!meant.empty() && impl->elements[*is].barcode != meant) {
-      done(outcome_of(MoveResult::kSourceEmpty, "cartridge " + meant + " was moved meanwhile"));
+    if (from && impl->elements[*from].barcode != meant) {
+      done(outcome_of(MoveResult::kSourceEmpty,
+                      meant.empty() ? "it was when this move was asked for"
+                                    : "cartridge " + meant + " was moved meanwhile"));
       return impl->finished();
     }
     impl->begin_move(source, destination,
-                     [impl, is, to, done = std::move(done)](MoveOutcome outcome) mutable {
+                     [impl, from, to, done = std::move(done)](MoveOutcome outcome) mutable {
                        if (outcome.result == MoveResult::kMoved)
-                         impl->tell({impl->elements[*is].type, impl->elements[*to].type});
+                         impl->tell({impl->elements[*from].type, impl->elements[*to].type});
                        done(std::move(outcome));
                      });
   });

@@ -234,6 +234,8 @@ TEST_CASE("a locked door") {
         "an initiator has locked the import/export door: cartridge AAA001L8 cannot be taken out");
   CHECK(insert(rig, "AAA002L8", ElementType::kImportExport) ==
         "an initiator has locked the import/export door: cartridge AAA002L8 cannot be inserted");
+  CHECK(remove(rig, "AAA001L8") ==
+        "an initiator has locked the import/export door: cartridge AAA001L8 cannot be deleted");
   CHECK(rig.move(10, 1000).result == MoveResult::kMoved);  // the robot is inside
   rig.library->lock_door(false);
   CHECK(insert(rig, "AAA002L8", ElementType::kImportExport).empty());
@@ -291,6 +293,11 @@ TEST_CASE("a person means the cartridge that is there now, not the one that come
   CHECK(ended->detail == "cartridge AAA001L8 was moved meanwhile");
   CHECK(rig.at(1000) == "AAA002L8");
   CHECK_FALSE(rig.element(500).full);
+  rig.library->move(1005, 1009, [](MoveOutcome) {});
+  rig.library->operator_move(1009, 501, [&](MoveOutcome outcome) { ended = std::move(outcome); });
+  rig.executor.run();
+  CHECK(ended->result == MoveResult::kSourceEmpty);
+  CHECK(rig.at(1009) == "AAA001L8");
   CHECK(rig.observer.changed == 0);
   CHECK(rig.move(1000, 500).result == MoveResult::kMoved);  // and the queue goes on
 }
