@@ -1,4 +1,7 @@
 // Moves over iSCSI, and what a person does beside them through the control socket.
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <catch2/catch.hpp>
 #include <chrono>
 #include <filesystem>
@@ -90,6 +93,26 @@ TEST_CASE("places survive a restart and a kill") {
   CHECK(run_vtl({"library", "move", "drive-3", "slot-5", "--data", library.daemon.data()}).code ==
         0);
   CHECK(place_of(library, "VTL005L8") == "slot-5");
+}
+
+TEST_CASE("a cartridge that somebody works on stays in its slot") {
+  Library library;
+  Initiator changer = library.attach_changer();
+  // As an export or a check holds it.
+  const std::string lock = library.daemon.data() + "/pool/carts/VTL001L8/LOCK";
+  const int fd = ::open(lock.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0640);
+  REQUIRE(fd >= 0);
+  struct flock range {};
+  range.l_type = F_WRLCK;
+  range.l_whence = SEEK_SET;
+  range.l_len = 1;
+  REQUIRE(::fcntl(fd, F_OFD_SETLK, &range) == 0);
+  CHECK(move_medium(changer, kFirstSlot, kFirstDrive).sense_code() == "4/53/00");
+  CHECK(place_of(library, "VTL001L8") == "slot-1");
+  ::close(fd);
+  CHECK(move_medium(changer, kFirstSlot, kFirstDrive).good());
+  Initiator drive = library.attach_drive(1);
+  CHECK(drive.wait_ready().good());
 }
 
 TEST_CASE("what a crash left of deletions and imports is gone soon after the next start") {
