@@ -1,5 +1,11 @@
 // Moves over iSCSI, and what a person does beside them through the control socket.
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <catch2/catch.hpp>
+#include <chrono>
+#include <filesystem>
+#include <thread>
 
 #include "library.h"
 
@@ -50,7 +56,20 @@ TEST_CASE("an operator's move tells the changer's initiators") {
       run_vtl({"library", "move", "VTL001L8", "slot-50", "--data", library.daemon.data()});
   CHECK(moved.code == 0);
   CHECK(moved.out == "VTL001L8 is in slot-50 now\n");
-  CHECK(changer.none({0, 0, 0, 0, 0, 0}).sense_code().substr(0, 4) == "6/28");
+  CHECK(changer.none({0, 0, 0, 0, 0, 0}).sense_code() == "6/28/00");
+  CHECK(changer.none({0, 0, 0, 0, 0, 0}).good());
+  CHECK(run_vtl({"library", "move", "ie-1", "outside", "--data", library.daemon.data()}).code == 1);
+  CHECK(changer.none({0, 0, 0, 0, 0, 0}).good());  // nothing was moved
+  CHECK(run_vtl({"library", "move", "slot-50", "ie-1", "--data", library.daemon.data()}).code == 0);
+  CHECK(changer.none({0, 0, 0, 0, 0, 0}).sense_code() == "6/28/00");
+  CHECK(changer.none({0, 0, 0, 0, 0, 0}).sense_code() == "6/28/01");
+  CHECK(run_vtl({"library", "move", "ie-1", "outside", "--data", library.daemon.data()}).code == 0);
+  CHECK(changer.none({0, 0, 0, 0, 0, 0}).sense_code() == "6/28/01");
+  // Straight into a drive it does not come; the server says so and goes on.
+  const Ended refused =
+      run_vtl({"library", "move", "VTL001L8", "drive-1", "--data", library.daemon.data()});
+  CHECK(refused.code == 1);
+  CHECK(refused.err.find("import/export slot") != std::string::npos);
   CHECK(changer.none({0, 0, 0, 0, 0, 0}).good());
 }
 
@@ -74,6 +93,43 @@ TEST_CASE("places survive a restart and a kill") {
   CHECK(run_vtl({"library", "move", "drive-3", "slot-5", "--data", library.daemon.data()}).code ==
         0);
   CHECK(place_of(library, "VTL005L8") == "slot-5");
+}
+
+TEST_CASE("a cartridge that somebody works on stays in its slot") {
+  Library library;
+  Initiator changer = library.attach_changer();
+  // As an export or a check holds it.
+  const std::string lock = library.daemon.data() + "/pool/carts/VTL001L8/LOCK";
+  const int fd = ::open(lock.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0640);
+  REQUIRE(fd >= 0);
+  struct flock range {};
+  range.l_type = F_WRLCK;
+  range.l_whence = SEEK_SET;
+  range.l_len = 1;
+  REQUIRE(::fcntl(fd, F_OFD_SETLK, &range) == 0);
+  CHECK(move_medium(changer, kFirstSlot, kFirstDrive).sense_code() == "4/53/00");
+  CHECK(place_of(library, "VTL001L8") == "slot-1");
+  ::close(fd);
+  CHECK(move_medium(changer, kFirstSlot, kFirstDrive).good());
+  Initiator drive = library.attach_drive(1);
+  CHECK(drive.wait_ready().good());
+}
+
+TEST_CASE("what a crash left of deletions and imports is gone soon after the next start") {
+  namespace fs = std::filesystem;
+  Library library;
+  CHECK(library.daemon.stop(9) == 128 + 9);
+  const fs::path pool = fs::path(library.daemon.data()) / "pool";
+  for (const char* left : {"trash/deleted-OLD001L8-0/p0.1", ".incoming/NEW001L8/carts/NEW001L8",
+                           ".incoming/NEW002L8.new/p0.1"})
+    fs::create_directories(pool / left);
+  write_text((pool / "trash/deleted-OLD001L8-0/p0.1/segment").string(), "data");
+  library.daemon.start();
+  CHECK(fs::is_empty(pool / ".incoming"));
+  for (int i = 0; i < 500 && !fs::is_empty(pool / "trash"); ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  CHECK(fs::is_empty(pool / "trash"));
+  CHECK(place_of(library, "VTL001L8") == "slot-1");
 }
 
 TEST_CASE("in and out through the door") {

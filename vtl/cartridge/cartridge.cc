@@ -211,6 +211,11 @@ Result<CartridgeSummary> read_summary(FileSystem& files, const std::string& dir)
   return summary;
 }
 
+Status check_idle(FileSystem& files, const std::string& dir) {
+  const auto lock = files.lock(dir + "/LOCK");
+  return lock ? ok_status() : Status(lock.error());
+}
+
 Status set_write_protect(FileSystem& files, const std::string& dir, bool write_protected) {
   const auto lock = files.lock(dir + "/LOCK");
   if (!lock) return lock.error();

@@ -95,6 +95,8 @@ struct CartridgeSummary {
 // format. EBADMSG: neither the label nor any segment says what it is.
 Result<CartridgeSummary> read_summary(FileSystem& files, const std::string& dir);
 
+// EAGAIN: it is loaded, or being read or written from end to end.
+Status check_idle(FileSystem& files, const std::string& dir);
 // The switch on the case.
 Status set_write_protect(FileSystem& files, const std::string& dir, bool write_protected);
 // Only while it is not loaded, as every change of the label from outside.

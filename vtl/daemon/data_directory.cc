@@ -7,6 +7,7 @@
 #include <cstring>
 #include <utility>
 
+#include "vtl/cartridge/cartridge.h"
 #include "vtl/daemon/describe.h"
 #include "vtl/daemon/devices.h"
 #include "vtl/daemon/log.h"
@@ -100,6 +101,14 @@ OpenedDirectory open_data_directory(const std::string& path) {
   }
   out.directory = std::move(directory);
   return out;
+}
+
+void empty_trash_aside(Executor& executor, FileSystem& files, const std::string& pool_path) {
+  const Strand strand = executor.make_strand("trash");
+  // What cannot be removed now is tried again by the next start.
+  executor.submit(
+      strand, [&files, pool_path] { (void)empty_trash(files, pool_path); }, [] {});
+  executor.close_strand(strand);
 }
 
 LibraryRoom::LibraryRoom(net::Loop& loop, const DataDirectory& directory,

@@ -53,6 +53,10 @@ struct OpenedDirectory {
 };
 OpenedDirectory open_data_directory(const std::string& path);
 
+// Gives the space of deleted cartridges back, on a strand of its own that ends when it is done:
+// unlinking hundreds of segments takes long, and no move waits for it.
+void empty_trash_aside(Executor& executor, FileSystem& files, const std::string& pool_path);
+
 // What a server and an offline command have in common: the store, and the library with its bays.
 // Destroy on the loop's thread, before the loop, when nothing is under way.
 struct LibraryRoom {

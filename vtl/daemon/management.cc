@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "scsi/ssc/profile.h"
+#include "vtl/daemon/data_directory.h"
 #include "vtl/daemon/describe.h"
 #include "vtl/daemon/fields.h"
 #include "vtl/daemon/management_jobs.h"
@@ -316,8 +317,12 @@ void Impl::delete_cartridge(Call&& call) {
   if (jobs.busy(call.argument)) {
     return call.done(failure(409, call.argument + " is being worked on by a job"));
   }
-  parts.library.remove(call.argument,
-                       answer_outcome(std::move(call.done), 200, {{"deleted", call.argument}}));
+  parts.library.remove(call.argument, [this, barcode = call.argument,
+                                       done = std::move(call.done)](Outcome outcome) mutable {
+    if (!outcome.ok()) return done(failure(409, std::move(outcome.error)));
+    empty_trash_aside(parts.executor, parts.files, parts.pool_directory);
+    done({200, {{"deleted", barcode}}});
+  });
 }
 
 // A source is an element or a cartridge; a destination is an element, or "outside" for what lies in

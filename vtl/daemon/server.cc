@@ -20,6 +20,7 @@
 #include "vtl/daemon/management.h"
 #include "vtl/daemon/settings.h"
 #include "vtl/daemon/system.h"
+#include "vtl/interchange/import.h"
 
 namespace vtl::daemon {
 namespace {
@@ -138,6 +139,9 @@ std::vector<std::string> Server::listen(const std::vector<config::Endpoint>& end
 }
 
 ExitCode Server::run() {
+  // What an import or a deletion had not finished when power went. Imports begin after this.
+  interchange::clear_incoming(*room_.files, room_.pool_path);
+  empty_trash_aside(*room_.executor, *room_.files, room_.pool_path);
   loop_.post([this] {
     room_.library.open([this](Outcome outcome) { opened(std::move(outcome)); },
                        [] { log_debug("cartridges that were in drives are loaded again"); });

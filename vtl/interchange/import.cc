@@ -67,8 +67,15 @@ Report export_cartridge(FileSystem& files, const std::string& cartridge_dir, con
 
 void clear_incoming(FileSystem& files, const std::string& pool_dir) {
   const std::string dir = incoming_of(pool_dir);
-  if (const auto names = files.list(dir))
-    for (const std::string& name : *names) remove_tree(files, dir + '/' + name);
+  const auto names = files.list(dir);
+  if (!names) return;
+  const std::string trash = pool_dir + "/trash/import-";
+  unsigned number = 0;
+  for (const std::string& name : *names) {
+    auto taken = files.exists(trash + std::to_string(number));
+    while (taken && *taken) taken = files.exists(trash + std::to_string(++number));
+    (void)files.rename(dir + '/' + name, trash + std::to_string(number));
+  }
 }
 
 }  // namespace vtl::interchange

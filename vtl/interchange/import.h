@@ -19,7 +19,8 @@ Report export_cartridge(FileSystem& files, const std::string& cartridge_dir, con
                         const std::string& path, const ExportOptions& options,
                         const Progress& progress = {});
 
-// What imports that a crash cut short have left; for the start of a server.
+// What imports that a crash cut short have left goes into the pool's trash: at once, whatever its
+// size. For the start of a server; empty_trash() gives the space back.
 void clear_incoming(FileSystem& files, const std::string& pool_dir);
 
 }  // namespace vtl::interchange

@@ -1,6 +1,5 @@
 // What an administrator does to the library: cartridges are made, deleted, come in and go out.
 #include <algorithm>
-#include <cerrno>
 #include <set>
 #include <utility>
 
@@ -88,7 +87,7 @@ void Library::create(CreateRequest request, scsi::Done<Outcome> done) {
         [impl, created, type, outside, reply = std::move(reply)](Status status) mutable {
           if (status) {
             impl->apply(created);
-            if (!outside) impl->tell(type);
+            if (!outside) impl->tell({type});
           }
           reply(text_of(status));
         });
@@ -122,10 +121,18 @@ void Library::remove(std::string barcode, scsi::Done<Outcome> done) {
     if (impl->in_drive(entry))
       return reply("cartridge " + barcode + " is in " +
                    describe(impl->options.geometry, *entry.address) + ": move it to a slot first");
+    if (impl->door_locked && entry.address &&
+        impl->elements[*impl->index_of(*entry.address)].type == ElementType::kImportExport)
+      return reply("an initiator has locked the import/export door: cartridge " + barcode +
+                   " cannot be deleted");
     impl->on_strand(
         [j = impl->journal, &s = impl->store, entry]() -> std::string {
           const std::string& name = entry.label.barcode;
-          if (entry.label.worm) {
+          const auto present = s.list();
+          if (!present) return present.error().what;
+          // Not so after an earlier attempt that could not write the journal.
+          const bool has_files = std::binary_search(present->begin(), present->end(), name);
+          if (entry.label.worm && has_files) {
             const auto summary = s.read_summary(name);
             if (!summary)
               return "it cannot be told whether WORM cartridge " + name +
@@ -141,8 +148,7 @@ void Library::remove(std::string barcode, scsi::Done<Outcome> done) {
             if (Status intended = j->intent("delete " + name); !intended)
               return intended.error().what;
           }
-          // Gone already: an earlier attempt could not write the journal.
-          if (Status removed = s.remove(name); !removed && removed.error().code != ENOENT) {
+          if (Status removed = has_files ? s.remove(name) : ok_status(); !removed) {
             if (entry.address) (void)j->abort("delete " + name);
             return removed.error().what;
           }
@@ -158,7 +164,7 @@ void Library::remove(std::string barcode, scsi::Done<Outcome> done) {
             std::optional<ElementType> type;
             if (entry.address) type = impl->elements[*impl->index_of(*entry.address)].type;
             impl->forget(entry.label.barcode);
-            if (type) impl->tell(*type);
+            if (type) impl->tell({*type});
           }
           reply(std::move(error));
         });
@@ -167,7 +173,6 @@ void Library::remove(std::string barcode, scsi::Done<Outcome> done) {
 
 void Library::insert(std::string barcode, ElementType type, std::optional<std::uint16_t> element,
                      scsi::Done<Outcome> done) {
-  VTL_CHECK(type == ElementType::kStorage || type == ElementType::kImportExport);
   impl_->administer(std::move(done), [impl = impl_.get(), barcode = std::move(barcode), type,
                                       element](Impl::Reply reply) mutable {
     const Geometry& geometry = impl->options.geometry;
@@ -178,6 +183,9 @@ void Library::insert(std::string barcode, ElementType type, std::optional<std::u
       return reply("cartridge " + barcode + " is in " + describe(geometry, *entry.address) +
                    " already");
     const bool door = type == ElementType::kImportExport;
+    if (!door && type != ElementType::kStorage)
+      return reply("cartridge " + barcode +
+                   " is outside: it comes in through an import/export slot, or into a slot");
     if (door && impl->door_locked)
       return reply("an initiator has locked the import/export door: cartridge " + barcode +
                    " cannot be inserted");
@@ -198,7 +206,7 @@ void Library::insert(std::string barcode, ElementType type, std::optional<std::u
         [impl, entry, type, reply = std::move(reply)](Status status) mutable {
           if (status) {
             impl->apply({entry});
-            impl->tell(type);
+            impl->tell({type});
           }
           reply(text_of(status));
         });
@@ -225,7 +233,7 @@ void Library::take_out(std::string barcode, scsi::Done<Outcome> done) {
         [impl, outside, reply = std::move(reply)](Status status) mutable {
           if (status) {
             impl->apply({outside});
-            impl->tell(ElementType::kImportExport);
+            impl->tell({ElementType::kImportExport});
           }
           reply(text_of(status));
         });

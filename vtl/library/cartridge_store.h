@@ -36,6 +36,8 @@ class CartridgeStore {
   virtual Result<std::vector<std::string>>
   list() = 0;  // barcodes, sorted; reads one directory, not the cartridges
   virtual Result<CartridgeSummary> read_summary(const std::string& barcode) = 0;
+  // EAGAIN: somebody works on it beside the library, and a drive could not load it now.
+  virtual Status check_idle(const std::string& barcode) = 0;
   // The cartridge exists wholly and durably, or not at all. capacity 0: the generation's.
   virtual Status create(const CartridgeLabel& label, std::uint64_t capacity_bytes) = 0;
   virtual Status remove(const std::string& barcode) = 0;

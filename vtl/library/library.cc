@@ -62,6 +62,10 @@ Found read_library(FileSystem& files, CartridgeStore& store, const Geometry& geo
     return found;
   }
   found.journal = std::move(*journal);
+  if (found.journal->had_torn_tail())
+    found.notes.push_back(path +
+                          ": what follows its last whole record was cut short, as a power failure "
+                          "does, and is dropped");
   const auto present = store.list();
   if (!present) {
     found.error = present.error().what;
@@ -86,7 +90,8 @@ Found read_library(FileSystem& files, CartridgeStore& store, const Geometry& geo
   }
 
   for (const auto& [barcode, entry] : found.journal->state()) {
-    found.entries.push_back(entry);
+    JournalEntry& known = found.entries.emplace_back(entry);
+    if (known.source && !has_place(geometry, *known.source)) known.source.reset();
     if (!names.contains(barcode))
       found.notes.push_back("cartridge " + barcode + " in " + describe(geometry, *entry.address) +
                             " has no files in the pool: it cannot be loaded");
@@ -226,12 +231,11 @@ void Library::Impl::forget(const std::string& barcode) {
   barcodes.erase(barcode);
 }
 
-void Library::Impl::tell(ElementType where) {
+void Library::Impl::tell(std::initializer_list<ElementType> where) {
   if (observer == nullptr) return;
-  if (where == ElementType::kImportExport)
-    observer->import_export_accessed();
-  else
-    observer->inventory_changed();
+  const auto is_door = [](ElementType type) { return type == ElementType::kImportExport; };
+  if (!std::all_of(where.begin(), where.end(), is_door)) observer->inventory_changed();
+  if (std::any_of(where.begin(), where.end(), is_door)) observer->import_export_accessed();
 }
 
 // --- queue

@@ -94,7 +94,8 @@ class Library final : public scsi::smc::Inventory {
   std::optional<Placement> find(std::string_view barcode) const;
   bool door_locked() const;
 
-  // As move(), asked for by a person: the changer's initiators are told that the inventory changed.
+  // As move(), asked for by a person, who means the cartridge that is at the source now. The
+  // changer's initiators are told.
   void operator_move(std::uint16_t source, std::uint16_t destination,
                      scsi::Done<scsi::smc::MoveOutcome> done);
   // "", or why a new cartridge may not be called so (rules, taken, last six characters taken).
@@ -107,7 +108,8 @@ class Library final : public scsi::smc::Inventory {
   // cartridge with data.
   void remove(std::string barcode, scsi::Done<Outcome> done);
   // An outside cartridge comes in: through the door into an import/export element (refused while
-  // the door is locked), or straight into a free slot. With no element given the first free one.
+  // the door is locked), or straight into a free slot; nowhere else. With no element given the
+  // first free one.
   void insert(std::string barcode, scsi::smc::ElementType type,
               std::optional<std::uint16_t> element, scsi::Done<Outcome> done);
   // A cartridge leaves through the door: it must be in an import/export element.
@@ -122,7 +124,7 @@ class Library final : public scsi::smc::Inventory {
   std::shared_ptr<Impl> impl_;  // what runs on the executor holds it weakly
 };
 
-// Text for people: "storage element 1003", "drive 2 (element 501)"; the library counts drives
+// Text for people: "slot 4 (element 1003)", "drive 2 (element 501)"; the library counts
 // from 1.
 std::string describe(const Geometry& geometry, std::uint16_t address);
 // Whether it is an element that a cartridge can be in.

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <deque>
+#include <initializer_list>
 #include <map>
 #include <memory>
 #include <optional>
@@ -61,7 +62,7 @@ struct Library::Impl : std::enable_shared_from_this<Library::Impl> {
   void log(const std::string& text) const {
     if (options.log) options.log(text);
   }
-  void tell(ElementType where);  // the observer, of a change at an element of this type
+  void tell(std::initializer_list<ElementType> where);  // the observer, of changes at such elements
 
   void enqueue(Operation operation);
   void finished();

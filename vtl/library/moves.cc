@@ -45,12 +45,24 @@ void Library::exchange(std::uint16_t source, std::uint16_t first, std::uint16_t 
 
 void Library::operator_move(std::uint16_t source, std::uint16_t destination,
                             scsi::Done<MoveOutcome> done) {
-  move(source, destination,
-       [weak = std::weak_ptr(impl_), done = std::move(done)](MoveOutcome outcome) mutable {
-         const auto impl = weak.lock();
-         if (impl && outcome.result == MoveResult::kMoved) impl->tell(ElementType::kStorage);
-         done(std::move(outcome));
-       });
+  const auto from = impl_->index_of(source), to = impl_->index_of(destination);
+  impl_->enqueue([impl = impl_.get(), source, destination, from, to,
+                  meant = from ? impl_->elements[*from].barcode : "",
+                  done = std::move(done)](bool go) mutable {
+    if (!go) return done(outcome_of(MoveResult::kJournalFailed, "the library is closed"));
+    if (from && impl->elements[*from].barcode != meant) {
+      done(outcome_of(MoveResult::kSourceEmpty,
+                      meant.empty() ? "it was when this move was asked for"
+                                    : "cartridge " + meant + " was moved meanwhile"));
+      return impl->finished();
+    }
+    impl->begin_move(source, destination,
+                     [impl, from, to, done = std::move(done)](MoveOutcome outcome) mutable {
+                       if (outcome.result == MoveResult::kMoved)
+                         impl->tell({impl->elements[*from].type, impl->elements[*to].type});
+                       done(std::move(outcome));
+                     });
+  });
 }
 
 Transfer Library::Impl::transfer_of(std::size_t from, std::size_t to) const {
@@ -121,15 +133,27 @@ void Library::Impl::record_intent(MoveJobPtr job) {
     return finished();
   }
   struct Prepared {
+    std::string busy;  // the cartridge that somebody works on
     Status intent = ok_status();
     std::vector<std::optional<Result<CartridgeSummary>>> summaries;
   };
-  std::vector<std::string> to_read;  // "" where nothing is loaded
-  for (const Transfer& transfer : job->transfers)
-    to_read.push_back(transfer.to_bay != nullptr ? transfer.before.label.barcode : "");
+  std::vector<std::string> to_read;   // "" where nothing is loaded
+  std::vector<std::string> to_check;  // what no drive holds yet
+  for (const Transfer& transfer : job->transfers) {
+    const std::string& barcode = transfer.before.label.barcode;
+    to_read.push_back(transfer.to_bay != nullptr ? barcode : "");
+    if (transfer.to_bay != nullptr && transfer.from_bay == nullptr) to_check.push_back(barcode);
+  }
   on_strand(
-      [j = journal, &s = store, what = job->what, to_read = std::move(to_read)] {
+      [j = journal, &s = store, what = job->what, to_read = std::move(to_read),
+       to_check = std::move(to_check)] {
         Prepared prepared;
+        for (const std::string& barcode : to_check) {
+          const Status idle = s.check_idle(barcode);
+          if (idle || idle.error().code != EAGAIN) continue;
+          prepared.busy = barcode;
+          return prepared;
+        }
         prepared.intent = j->intent(what);
         if (!prepared.intent) return prepared;
         for (const std::string& barcode : to_read) {
@@ -139,6 +163,11 @@ void Library::Impl::record_intent(MoveJobPtr job) {
         return prepared;
       },
       [this, job](Prepared prepared) {
+        if (!prepared.busy.empty()) {
+          job->done(outcome_of(MoveResult::kLoadFailed,
+                               "cartridge " + prepared.busy + " is being read by a job"));
+          return finished();
+        }
         if (!prepared.intent) {
           job->done(outcome_of(MoveResult::kJournalFailed, prepared.intent.error().what));
           return finished();

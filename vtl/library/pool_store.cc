@@ -15,6 +15,10 @@ Result<CartridgeSummary> PoolStore::read_summary(const std::string& barcode) {
   return vtl::read_summary(files_, cartridge_directory(options_.pool_dir, barcode));
 }
 
+Status PoolStore::check_idle(const std::string& barcode) {
+  return vtl::check_idle(files_, cartridge_directory(options_.pool_dir, barcode));
+}
+
 Status PoolStore::create(const CartridgeLabel& label, std::uint64_t capacity_bytes) {
   CartridgeSpec spec;
   spec.barcode = label.barcode;

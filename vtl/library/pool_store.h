@@ -28,6 +28,7 @@ class PoolStore final : public CartridgeStore {
 
   Result<std::vector<std::string>> list() override;
   Result<CartridgeSummary> read_summary(const std::string& barcode) override;
+  Status check_idle(const std::string& barcode) override;
   Status create(const CartridgeLabel& label, std::uint64_t capacity_bytes) override;
   Status remove(const std::string& barcode) override;
   Status set_write_protected(const std::string& barcode, bool on) override;

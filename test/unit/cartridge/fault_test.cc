@@ -402,7 +402,9 @@ TEST_CASE("F15: a cartridge is open once") {
   CHECK(CartridgeReader::open(f.files, kDir).error().code == EAGAIN);
   CHECK(set_write_protect(f.files, kDir, true).error().code == EAGAIN);
   CHECK(delete_cartridge(f.files, kPool, "VTL001L8").error().code == EAGAIN);
+  CHECK(check_idle(f.files, kDir).error().code == EAGAIN);
   REQUIRE_FALSE(f.tape.unload().fault);
+  CHECK(check_idle(f.files, kDir));
   CHECK_FALSE(second.load());
 }
 

@@ -89,6 +89,8 @@ TEST_CASE("moves by name, address and barcode") {
   CHECK(move("drive-1", "1009").body["place"]["name"] == "slot-10");
   CHECK(move("slot-10", "ie-2").status == 200);
   CHECK(move("VTL001L8", "outside").body["place"].is_null());
+  CHECK(move("VTL001L8", "drive-1").status == 409);  // comes in through the door, or into a slot
+  CHECK(move("VTL001L8", "1").status == 409);        // the robot's own address
   CHECK(move("VTL001L8", "slot-1").body["place"]["address"] == 1000);
 
   CHECK(move("slot-4", "slot-5").status == 409);  // empty
@@ -136,6 +138,18 @@ TEST_CASE("cartridges are made, changed and deleted") {
   CHECK(local.call("POST", "/v1/moves", {{"source", "VTL002L8"}, {"destination", "drive-2"}})
             .status == 200);
   CHECK(local.call("DELETE", "/v1/cartridges/VTL002L8").status == 409);
+}
+
+TEST_CASE("a deleted cartridge gives its space back") {
+  Directory directory;
+  {
+    Manager::Opened opened = Manager::open(directory.path);
+    REQUIRE(opened.manager != nullptr);
+    const auto deleted = opened.manager->call({"DELETE", "/v1/cartridges/VTL002L8"});
+    CHECK(std::get<Answer>(deleted).status == 200);
+  }
+  CHECK_FALSE(std::filesystem::exists(directory.path + "/pool/carts/VTL002L8"));
+  CHECK(std::filesystem::is_empty(directory.path + "/pool/trash"));
 }
 
 TEST_CASE("jobs: verify runs to its end, wrong requests start none") {

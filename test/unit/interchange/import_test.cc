@@ -139,8 +139,13 @@ TEST_CASE("a barcode that is taken is not touched; what a crash has left is in n
   REQUIRE(import_data().ok());
   CHECK(std::filesystem::is_empty(disk.pool + "/.incoming"));
   CHECK(import_data().error == "barcode AAA001L8 is taken already");
-  std::filesystem::create_directories(disk.pool + "/.incoming/BBB001L8/carts");
+  for (const char* left :
+       {"/.incoming/BBB001L8/carts", "/.incoming/CCC001L8.new/p0.1", "/trash/import-0/carts"})
+    std::filesystem::create_directories(disk.pool + left);
   vtl::interchange::clear_incoming(*disk.files, disk.pool);
   CHECK(std::filesystem::is_empty(disk.pool + "/.incoming"));
+  CHECK(disk.files->list(disk.pool + "/trash")->size() == 3);
+  CHECK(vtl::empty_trash(*disk.files, disk.pool));
+  CHECK(std::filesystem::is_empty(disk.pool + "/trash"));
   CHECK(vtl::list_cartridges(*disk.files, disk.pool)->size() == 1);
 }

@@ -161,6 +161,14 @@ TEST_CASE("remove: failures on the way") {
     CHECK(remove(rig, "AAA001L8").empty());
     rig.check_whole(1);
   }
+  SECTION("also of a WORM cartridge, whose files can no longer be asked whether they hold data") {
+    Rig rig({{"AAA001LY", 1000}});
+    rig.files.fail_at(3);
+    CHECK(remove(rig, "AAA001LY").find("delete it again") != std::string::npos);
+    rig.files.fail_at(0);
+    CHECK(remove(rig, "AAA001LY").empty());
+    rig.check_whole(0);
+  }
   SECTION("power goes before the commit: the next start finishes it") {
     Rig rig;
     rig.files.fail_at(3);
@@ -207,6 +215,10 @@ TEST_CASE("insert: elements that will not do") {
   CHECK(insert(rig, "AAA002L8", ElementType::kStorage, 9) == "element 9 is not a slot");
   CHECK(insert(rig, "AAA002L8", ElementType::kImportExport, 500) ==
         "element 500 is not an import/export slot");
+  for (const ElementType inside : {ElementType::kDrive, ElementType::kTransport})
+    CHECK(insert(rig, "AAA002L8", inside, inside == ElementType::kDrive ? 500 : 1) ==
+          "cartridge AAA002L8 is outside: it comes in through an import/export slot, or into a "
+          "slot");
   CHECK(insert(rig, "NONE01L8", ElementType::kStorage) == "there is no cartridge NONE01L8");
   CHECK(create(rig,
                request({"BBB001L8", "BBB002L8", "BBB003L8"}, CreateRequest::Where::kImportExport))
@@ -222,6 +234,8 @@ TEST_CASE("a locked door") {
         "an initiator has locked the import/export door: cartridge AAA001L8 cannot be taken out");
   CHECK(insert(rig, "AAA002L8", ElementType::kImportExport) ==
         "an initiator has locked the import/export door: cartridge AAA002L8 cannot be inserted");
+  CHECK(remove(rig, "AAA001L8") ==
+        "an initiator has locked the import/export door: cartridge AAA001L8 cannot be deleted");
   CHECK(rig.move(10, 1000).result == MoveResult::kMoved);  // the robot is inside
   rig.library->lock_door(false);
   CHECK(insert(rig, "AAA002L8", ElementType::kImportExport).empty());
@@ -254,6 +268,38 @@ TEST_CASE("a person's move is told to the changer's initiators, the robot's is n
   rig.executor.run();
   CHECK(result == MoveResult::kSourceEmpty);
   CHECK(rig.observer.changed == 1);
+  CHECK(rig.observer.accessed == 0);
+  // Hosts look again at import/export elements only when they are told that those were accessed.
+  rig.library->operator_move(1000, 10, [&](MoveOutcome outcome) { result = outcome.result; });
+  rig.executor.run();
+  CHECK(result == MoveResult::kMoved);
+  CHECK(rig.observer.changed == 2);
+  CHECK(rig.observer.accessed == 1);
+  rig.library->operator_move(10, 11, [&](MoveOutcome outcome) { result = outcome.result; });
+  rig.executor.run();
+  CHECK(rig.observer.changed == 2);
+  CHECK(rig.observer.accessed == 2);
+}
+
+TEST_CASE("a person means the cartridge that is there now, not the one that comes meanwhile") {
+  Rig rig;
+  std::optional<MoveOutcome> ended;
+  rig.library->move(1000, 1005, [](MoveOutcome) {});
+  rig.library->move(1001, 1000, [](MoveOutcome) {});
+  rig.library->operator_move(1000, 500, [&](MoveOutcome outcome) { ended = std::move(outcome); });
+  rig.executor.run();
+  REQUIRE(ended);
+  CHECK(ended->result == MoveResult::kSourceEmpty);
+  CHECK(ended->detail == "cartridge AAA001L8 was moved meanwhile");
+  CHECK(rig.at(1000) == "AAA002L8");
+  CHECK_FALSE(rig.element(500).full);
+  rig.library->move(1005, 1009, [](MoveOutcome) {});
+  rig.library->operator_move(1009, 501, [&](MoveOutcome outcome) { ended = std::move(outcome); });
+  rig.executor.run();
+  CHECK(ended->result == MoveResult::kSourceEmpty);
+  CHECK(rig.at(1009) == "AAA001L8");
+  CHECK(rig.observer.changed == 0);
+  CHECK(rig.move(1000, 500).result == MoveResult::kMoved);  // and the queue goes on
 }
 
 TEST_CASE("adopting what was made beside the library") {
@@ -352,6 +398,32 @@ TEST_CASE("open: places that are gone or taken") {
   rig.start();
   CHECK(rig.at(1000) == "AAA001L8");
   rig.check_whole(3);
+}
+
+TEST_CASE("open: a cartridge does not come from an element that is gone") {
+  Rig rig;
+  CHECK(rig.move(1000, 500).result == MoveResult::kMoved);
+  CHECK(rig.move(1001, 1009).result == MoveResult::kMoved);
+  CHECK(rig.move(1009, 501).result == MoveResult::kMoved);
+  rig.options.geometry.storage.count = 9;
+  rig.start();
+  CHECK(rig.element(500).source == 1000);
+  CHECK_FALSE(rig.element(501).source);
+  rig.check_whole(2);
+}
+
+TEST_CASE("open: a last record that was cut short is told of") {
+  Rig rig;
+  CHECK(rig.move(1000, 1005).result == MoveResult::kMoved);
+  rig.library.reset();
+  const std::string whole = rig.files.text(Rig::kJournal);
+  rig.files.put(Rig::kJournal, whole.substr(0, whole.size() - 5));
+  rig.start();
+  CHECK(rig.open_error.empty());
+  CHECK(rig.at(1000) == "AAA001L8");
+  REQUIRE(rig.log.size() == 1);
+  CHECK(rig.log[0].find("cut short") != std::string::npos);
+  rig.check_whole(2);
 }
 
 TEST_CASE("operations asked for while opening wait") {

@@ -134,6 +134,25 @@ TEST_CASE("a cartridge whose label cannot be read is not loaded") {
   CHECK(rig.move(1000, 1005).result == MoveResult::kMoved);  // but may change its slot
 }
 
+TEST_CASE("a cartridge that a job reads is not loaded: the drive could not open it") {
+  Rig rig({{"AAA001L8", 1000}, {"AAA002L8", 500}});
+  rig.store.busy = "AAA001L8";
+  const std::string before = rig.files.text(Rig::kJournal);
+  const MoveOutcome outcome = rig.move(1000, 501);
+  CHECK(outcome.result == MoveResult::kLoadFailed);
+  CHECK(outcome.detail == "cartridge AAA001L8 is being read by a job");
+  CHECK(rig.exchange(1000, 500, 1004) == MoveResult::kLoadFailed);
+  CHECK(rig.files.text(Rig::kJournal) == before);
+  CHECK(rig.bays[0]->loads == 1);  // it was not even unloaded
+  rig.check_whole(2);
+  CHECK(rig.move(1000, 1005).result == MoveResult::kMoved);  // but may change its slot
+  rig.store.busy = "AAA002L8";                               // by the drive that it is in
+  CHECK(rig.move(500, 501).result == MoveResult::kMoved);
+  rig.store.busy.clear();
+  CHECK(rig.move(1005, 500).result == MoveResult::kMoved);
+  rig.check_whole(2);
+}
+
 TEST_CASE("a drive's cartridge without files stays on record and can be moved out") {
   Rig rig({{"AAA001L8", 500}});
   rig.store.cartridges.clear();

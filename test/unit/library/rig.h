@@ -104,6 +104,7 @@ class LabelStore final : public vtl::CartridgeStore {
   std::map<std::string, vtl::CartridgeSummary> cartridges;
   std::string fail_create;  // of this barcode
   std::string fail_remove;
+  std::string busy;
 
   void put(const vtl::CartridgeLabel& label) {
     vtl::CartridgeSummary& summary = cartridges[label.barcode];
@@ -122,6 +123,10 @@ class LabelStore final : public vtl::CartridgeStore {
     const auto found = cartridges.find(barcode);
     if (found == cartridges.end()) return vtl::IoError{ENOENT, barcode + ": there is no cartridge"};
     return found->second;
+  }
+  vtl::Status check_idle(const std::string& barcode) override {
+    if (barcode == busy) return vtl::IoError{EAGAIN, barcode + ": locked"};
+    return vtl::ok_status();
   }
   vtl::Status create(const vtl::CartridgeLabel& label, std::uint64_t) override {
     if (label.barcode == fail_create) return vtl::IoError{ENOSPC, label.barcode + ": no space"};
