@@ -66,7 +66,10 @@ void Loop::run() {
   }
 }
 
-void Loop::stop() { impl_->stopping = true; }
+void Loop::stop() {
+  impl_->stopping = true;
+  uv_stop(&impl_->uv);  // called by something deferred, right before the poll: that must not sleep
+}
 
 void Loop::post(Callback callback) {
   bool wake = false;
