@@ -301,7 +301,11 @@ void Connection::Impl::expire() {
 
 Connection::Connection(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) { impl_->self = this; }
 
-Connection::~Connection() { lost(impl_->now); }
+// Only now is it not counted any more: its socket may linger when it is over.
+Connection::~Connection() {
+  lost(impl_->now);
+  impl_->portal.connections.erase(impl_.get());
+}
 
 scsi::MutableBytes Connection::recv_span() {
   return impl_->gone || impl_->wants_close() ? scsi::MutableBytes() : impl_->framer.recv_span();
@@ -349,7 +353,6 @@ void Connection::lost(TimePoint now) {
   if (impl.phase == Impl::Phase::kFullFeature)
     impl.portal.info(impl.who() + " closed its connection without logging out");
   impl.end_session();
-  impl.portal.connections.erase(&impl);
 }
 
 void Connection::want(scsi::NexusId nexus, scsi::TaskTag tag, std::uint32_t length) {

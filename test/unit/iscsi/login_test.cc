@@ -671,6 +671,24 @@ TEST_CASE("limits of connections", "[iscsi]") {
   CHECK(status_of(a->login()) == 0);  // no longer half open
   auto d = world.connect("192.0.2.7:4");
   CHECK(world.portal->accept("192.0.2.1:3260", "192.0.2.10:3") == nullptr);  // six in all
+  // One that is over counts as long as its socket is there.
+  d->connection().lost(d->now());
+  CHECK(world.portal->accept("192.0.2.1:3260", "192.0.2.10:3") == nullptr);
   d.reset();
   CHECK(world.connect("192.0.2.10:3"));
+}
+
+TEST_CASE("discovery sessions count against their address", "[iscsi]") {
+  PortalOptions options;
+  options.max_connections_per_address = 2;
+  World world(options);
+  LoginOptions discovery;
+  discovery.discovery = true;
+  discovery.keys = {};
+  auto a = world.connect("192.0.2.7:1"), b = world.connect("192.0.2.7:2");
+  CHECK(status_of(a->login(discovery)) == 0);
+  CHECK(status_of(b->login(discovery)) == 0);
+  CHECK(world.portal->accept("192.0.2.1:3260", "192.0.2.7:3") == nullptr);
+  auto other = world.connect("192.0.2.8:1");
+  CHECK(status_of(other->login()) == 0);
 }
