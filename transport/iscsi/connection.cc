@@ -166,7 +166,7 @@ void Connection::Impl::fail_login(Login::Result result) {
 }
 
 // Who else is logged in matters only now: nobody learns of other sessions, or ends one, without
-// having proved who it is (iscsi-target table row 44).
+// having proved who it is.
 std::optional<Login::Result> Connection::Impl::admit(const LoginRequest& request,
                                                      std::uint16_t& tsih, bool& replaces) {
   const LoginIdentity& id = login->identity();
@@ -204,7 +204,7 @@ void Connection::Impl::complete_login(const LoginRequest& request, Login::Result
   std::uint16_t tsih = portal.allocate_tsih();
   bool replaces = false;
   if (auto refused = admit(request, tsih, replaces)) return fail_login(std::move(*refused));
-  portal.failures.succeeded(peer_host);
+  if (login->proved()) portal.failures.succeeded(peer_host);
   const LoginIdentity& id = login->identity();
   const Parameters& parameters = login->parameters();
   session = std::make_shared<Session>(*this, id, tsih, parameters);
@@ -301,7 +301,11 @@ void Connection::Impl::expire() {
 
 Connection::Connection(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) { impl_->self = this; }
 
-Connection::~Connection() { lost(impl_->now); }
+// Only now is it not counted any more: its socket may linger when it is over.
+Connection::~Connection() {
+  lost(impl_->now);
+  impl_->portal.connections.erase(impl_.get());
+}
 
 scsi::MutableBytes Connection::recv_span() {
   return impl_->gone || impl_->wants_close() ? scsi::MutableBytes() : impl_->framer.recv_span();
@@ -349,7 +353,6 @@ void Connection::lost(TimePoint now) {
   if (impl.phase == Impl::Phase::kFullFeature)
     impl.portal.info(impl.who() + " closed its connection without logging out");
   impl.end_session();
-  impl.portal.connections.erase(&impl);
 }
 
 void Connection::want(scsi::NexusId nexus, scsi::TaskTag tag, std::uint32_t length) {

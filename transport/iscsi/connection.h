@@ -27,7 +27,8 @@ using TimePoint = std::chrono::steady_clock::time_point;
 
 class Connection final : public scsi::ReplySink {
  public:
-  ~Connection() override;  // lost() must have been called, or wants_close() acted on through it
+  // Calls lost() if nobody has. As long as it exists it counts against the portal's limits.
+  ~Connection() override;
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
 

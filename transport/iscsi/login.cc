@@ -48,7 +48,6 @@ Login::Result Login::receive(const LoginRequest& request, scsi::Bytes data) {
 
   Result result;
   result.response.current = request.current;
-  result.response.next = request.current;
   result.response.isid = request.isid;
   result.response.task_tag = request.task_tag;
   if (request.more) return result;  // RFC 7143 6.2: an empty response fetches the rest

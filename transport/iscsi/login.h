@@ -61,6 +61,8 @@ class Login {
   static Result failure(const LoginRequest& request, LoginStatus status, std::string reason);
 
   const LoginIdentity& identity() const { return identity_; }
+  // The initiator has proved itself, and not merely been let in.
+  bool proved() const { return chap_ != nullptr && authenticated_; }
   const Parameters& parameters() const { return negotiation_.parameters(); }
 
   static constexpr std::size_t kMaxRounds = 32;

@@ -92,12 +92,13 @@ std::unique_ptr<Connection> Portal::accept(std::string local_address, std::strin
   };
   if (state.connections.size() >= state.options.max_connections)
     return refuse("there are as many connections as are allowed");
-  const auto half_open =
+  const auto without_target =
       std::count_if(state.connections.begin(), state.connections.end(), [&](const auto* c) {
-        return c->phase != Connection::Impl::Phase::kFullFeature && c->peer_host == host;
+        const bool logged_in = c->phase == Connection::Impl::Phase::kFullFeature;
+        return c->peer_host == host && !(logged_in && !c->session->discovery());
       });
-  if (static_cast<std::uint32_t>(half_open) >= state.options.max_connections_per_address)
-    return refuse("too many connections from this address have not logged in");
+  if (static_cast<std::uint32_t>(without_target) >= state.options.max_connections_per_address)
+    return refuse("too many connections from this address have not logged in to a target");
 
   auto impl =
       std::make_unique<Connection::Impl>(state, std::move(local_address), std::move(peer_address));

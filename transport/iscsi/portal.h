@@ -29,7 +29,7 @@ struct PortalOptions {
   bool header_digest = true;  // accept CRC32C when offered
   bool data_digest = true;
   std::uint32_t max_connections = 256;  // TCP connections in all; past it a new one is closed
-  std::uint32_t max_connections_per_address = 64;  // that have not logged in
+  std::uint32_t max_connections_per_address = 64;  // not logged in to a target
   std::uint32_t max_sessions_per_target = 1;       // other initiators are told 0301
   std::uint32_t command_window = 32;               // commands per session
   std::uint32_t login_timeout_ms = 15000;

@@ -116,6 +116,7 @@ class Session : public std::enable_shared_from_this<Session> {
   void managed(std::uint32_t task_tag, TaskManagementCode code, bool cold_reset);
   void logout(const Numbered& item);
   void text(const Numbered& item);
+  void forget_text();
   void answer_text(const Numbered& item, const std::string& request);
   bool send_targets(const std::string& value, std::string& answer);
   void send_text_piece(const TextRequest& pdu);

@@ -185,27 +185,29 @@ void Session::request_logout() {
 
 // --- text ---
 
+void Session::forget_text() {
+  text_request_.clear();
+  text_answer_.clear();
+  text_tag_ = kReservedTag;
+  text_rounds_ = 0;
+}
+
 void Session::text(const Numbered& item) {
   const TextRequest pdu = TextRequest::decode(item.header);
-  const auto forget = [&] {
-    text_request_.clear();
-    text_answer_.clear();
-    text_tag_ = kReservedTag;
-    text_rounds_ = 0;
-  };
+  if (connection_.congested()) return reject(RejectReason::kTooManyImmediate, item.header);
   if (pdu.task_tag == kReservedTag || (pdu.final && pdu.more)) {
-    forget();
+    forget_text();
     return reject(RejectReason::kInvalidField, item.header);
   }
   if (pdu.transfer_tag == kReservedTag) {
-    forget();  // RFC 7143 11.10.4: a new exchange; one under way is given up
+    forget_text();  // RFC 7143 11.10.4: a new exchange; one under way is given up
     text_task_tag_ = pdu.task_tag;
   } else if (text_tag_ == kReservedTag || pdu.transfer_tag != text_tag_ ||
              pdu.task_tag != text_task_tag_) {
     return reject(RejectReason::kInvalidField, item.header);
   }
   if (++text_rounds_ > kMaxTextRounds || text_request_.size() + item.data.size() > kMaxTextLength) {
-    forget();
+    forget_text();
     return reject(RejectReason::kProtocolError, item.header);
   }
   if (!text_answer_.empty()) return send_text_piece(pdu);  // the initiator fetches the rest
@@ -223,26 +225,24 @@ void Session::text(const Numbered& item) {
 }
 
 void Session::answer_text(const Numbered& item, const std::string& request) {
+  const auto refuse = [&] {
+    forget_text();
+    reject(RejectReason::kProtocolError, item.header);
+  };
   const auto pairs = parse_text(request);
-  if (!pairs) return reject(RejectReason::kProtocolError, item.header);
+  if (!pairs) return refuse();
   Negotiation negotiation(portal_.options);
   bool declared = false;
   for (const KeyValue& pair : *pairs) {
+    std::vector<KeyValue> answers;
     if (pair.first == "SendTargets") {
       if (!send_targets(pair.second, text_answer_)) append_text(text_answer_, pair.first, "Reject");
-      continue;
-    }
-    std::vector<KeyValue> answers;
-    if (negotiation.receive(pair, false, answers) == Negotiation::Verdict::kProtocolError) {
-      text_answer_.clear();
-      return reject(RejectReason::kProtocolError, item.header);
+    } else if (negotiation.receive(pair, false, answers) == Negotiation::Verdict::kProtocolError) {
+      return refuse();
     }
     if (pair.first == "MaxRecvDataSegmentLength") declared = true;
     for (const auto& [key, value] : answers) append_text(text_answer_, key, value);
-    if (text_answer_.size() > kMaxTextLength) {
-      text_answer_.clear();
-      return reject(RejectReason::kProtocolError, item.header);
-    }
+    if (text_answer_.size() > kMaxTextLength) return refuse();
   }
   if (declared) parameters_.initiator_max_recv = negotiation.parameters().initiator_max_recv;
   send_text_piece(TextRequest::decode(item.header));

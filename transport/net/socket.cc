@@ -46,7 +46,7 @@ struct Socket::Impl {
 
   Loop& loop;
   int fd;
-  std::unique_ptr<iscsi::Connection> connection;  // null once it is over
+  std::unique_ptr<iscsi::Connection> connection;
   std::function<void(Socket&)> closed;
   Poll poll;
   Timer timer;
@@ -77,11 +77,8 @@ Socket::Socket(Loop& loop, int fd, std::unique_ptr<iscsi::Connection> connection
 
 Socket::~Socket() {
   impl_->loop.cancel(*this);
-  if (impl_->connection != nullptr) {
-    impl_->connection->set_output_listener({});
-    impl_->connection->lost(steady_clock::now());
-    impl_->connection.reset();
-  }
+  impl_->connection->set_output_listener({});
+  impl_->connection->lost(steady_clock::now());
   const int fd = impl_->fd;
   impl_.reset();  // the poll handle first
   ::close(fd);
@@ -99,8 +96,7 @@ void Socket::run_deferred() {
     closed(*this);
     return;
   }
-  if (impl_->connection == nullptr) return;
-  settle();
+  if (!impl_->draining) settle();
 }
 
 void Socket::ready(bool readable, bool writable) {
@@ -183,7 +179,6 @@ void Socket::settle() {
   impl_->timer_at = *deadline;
   const auto delay = std::chrono::ceil<milliseconds>(*deadline - steady_clock::now());
   impl_->timer.start(delay, [this] {
-    if (impl_->connection == nullptr) return;
     const auto now = steady_clock::now();
     const auto due = impl_->connection->deadline();
     if (due && *due <= now) impl_->connection->expire(now);
@@ -192,11 +187,9 @@ void Socket::settle() {
 }
 
 void Socket::end(bool linger) {
-  if (impl_->connection != nullptr) {
-    impl_->connection->set_output_listener({});
-    impl_->connection->lost(steady_clock::now());
-    impl_->connection.reset();
-  }
+  // The session ends here; the object stays as long as the descriptor, so that both are counted.
+  impl_->connection->set_output_listener({});
+  impl_->connection->lost(steady_clock::now());
   impl_->timer.stop();
   if (linger && ::shutdown(impl_->fd, SHUT_WR) == 0) {
     impl_->draining = true;

@@ -196,7 +196,6 @@ TEST_CASE("an unknown user and a wrong secret look the same", "[auth]") {
 TEST_CASE("malformed CHAP exchanges fail", "[auth]") {
   using Keys = std::vector<KeyValue>;
   const std::string good_length = "0x" + std::string(32, '0');
-  // iscsi-target.md table row 15
   const std::vector<std::pair<const char*, Keys>> first = {
       {"response before challenge", {{"CHAP_N", "alice"}, {"CHAP_R", good_length}}},
       {"algorithm twice", {{"CHAP_A", "5"}, {"CHAP_A", "5"}}},

@@ -173,6 +173,16 @@ TEST_CASE("T=1 beside an offer is answered with T=0 until CHAP is through", "[is
   CHECK(login.current == Stage::kSecurity);
 }
 
+TEST_CASE("without T=1 the next stage is reserved", "[iscsi]") {
+  World world;
+  auto i = world.connect();
+  LoginRequest request;
+  request.current = Stage::kOperational;
+  request.task_tag = 1;
+  i->send(request.encode(), scsi::as_bytes(text_of(kNames)));
+  CHECK(i->expect(Opcode::kLoginResponse).header[1] == std::byte{0x04});  // RFC 7143 11.13.3
+}
+
 TEST_CASE("ways around CHAP end in 0201, late, and the connection closes", "[iscsi]") {
   const std::vector<std::vector<std::vector<KeyValue>>> attempts = {
       {names_and({{"AuthMethod", "None"}})},
@@ -236,6 +246,12 @@ TEST_CASE("each failure from an address makes the next answer later; a success f
   fail("192.0.2.8:1", 249ms, 250ms);
   CHECK(status_of(world.connect("192.0.2.7:3")->login(alice())) == 0);
   fail("192.0.2.7:4", 249ms, 250ms);
+  // A session that asks for no proof forgives nothing, or a guesser would begin afresh each time.
+  LoginOptions discovery;
+  discovery.discovery = true;
+  discovery.keys = {};
+  CHECK(status_of(world.connect("192.0.2.7:5")->login(discovery)) == 0);
+  fail("192.0.2.7:6", 499ms, 500ms);
 }
 
 TEST_CASE("errors of the first request have their status", "[iscsi]") {
@@ -655,6 +671,24 @@ TEST_CASE("limits of connections", "[iscsi]") {
   CHECK(status_of(a->login()) == 0);  // no longer half open
   auto d = world.connect("192.0.2.7:4");
   CHECK(world.portal->accept("192.0.2.1:3260", "192.0.2.10:3") == nullptr);  // six in all
+  // One that is over counts as long as its socket is there.
+  d->connection().lost(d->now());
+  CHECK(world.portal->accept("192.0.2.1:3260", "192.0.2.10:3") == nullptr);
   d.reset();
   CHECK(world.connect("192.0.2.10:3"));
+}
+
+TEST_CASE("discovery sessions count against their address", "[iscsi]") {
+  PortalOptions options;
+  options.max_connections_per_address = 2;
+  World world(options);
+  LoginOptions discovery;
+  discovery.discovery = true;
+  discovery.keys = {};
+  auto a = world.connect("192.0.2.7:1"), b = world.connect("192.0.2.7:2");
+  CHECK(status_of(a->login(discovery)) == 0);
+  CHECK(status_of(b->login(discovery)) == 0);
+  CHECK(world.portal->accept("192.0.2.1:3260", "192.0.2.7:3") == nullptr);
+  auto other = world.connect("192.0.2.8:1");
+  CHECK(status_of(other->login()) == 0);
 }

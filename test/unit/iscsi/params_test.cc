@@ -82,7 +82,7 @@ TEST_CASE("what goes to a log line is printable and bounded", "[iscsi]") {
   CHECK(printable(std::string(5000, 'x')).size() < 300);
 }
 
-// iscsi-target.md 3.2, row by row; ours are the defaults of PortalOptions.
+// RFC 7143 13, key by key; ours are the defaults of PortalOptions.
 TEST_CASE("each key is answered by its result function", "[iscsi]") {
   const struct {
     const char *key, *value, *expected;

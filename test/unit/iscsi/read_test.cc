@@ -96,7 +96,7 @@ TEST_CASE("with sense, data-in and status are apart", "[iscsi]") {
 TEST_CASE("absent LUNs answer as SPC wants", "[iscsi]") {
   World world;
   auto i = world.session();
-  // iscsi-target.md table row 29: LUN 1, 65535, well-known, two levels
+  // LUN 1, 65535, well-known, two levels
   for (const std::uint64_t lun : {0x0001000000000000u, 0xFFFF000000000000u, 0xC101000000000000u,
                                   0x0000000100000000u, 0x40FF000000000000u}) {
     ScsiCommand command = i->command({0x00});

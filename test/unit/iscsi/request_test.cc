@@ -214,7 +214,7 @@ TEST_CASE("the window has a slot for each command", "[iscsi]") {
 TEST_CASE("what is not understood is rejected, and the session goes on", "[iscsi]") {
   World world;
   auto i = world.session();
-  // Table rows 5, 35, 41: opcodes of a target, vendor-specific, unknown, SNACK
+  // Opcodes of a target, vendor-specific, unknown, SNACK
   for (const unsigned opcode : {0x07u, 0x0Fu, 0x11u, 0x1Cu, 0x1Eu, 0x20u, 0x25u, 0x31u, 0x3Fu}) {
     Header header{};
     header[0] = static_cast<std::byte>(opcode);
@@ -234,12 +234,12 @@ TEST_CASE("bad commands are rejected and their numbers used up", "[iscsi]") {
   const ScsiCommand waiting = i->command({0x01});
   i->send(waiting.encode());
   ScsiCommand command = i->command({0x00});
-  command.task_tag = waiting.task_tag;  // row 21
+  command.task_tag = waiting.task_tag;
   CHECK(rejected(*i, command.encode()) == RejectReason::kTaskInProgress);
   command = i->command({0x00});
   command.task_tag = kReservedTag;
   CHECK(rejected(*i, command.encode()) == RejectReason::kInvalidField);
-  for (std::uint8_t attribute = 5; attribute <= 7; ++attribute) {  // row 28
+  for (std::uint8_t attribute = 5; attribute <= 7; ++attribute) {
     command = i->command({0x00});
     command.attribute = attribute;
     CHECK(rejected(*i, command.encode()) == RejectReason::kInvalidField);
@@ -249,7 +249,7 @@ TEST_CASE("bad commands are rejected and their numbers used up", "[iscsi]") {
     for (const unsigned b : bytes) data.push_back(static_cast<std::byte>(b));
     return data;
   };
-  // Rows 2 and 28: bidirectional read length, unknown, running over, empty, 1020 bytes of nothing
+  // Bidirectional read length, unknown, running over, empty, 1020 bytes of nothing
   for (const Data& bad :
        {ahs({0, 5, 2, 0, 0, 0, 0, 8}), ahs({0, 5, 9, 0, 0, 0, 0, 8}), ahs({0, 6, 1, 0, 0, 0, 0, 8}),
         ahs({0xFF, 0xFF, 1, 0}), ahs({0, 0, 1, 0}), Data(1020)}) {
@@ -363,7 +363,7 @@ TEST_CASE("answers to pings that were never sent are ignored, malformed ones rej
   pong.cmd_sn = i->cmd_sn;
   i->send(pong.encode());
   i->expect_silence();
-  pong.immediate = false;  // row 34
+  pong.immediate = false;
   pong.cmd_sn = i->cmd_sn++;
   CHECK(rejected(*i, pong.encode()) == RejectReason::kInvalidField);
   CHECK(i->run(i->command({0x00})) == 0);
@@ -447,7 +447,7 @@ TEST_CASE("ABORT TASK knows only this session's tasks, by tag and unit", "[iscsi
   auto j = world.session(other);
   const ScsiCommand command = i->command({0x01});
   i->send(command.encode());
-  CHECK(managed(*j, manage(*j, 1, command.task_tag)) == 1);  // row 30
+  CHECK(managed(*j, manage(*j, 1, command.task_tag)) == 1);
   TaskManagementRequest own = manage(*i, 1);
   own.referenced_tag = own.task_tag;
   CHECK(managed(*i, own) == 1);
@@ -456,7 +456,7 @@ TEST_CASE("ABORT TASK knows only this session's tasks, by tag and unit", "[iscsi
   CHECK(managed(*i, elsewhere) == 1);
   world.unit.release();
   CHECK(i->finish(command.task_tag) == 0);
-  CHECK(managed(*i, manage(*i, 1, command.task_tag)) == 1);  // row 31: answered before
+  CHECK(managed(*i, manage(*i, 1, command.task_tag)) == 1);  // answered before
 }
 
 TEST_CASE("ABORT TASK of a command that has not come yet counts its number as come", "[iscsi]") {
@@ -749,7 +749,7 @@ TEST_CASE("text that is wrong", "[iscsi]") {
     pdu.cmd_sn = i->cmd_sn++;
     return pdu.encode();
   };
-  CHECK(rejected(*i, request(0x1234, true, false)) == RejectReason::kInvalidField);  // row 19
+  CHECK(rejected(*i, request(0x1234, true, false)) == RejectReason::kInvalidField);
   CHECK(rejected(*i, request(kReservedTag, true, true)) == RejectReason::kInvalidField);
   for (const std::string& bad :
        {std::string("no equals\0", 10), std::string("A=b"), std::string(8192, '='),
@@ -773,6 +773,56 @@ TEST_CASE("text that is wrong", "[iscsi]") {
   CHECK(i->text(text_of({{"SendTargets", kDrive}})).find(kDrive) != std::string::npos);
 }
 
+TEST_CASE("a text exchange that was rejected does not go on", "[iscsi]") {
+  World world;
+  auto i = discover(world);
+  TextRequest pdu;
+  pdu.more = true;
+  pdu.task_tag = i->next_task_tag++;
+  pdu.cmd_sn = i->cmd_sn++;
+  i->send(pdu.encode(), scsi::as_bytes(std::string("SendTar")));
+  pdu.transfer_tag = i->expect(Opcode::kTextResponse).as<TextResponse>().transfer_tag;
+  pdu.more = false;
+  pdu.final = true;
+  pdu.cmd_sn = i->cmd_sn++;
+  const auto bad = scsi::as_bytes(std::string_view("gets"));  // no '=', no NUL
+  CHECK(rejected(*i, pdu.encode(), Data(bad.begin(), bad.end())) == RejectReason::kProtocolError);
+  pdu.cmd_sn = i->cmd_sn++;
+  CHECK(rejected(*i, pdu.encode()) == RejectReason::kInvalidField);
+}
+
+TEST_CASE("text that asks for much is answered within bounds", "[iscsi]") {
+  World world;
+  LoginOptions options = discovery();
+  options.keys = {{"MaxRecvDataSegmentLength", "16777215"}};
+  auto i = discover(world, options);
+  const auto request = [&] {
+    TextRequest pdu;
+    pdu.immediate = true;
+    pdu.final = true;
+    pdu.task_tag = i->next_task_tag++;
+    pdu.cmd_sn = i->cmd_sn;
+    return pdu.encode();
+  };
+  SECTION("the same list again and again in one request") {
+    std::string text;
+    while (text.size() < 30000) append_text(text, "SendTargets", "All");
+    const auto bytes = scsi::as_bytes(text);
+    CHECK(rejected(*i, request(), Data(bytes.begin(), bytes.end())) ==
+          RejectReason::kProtocolError);
+  }
+  SECTION("by one who does not read") {
+    std::string text;
+    while (text.size() < 3000) append_text(text, "SendTargets", "All");
+    i->reading = false;
+    for (int n = 0; n < 2000 && !i->closed(); ++n) i->send(request(), scsi::as_bytes(text));
+    i->reading = true;
+    i->pump();
+    CHECK(i->all_output.size() < 8u << 20);
+    CHECK(!i->closed());
+  }
+}
+
 TEST_CASE("MaxRecvDataSegmentLength may be declared anew", "[iscsi]") {
   World world;
   auto i = world.session();
@@ -784,7 +834,7 @@ TEST_CASE("MaxRecvDataSegmentLength may be declared anew", "[iscsi]") {
 TEST_CASE("a discovery session takes no SCSI", "[iscsi]") {
   World world;
   auto i = discover(world);
-  CHECK(rejected(*i, i->command({0x00}).encode()) == RejectReason::kProtocolError);  // row 17
+  CHECK(rejected(*i, i->command({0x00}).encode()) == RejectReason::kProtocolError);
   CHECK(rejected(*i, manage(*i, 5).encode()) == RejectReason::kProtocolError);
   DataOut out;
   out.task_tag = 1;

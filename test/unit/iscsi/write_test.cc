@@ -171,8 +171,7 @@ TEST_CASE("a refused command gets its answer without R2T, and its data is swallo
   CHECK(i->run(next, pattern(100)) == 0);
 }
 
-// iscsi-target.md 5.1 and table rows 23, 24: the task fails, whatever the fault; the session goes
-// on.
+// RFC 7143 11.7: the task fails, whatever the fault; the session goes on.
 TEST_CASE("violations of the data-out rules fail the task", "[iscsi]") {
   const struct {
     const char* what;

@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <catch2/catch.hpp>
 #include <functional>
@@ -139,6 +140,22 @@ TEST_CASE("nonsense is closed, and the socket goes when the client does") {
   (void)::send(fd, noise.data(), noise.size(), MSG_NOSIGNAL);
   CHECK(world.run_until([&] { return closed(fd); }));
   ::close(fd);
+  CHECK(world.run_until([&] { return world.listener.connections() == 0; }));
+}
+
+TEST_CASE("those who are refused and stay hold no more sockets than the limit") {
+  World world;
+  constexpr std::size_t kClients = 100;
+  std::vector<int> clients;
+  for (std::size_t n = 0; n < kClients; ++n) {
+    clients.push_back(world.connect());
+    const std::array<unsigned char, 48> command{0x01};  // before any login
+    REQUIRE(::send(clients.back(), command.data(), command.size(), MSG_NOSIGNAL) == 48);
+    CHECK(world.run_until([&] { return world.peers.size() == n + 1; }));
+    CHECK(world.listener.connections() <= iscsi::PortalOptions{}.max_connections_per_address);
+  }
+  CHECK(world.run_until([&] { return std::all_of(clients.begin(), clients.end(), closed); }));
+  for (const int fd : clients) ::close(fd);
   CHECK(world.run_until([&] { return world.listener.connections() == 0; }));
 }
 
