@@ -46,7 +46,7 @@ const std::vector<Key<IscsiConfig>>& iscsi_keys() {
       flag("data_digest", &C::data_digest, "Accept CRC32C data digests likewise."),
       number("max_connections", &C::max_connections, 1, 65535, "TCP connections in all."),
       number("max_connections_per_address", &C::max_connections_per_address, 1, 65535,
-             "TCP connections from one address that have not logged in yet."),
+             "TCP connections from one address that have not logged in to a target."),
       number("max_sessions_per_target", &C::max_sessions_per_target, 1, 1024,
              "Initiators that may use one drive or the changer at a time. Others are told to try "
              "later."),
