@@ -44,6 +44,14 @@ Status remove_all(FileSystem& files, const std::string& path) {
   return files.remove(path);
 }
 
+Status may_change(const Label& label, const std::string& dir) {
+  if (label.damaged)
+    return IoError{EROFS, dir + "/CART: damaged; the cartridge stays write-protected"};
+  if ((label.cart.feat_ro_compat & ~format::kKnownReadOnlyCompat) != 0)
+    return IoError{EROFS, dir + "/CART: a newer version has written it, and only it may change it"};
+  return ok_status();
+}
+
 IoError invalid(std::string text) { return {EINVAL, std::move(text)}; }
 
 std::optional<IoError> objection(const CartridgeSpec& spec,
@@ -221,8 +229,7 @@ Status set_write_protect(FileSystem& files, const std::string& dir, bool write_p
   if (!lock) return lock.error();
   Result<Label> label = read_label(files, dir);
   if (!label) return label.error();
-  if (label->damaged)
-    return IoError{EROFS, dir + "/CART: damaged; the cartridge stays write-protected"};
+  if (const Status status = may_change(*label, dir); !status) return status;
   if (label->cart.has(format::kWriteProtect) == write_protected) return ok_status();
   label->cart.set(format::kWriteProtect, write_protected);
   // A table of segments belongs to the label that named it; clean_gen keeps that name.
@@ -234,7 +241,7 @@ Status set_element_hint(FileSystem& files, const std::string& dir, std::uint16_t
   if (!lock) return lock.error();
   Result<Label> label = read_label(files, dir);
   if (!label) return label.error();
-  if (label->damaged) return IoError{EROFS, dir + "/CART: damaged"};
+  if (const Status status = may_change(*label, dir); !status) return status;
   if (label->cart.element_hint == element) return ok_status();
   label->cart.element_hint = element;
   return write_cart(files, dir, label->cart);

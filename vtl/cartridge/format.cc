@@ -374,6 +374,7 @@ std::optional<Segtab> decode_segtab(Bytes bytes) {
   if (r.u32() != (bytes.size() - kSegtabHeaderBytes) / kSegtabEntryBytes) return std::nullopt;
   table.cart_gen = r.u64();
   r.skip(8);
+  std::uint64_t end = 0;
   while (r.remaining() != 0) {
     SegtabEntry e;
     e.seq = r.u32();
@@ -386,6 +387,11 @@ std::optional<Segtab> decode_segtab(Bytes bytes) {
     e.data_end = r.u64();
     e.index_offset = r.u48();
     e.flags = r.u16();
+    // Searched by LBA, and used as sizes.
+    if (e.first_lba < end || e.count > kMaxSegmentObjects || e.filemarks > e.count ||
+        e.data_end < kBlock || e.data_end >> 36 != 0)
+      return std::nullopt;
+    end = e.first_lba + e.count;
     table.entries.push_back(e);
   }
   return table;

@@ -245,8 +245,14 @@ PartitionLog::Found PartitionLog::filemark_lba(std::uint64_t ordinal) {
     found.fault_lba = segment->first_lba;
     return found;
   }
-  found.value = segment->first_lba +
-                (*loaded)->filemarks[static_cast<std::size_t>(ordinal - segment->first_filemark)];
+  const std::uint64_t nth = ordinal - segment->first_filemark;
+  if (nth >= (*loaded)->filemarks.size()) {  // rebuilt from what damage has left of the records
+    found.fault = make_fault(Fault::Kind::kReadError,
+                             fmt::format("{}: filemark {} is damaged", path(*segment), ordinal));
+    found.fault_lba = segment->first_lba;
+    return found;
+  }
+  found.value = segment->first_lba + (*loaded)->filemarks[static_cast<std::size_t>(nth)];
   return found;
 }
 

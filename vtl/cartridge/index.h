@@ -67,9 +67,10 @@ class PartitionLog {
   std::uint64_t end_of_data = 0;
   std::uint64_t filemarks = 0;
   std::uint64_t used_bytes = 0;
-  std::uint32_t next_seq = 0;      // above every segment's that was ever seen in the directory
-  bool from_table = false;         // SEGTAB said all this
-  std::vector<std::string> notes;  // for the log: what a lookup had to work around
+  std::uint32_t next_seq = 0;       // above every segment's that was ever seen in the directory
+  std::uint32_t highest_epoch = 0;  // of those that recovery has looked at
+  bool from_table = false;          // SEGTAB said all this
+  std::vector<std::string> notes;   // for the log: what a lookup had to work around
 
   // The segment that holds an object, or none: the object is in a lost extent. lba < end_of_data.
   std::optional<std::size_t> find(std::uint64_t lba) const;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <iterator>
 
 #include "scsi/crc32c.h"
 #include "vtl/cartridge/codec.h"
@@ -49,6 +50,8 @@ class ChunkReader {
   }
   void unplace() {
     cursor_.placed = false;
+    // Whoever takes the chunk lets go of the stages: pools are not for this thread to give back to.
+    std::move(cursor_.carry.begin(), cursor_.carry.end(), std::back_inserter(chunk_.buffers));
     cursor_.carry.clear();
   }
   std::uint64_t gap_end() const {

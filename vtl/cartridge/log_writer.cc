@@ -65,6 +65,7 @@ MaybeFault LogWriter::reopen() {
   SegmentInfo& last = log_.segments.back();
   const bool was_sealed = last.sealed;
   auto file = log_.files().open(log_.path(last), FileSystem::Mode::kReadWrite, log_.io());
+  if (!file && was_sealed) return start_segment(0);  // lost: what follows can still be written
   if (!file) return fail(file.error(), durable_);
   std::uint32_t crc = 0;
   if (was_sealed) {
@@ -284,12 +285,14 @@ MaybeFault LogWriter::start_segment(std::uint64_t need) {
 }
 
 MaybeFault LogWriter::finish_segment() {
-  if (MaybeFault fault = flush()) return fault;
+  // A trailer says that what is before it can be trusted: it must not be the only thing that has
+  // survived when power goes.
+  if (MaybeFault fault = sync()) return fault;
   SegmentInfo& segment = log_.segments.back();
   if (MaybeFault fault = write_footer(segment)) return fault;
   // The same size: frees what was preallocated behind it.
   if (const Status status = file_->truncate(stage_offset_); !status)
-    return fail(status.error(), written_);
+    return fail(status.error(), durable_);
   if (MaybeFault fault = sync()) return fault;
   segment.sealed = true;
   log_.tail_index.reset();
@@ -305,7 +308,8 @@ MaybeFault LogWriter::write_footer(const SegmentInfo& segment) {
   trailer.partition = log_.number;
   trailer.seq = segment.seq;
   trailer.epoch = segment.epoch;
-  trailer.last_epoch = segment.last_epoch;
+  // After a cut the last record's own epoch may be unknown here, but not below this.
+  trailer.last_epoch = std::max(segment.last_epoch, segment.epoch);
   trailer.first_lba = segment.first_lba;
   trailer.count = segment.count;
   trailer.first_filemark = segment.first_filemark;
@@ -336,7 +340,7 @@ MaybeFault LogWriter::write_footer(const SegmentInfo& segment) {
     status = write_stage(kBlock);
   }
   in_footer_ = false;
-  if (!status) return fail(status.error(), written_);
+  if (!status) return fail(status.error(), durable_);
   return std::nullopt;
 }
 
@@ -429,6 +433,8 @@ LogWriter::Room LogWriter::room() const {
 
 Fault LogWriter::fail(const IoError& error, std::uint64_t good_until) {
   failed_ = true;
+  written_ = std::min(written_, good_until);
+  durable_ = std::min(durable_, good_until);
   fill_ = 0;
   file_.reset();
   // The system call knows the file by the name that it was opened by; it may have been a spare

@@ -128,15 +128,19 @@ void Medium::progressed(const WriteBehind::Progress& progress) {
   alert(progress.notes);
   if (!progress.latched) return;
   partition = progress.partition;
-  if (position_.partition == progress.partition_number &&
-      position_.object > partition.end_of_data) {
-    position_.object = partition.end_of_data;
-    position_.filemarks = partition.filemarks;
-  }
+  stay_inside(progress.partition_number);
   if (progress.fault && options_.alert)
     options_.alert(
         fmt::format("{}: writing has failed, and no more is written until it is loaded again: {}",
                     info_.barcode, progress.fault->detail));
+}
+
+// End of data has come back to what is really there.
+void Medium::stay_inside(std::uint32_t partition) {
+  const PartitionInfo& p = partitions_[partition];
+  if (position_.partition != partition || position_.object <= p.end_of_data) return;
+  position_.object = p.end_of_data;
+  position_.filemarks = p.filemarks;
 }
 
 Zone Medium::zone() const {

@@ -70,6 +70,7 @@ class Medium final : public CartridgeMedium {
   // What loading, cutting and unloading tell the loop.
   struct Facts {
     MaybeFault fault;
+    bool failed = false;  // for good: nothing is written until the next load
     scsi::ssc::MediumInfo info;
     std::vector<scsi::ssc::PartitionInfo> partitions;
     std::vector<std::vector<scsi::ssc::Attribute>> attributes;
@@ -94,6 +95,8 @@ class Medium final : public CartridgeMedium {
   void alert(const std::vector<std::string>& notes) const;
   void learn(Facts& facts);
   void progressed(const WriteBehind::Progress& progress);
+  void stay_inside(std::uint32_t partition);
+  void count_lost(scsi::ssc::MediumFault& fault, std::uint64_t object) const;
   scsi::ssc::Zone zone() const;
   scsi::ssc::WriteOutcome outcome_of(MaybeFault fault) const;
 

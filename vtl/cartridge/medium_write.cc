@@ -59,16 +59,23 @@ void Medium::erase(Done<WriteOutcome> done) {
   settled([this, done = std::move(done)](MaybeFault fault) mutable {
     if (!fault && append_failed()) fault = refusal();
     if (fault) return done(outcome_of(std::move(fault)));
-    if (position_.object < partitions_[position_.partition].end_of_data) discarded_ = true;
+    const std::uint64_t at_object = position_.object;
+    if (at_object < partitions_[position_.partition].end_of_data) discarded_ = true;
     writer_->end();
     strand_->run(
         std::make_shared<Facts>(),
         [at = position_](std::unique_ptr<OpenCartridge>& cartridge, Facts& facts) {
           facts.fault = cartridge->erase(at.partition, at.object);
+          facts.failed = cartridge->append_failed();
           facts.take_from(*cartridge);
         },
-        [this, done = std::move(done)](Facts& facts) mutable {
+        [this, at_object, done = std::move(done)](Facts& facts) mutable {
           learn(facts);
+          if (facts.failed) {
+            writer_->refuse();
+            stay_inside(position_.partition);
+            if (facts.fault) count_lost(*facts.fault, at_object);
+          }
           done(outcome_of(std::move(facts.fault)));
         });
   });
@@ -91,8 +98,10 @@ void Medium::start_write() {
 }
 
 void Medium::begin_write(bool cuts) {
-  writer_->begin(position_.partition, position_.object, [this, cuts](MaybeFault fault) {
+  const std::uint64_t at = position_.object;
+  writer_->begin(position_.partition, at, [this, cuts, at](MaybeFault fault) {
     if (fault) {
+      if (append_failed()) count_lost(*fault, at);
       if (fault->kind == Fault::Kind::kNoSpace && !append_failed()) {
         alert({fault->detail});
         write_.outcome.full = true;
@@ -108,6 +117,12 @@ void Medium::begin_write(bool cuts) {
     }
     continue_write();
   });
+}
+
+// What was accepted in front of `object` and is not on the medium. What followed was to go anyway.
+void Medium::count_lost(MediumFault& fault, std::uint64_t object) const {
+  const std::uint64_t end = partitions_[position_.partition].end_of_data;
+  fault.objects_lost = object - std::min(object, end);
 }
 
 // Blocks that still fit into the partition. Filemarks always do.

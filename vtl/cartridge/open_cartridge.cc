@@ -75,7 +75,7 @@ MaybeFault OpenCartridge::load(const scsi::ssc::LoadRecord* drive) {
   choose_io();
   if (MaybeFault fault = recover()) return fault;
   if (MaybeFault fault = mam_.load()) notes_.push_back(fault->detail);
-  if (label_damaged_ || read_only_features_) return std::nullopt;
+  if (read_only()) return std::nullopt;
 
   // Whoever held the cartridge before is fenced off by the new owner epoch. Recovery went well, so
   // what an earlier life latched is over (storage 6.2 (4)).
@@ -102,11 +102,11 @@ MaybeFault OpenCartridge::recover() {
   for (const std::string& name : *names) {
     // A directory of another generation: an overwrite from the beginning was interrupted.
     const auto parsed = format::parse_partition_directory(name);
-    if (!parsed || label_damaged_) continue;
+    if (!parsed || read_only()) continue;
     if (parsed->partition < cart_.partition_count &&
         parsed->dirgen == cart_.partitions[parsed->partition].dirgen)
       continue;
-    if (const Status status = discard(dir_ + "/" + name); !status)
+    if (const Status status = discard_directory(name, *parsed); !status)
       notes_.push_back(status.error().what);
   }
   for (std::uint32_t p = 0; p < cart_.partition_count; ++p) {
@@ -115,17 +115,49 @@ MaybeFault OpenCartridge::recover() {
     RecoveryInput input;
     input.cart = &cart_;
     input.cartridge_dir = dir_;
+    input.read_only = read_only();
     input.notes = &notes_;
-    input.discard = [this](const std::string& path) {
-      return label_damaged_ ? ok_status() : discard(path);
+    input.discard = [this, p](const std::string& name) {
+      const Status status = discard(logs_[p]->directory + "/" + name);
+      // No other cut may take this one's place while it is there.
+      if (!status) pending_.push_back({logs_[p]->directory, name});
+      return status;
     };
     input.repair = [this](PartitionLog& log) {
-      if (label_damaged_ || read_only_features_) return false;
       LogWriter writer(log, *stage_, make_writer(log.number)->config());
       return !writer.seal();
     };
     if (MaybeFault fault = recover_partition(*logs_[p], input)) return fault;
+    if (MaybeFault fault = make_durable(*logs_[p])) return fault;
+    // I2, also when the newest copy of the label is the one that was lost.
+    cart_.next_epoch = std::max(cart_.next_epoch, logs_[p]->highest_epoch + 1);
   }
+  return std::nullopt;
+}
+
+// The overwritten past goes to the trash. A directory that the label does not know yet is what an
+// interrupted cut has left if it is empty; otherwise a newer label is lost, and its data are not.
+Status OpenCartridge::discard_directory(const std::string& name,
+                                        const format::PartitionName& parsed) {
+  const auto content = files_.list(dir_ + "/" + name);
+  if (!content) return content.error();
+  const bool newer = parsed.partition >= cart_.partition_count ||
+                     parsed.dirgen > cart_.partitions[parsed.partition].dirgen;
+  if (!newer || content->empty()) return discard(dir_ + "/" + name);
+  notes_.push_back(
+      fmt::format("{}/{}: set aside in quarantine/, as the label does not know of it", dir_, name));
+  return set_aside(files_, dir_, name, name);
+}
+
+// A process that died may have left the end of the log in the system's memory only, names too. What
+// is read and built upon from here on has to survive power loss. (I4: all but the last segment do.)
+MaybeFault OpenCartridge::make_durable(PartitionLog& log) {
+  if (cart_.has(format::kClean) || log.segments.empty()) return std::nullopt;
+  const auto file = log.open(log.segments.size() - 1);
+  if (!file) return read_fault(file.error());
+  if (const Status status = (*file)->fdatasync(); !status) return read_fault(status.error());
+  if (const Status status = files_.sync_directory(log.directory); !status)
+    return read_fault(status.error());
   return std::nullopt;
 }
 
@@ -182,11 +214,20 @@ MaybeFault OpenCartridge::latched(MaybeFault fault) {
   const auto has_failed = [](const auto& w) { return w != nullptr && w->failed(); };
   if (!fault || failed_ || std::none_of(writers_.begin(), writers_.end(), has_failed))
     return fault;  // at worst out of space, and nothing lost
+  return final_fault(std::move(*fault));
+}
+
+Fault OpenCartridge::final_fault(Fault fault) {
+  if (failed_) return fault;
   failed_ = true;
-  failure_ = fault->detail;
+  failure_ = fault.detail;
   cart_.set(format::kAppendFailed, true);
   (void)write_cart(files_, dir_, cart_);  // if it can still be said, it is said
   return fault;
+}
+
+Fault OpenCartridge::refusal() const {
+  return make_fault(Fault::Kind::kWriteError, "an earlier write failed: " + failure_);
 }
 
 MaybeFault OpenCartridge::save_cart() {
@@ -199,8 +240,8 @@ MaybeFault OpenCartridge::save_cart() {
 }
 
 MaybeFault OpenCartridge::begin_append(std::uint32_t partition, std::uint64_t lba) {
+  if (failed_) return refusal();
   VTL_CHECK(partition < partition_count() && lba <= log(partition).end_of_data);
-  if (failed_) return make_fault(Fault::Kind::kWriteError, "an earlier write failed: " + failure_);
   if (info().write_protected)
     return make_fault(Fault::Kind::kWriteError, info().write_protect_reason);
   if (writers_[current_] != nullptr && writers_[current_]->attached() && current_ != partition)
@@ -234,11 +275,14 @@ MaybeFault OpenCartridge::append_filemark() { return latched(writer()->append_fi
 MaybeFault OpenCartridge::flush() {
   if (writer() == nullptr || !writer()->attached()) return std::nullopt;
   if (MaybeFault fault = latched(writer()->flush())) return fault;
-  if (MaybeFault fault = empty_pending(64)) notes_.push_back(fault->detail);  // later, then
+  if (!pending_failed_)
+    if (MaybeFault fault = empty_pending(64))
+      notes_.push_back(fault->detail);  // the next cut fails
   return std::nullopt;
 }
 
 MaybeFault OpenCartridge::sync() {
+  if (failed_) return refusal();  // I5
   for (const auto& each : writers_)
     if (each != nullptr && each->attached())
       if (MaybeFault fault = latched(each->sync())) return fault;
@@ -252,7 +296,7 @@ MaybeFault OpenCartridge::provision(std::size_t ahead, std::uint64_t need) {
 // --- discarding
 
 MaybeFault OpenCartridge::erase(std::uint32_t partition, std::uint64_t lba) {
-  if (failed_) return make_fault(Fault::Kind::kWriteError, "an earlier write failed: " + failure_);
+  if (failed_) return refusal();
   if (info().write_protected)
     return make_fault(Fault::Kind::kWriteError, info().write_protect_reason);
   if (lba >= log(partition).end_of_data) return sync();
@@ -278,13 +322,14 @@ MaybeFault OpenCartridge::cut_all(std::uint32_t partition) {
   const std::string new_directory =
       dir_ + "/" + format::partition_directory(partition, row.dirgen + 1);
   Status status = files_.make_directory(new_directory);
-  if (status) status = files_.sync_directory(dir_);
-  if (!status) return write_fault(status.error());
+  if (!status) return write_fault(status.error());  // nothing was changed
+  if (status = files_.sync_directory(dir_); !status)
+    return final_fault(write_fault(status.error()));
   writers_[partition].reset();
   std::erase_if(pending_, [&](const Pending& p) { return p.directory == old_directory; });
   ++row.dirgen;
   row.cut_epoch = 0;
-  row.cut_lba = 0;
+  row.cut_lba = row.clean_eod = row.clean_filemarks = row.clean_used = 0;
   if (MaybeFault fault = begin_epoch()) return fault;
   logs_[partition] =
       std::make_unique<PartitionLog>(files_, cart_.uuid, partition, row.dirgen, dir_, io_);
@@ -311,11 +356,17 @@ MaybeFault OpenCartridge::cut_after(std::uint32_t partition, std::uint64_t lba) 
     kept = std::make_shared<SegmentIndex>(**index);
   }
   // What an older cut has voided must be gone, durably, before this one replaces it in CART.
-  if (MaybeFault fault = empty_pending(pending_.size())) return fault;
+  if (MaybeFault fault = empty_pending(pending_.size())) return final_fault(std::move(*fault));
   if (const Status status = files_.sync_directory(log.directory); !status)
-    return write_fault(status.error());
-  cart_.partitions[partition].cut_epoch = cart_.next_epoch;
-  cart_.partitions[partition].cut_lba = lba;
+    return final_fault(write_fault(status.error()));
+  format::PartitionRow& row = cart_.partitions[partition];
+  row.cut_epoch = cart_.next_epoch;
+  row.cut_lba = lba;
+  if (row.clean_eod > lba) {
+    row.clean_eod = lba;
+    row.clean_filemarks = log.locate_object(lba).position.filemarks;
+    row.clean_used = std::min(row.clean_used, hit ? log.segments[*hit].base_used : row.clean_used);
+  }
   if (MaybeFault fault = begin_epoch()) return fault;
 
   for (const SegmentInfo& segment : log.segments)
@@ -331,24 +382,27 @@ MaybeFault OpenCartridge::cut_after(std::uint32_t partition, std::uint64_t lba) 
 }
 
 Status OpenCartridge::discard(const std::string& path) {
-  const std::string to = fmt::format("{}/{}-{}-{}", trash_directory(dir_), to_string(cart_.uuid),
-                                     cart_.owner_epoch, ++trash_count_);
-  return files_.rename(path, to);
+  const Result<std::string> to =
+      free_name(files_, fmt::format("{}/{}-{}-{}", trash_directory(dir_), to_string(cart_.uuid),
+                                    cart_.owner_epoch, ++trash_count_));
+  return to ? files_.rename(path, *to) : Status(to.error());
 }
 
+// After a failure here nothing is tried again: a directory whose sync has failed may call itself
+// durable the next time.
 MaybeFault OpenCartridge::empty_pending(std::size_t most) {
   std::vector<std::string> touched;
-  while (!pending_.empty() && most-- != 0) {
+  while (!pending_failed_ && !pending_.empty() && most-- != 0) {
     const Pending next = pending_.back();
-    if (const Status status = discard(next.directory + "/" + next.name); !status)
-      return write_fault(status.error());
+    const Status status = discard(next.directory + "/" + next.name);
+    if (!status && status.error().code != ENOENT) pending_failed_ = write_fault(status.error());
     if (touched.empty() || touched.back() != next.directory) touched.push_back(next.directory);
-    pending_.pop_back();
+    if (!pending_failed_) pending_.pop_back();
   }
   for (const std::string& directory : touched)
-    if (const Status status = files_.sync_directory(directory); !status)
-      return write_fault(status.error());
-  return std::nullopt;
+    if (const Status status = files_.sync_directory(directory); !status && !pending_failed_)
+      pending_failed_ = write_fault(status.error());
+  return pending_failed_;
 }
 
 // --- closing
@@ -401,8 +455,7 @@ MaybeFault OpenCartridge::write_segtab(std::uint32_t partition) {
 }
 
 MaybeFault OpenCartridge::close(const Traffic& traffic) {
-  const bool may_write = !label_damaged_ && !read_only_features_;
-  if (failed_ || !may_write) {
+  if (failed_ || read_only()) {
     lock_.reset();
     return std::nullopt;
   }

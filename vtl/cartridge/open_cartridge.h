@@ -83,6 +83,10 @@ class OpenCartridge {
   OpenCartridge(FileSystem& files, std::string dir, Options options);
   MaybeFault load(const scsi::ssc::LoadRecord* drive);
   MaybeFault recover();
+  MaybeFault make_durable(PartitionLog& log);
+  Status discard_directory(const std::string& name, const format::PartitionName& parsed);
+  // Nothing in the cartridge's directory may be changed.
+  bool read_only() const { return label_damaged_ || read_only_features_; }
   void choose_io();
   std::unique_ptr<LogWriter> make_writer(std::uint32_t partition);
   MaybeFault begin_epoch();
@@ -93,6 +97,8 @@ class OpenCartridge {
   MaybeFault write_segtab(std::uint32_t partition);
   MaybeFault save_cart();
   MaybeFault latched(MaybeFault fault);
+  Fault final_fault(Fault fault);
+  Fault refusal() const;
   Status discard(const std::string& path);
   MaybeFault empty_pending(std::size_t most);
 
@@ -115,6 +121,7 @@ class OpenCartridge {
     std::string directory, name;
   };
   std::vector<Pending> pending_;  // segments that a cut has voided
+  MaybeFault pending_failed_;     // one of them could not be moved away for good
   std::vector<std::string> notes_;
   bool failed_ = false;
   std::string failure_;

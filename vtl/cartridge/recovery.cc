@@ -100,7 +100,7 @@ class Recovery {
     }
     for (const std::string& name : *names) {
       if (name.ends_with(".spare") || name == "SEGTAB.tmp") {
-        (void)log_.files().remove(log_.directory + "/" + name);
+        if (!input_.read_only) (void)log_.files().remove(log_.directory + "/" + name);
         continue;
       }
       const auto parsed = format::parse_segment_name(name);
@@ -123,6 +123,7 @@ class Recovery {
     auto file = log_.files().open(log_.directory + "/" + name, FileSystem::Mode::kRead, log_.io());
     if (!file) return file.error();
     const Result<format::Trailer> trailer = log_.read_trailer(**file);
+    if (trailer) log_.highest_epoch = std::max(log_.highest_epoch, trailer->last_epoch);
     if (trailer && trailer->seq == parsed.seq && trailer->epoch == parsed.epoch) {
       c.trailer = *trailer;
       c.info.first_lba = trailer->first_lba;
@@ -142,6 +143,7 @@ class Recovery {
                               : "neither header nor trailer is valid");
       return std::optional<Candidate>();
     }
+    log_.highest_epoch = std::max(log_.highest_epoch, header->epoch);
     c.info.first_lba = header->first_lba;
     c.info.first_filemark = header->first_filemark;
     c.info.base_used = header->base_used;
@@ -211,6 +213,7 @@ class Recovery {
     rules.min_epoch = c.info.epoch;
     rules.cut_epoch = row_.cut_epoch;
     rules.cut_lba = row_.cut_lba;
+    rules.durable_lba = durable_lba();
     if (next != nullptr && next->info.first_lba > c.info.first_lba)
       rules.expected_count = next->info.first_lba - c.info.first_lba;
     Result<ScanResult> scanned = scan_segment(**file, *size, rules);
@@ -227,7 +230,8 @@ class Recovery {
     if (next == nullptr) return std::nullopt;
     // I4: an unsealed segment with a successor has lost its trailer. What is complete gets a new
     // one; otherwise the file stays as it is, for whoever can still make something of it.
-    const bool repaired = c.info.count == rules.expected_count && input_.repair(log_);
+    const bool repaired =
+        !input_.read_only && c.info.count == rules.expected_count && input_.repair(log_);
     note(fmt::format(
         "{}: its trailer was damaged; {}", path,
         repaired ? "it was rebuilt from the records" : "its records are used without it"));
@@ -242,32 +246,36 @@ class Recovery {
     log_.filemarks = info.first_filemark + info.filemarks;
     log_.used_bytes = info.base_used + info.payload;
     reached_ = std::max(reached_, info.last_epoch);
+    log_.highest_epoch = std::max(log_.highest_epoch, info.last_epoch);
+  }
+
+  // Objects below were durable at the last clean unload, or when the last cut was made.
+  std::uint64_t durable_lba() const {
+    return std::max(row_.clean_eod, row_.cut_epoch != 0 ? row_.cut_lba : 0);
   }
 
   void finish() {
-    if (!input_.cart->has(format::kClean) || log_.end_of_data >= row_.clean_eod) return;
+    if (log_.end_of_data >= durable_lba()) return;
     note(fmt::format("{}: objects {} to {} are missing", log_.directory, log_.end_of_data,
-                     row_.clean_eod - 1));
-    log_.end_of_data = row_.clean_eod;
-    log_.filemarks = row_.clean_filemarks;
-    log_.used_bytes = row_.clean_used;
+                     durable_lba() - 1));
+    log_.end_of_data = durable_lba();
+    log_.filemarks = std::max(log_.filemarks, row_.clean_filemarks);
+    log_.used_bytes = std::max(log_.used_bytes, row_.clean_used);
   }
 
   void discard(const std::string& name) {
-    if (const Status status = input_.discard(log_.directory + "/" + name); !status)
+    if (input_.read_only) return;
+    if (const Status status = input_.discard(name); !status)
       note(fmt::format("{}/{}: voided, but cannot be moved away: {}", log_.directory, name,
                        status.error().what));
   }
   void quarantine(const std::string& name, std::string_view why) {
-    const std::string place = input_.cartridge_dir + "/quarantine";
+    if (input_.read_only)
+      return note(fmt::format("{}/{}: left out, as {}", log_.directory, name, why));
     note(fmt::format("{}/{}: set aside in quarantine/, as {}", log_.directory, name, why));
-    const Status made = log_.files().make_directory(place);
+    const std::string part = format::partition_directory(log_.number, log_.dirgen);
     const Status moved =
-        made ? log_.files().rename(
-                   log_.directory + "/" + name,
-                   fmt::format("{}/{}-{}", place,
-                               format::partition_directory(log_.number, log_.dirgen), name))
-             : made;
+        set_aside(log_.files(), input_.cartridge_dir, part + "/" + name, part + "-" + name);
     if (!moved) note(fmt::format("{}: cannot be set aside: {}", name, moved.error().what));
   }
 
@@ -279,6 +287,25 @@ class Recovery {
 };
 
 }  // namespace
+
+Status set_aside(FileSystem& files, const std::string& cartridge_dir, const std::string& what,
+                 const std::string& name) {
+  const std::string place = cartridge_dir + "/quarantine";
+  if (const Status made = files.make_directory(place); !made) return made;
+  const Result<std::string> to = free_name(files, place + "/" + name);
+  if (!to) return to.error();
+  return files.rename(cartridge_dir + "/" + what, *to);
+}
+
+Result<std::string> free_name(FileSystem& files, const std::string& path) {
+  std::string name = path;
+  for (unsigned n = 1;; ++n) {
+    const Result<bool> taken = files.exists(name);
+    if (!taken) return taken.error();
+    if (!*taken) return name;
+    name = fmt::format("{}.{}", path, n);
+  }
+}
 
 MaybeFault recover_partition(PartitionLog& log, const RecoveryInput& input) {
   return Recovery(log, input).run();

@@ -15,12 +15,19 @@ namespace vtl {
 struct RecoveryInput {
   const format::Cart* cart = nullptr;
   std::string cartridge_dir;
-  std::function<Status(const std::string& path)>
-      discard;  // moves what a cut has voided to the trash
+  bool read_only = false;  // nothing may be moved, removed or repaired
+  // Moves a segment that a cut has voided to the trash.
+  std::function<Status(const std::string& name)> discard;
   std::function<bool(PartitionLog& log)>
       repair;  // writes the footer of the last, unsealed segment anew
   std::vector<std::string>* notes = nullptr;  // for people: everything that was not as it should be
 };
+
+// Moves `what`, a path inside the cartridge, to quarantine/; replaces nothing that is there.
+Status set_aside(FileSystem& files, const std::string& cartridge_dir, const std::string& what,
+                 const std::string& name);
+// `path`, or with a number behind it, so that nothing there is replaced.
+Result<std::string> free_name(FileSystem& files, const std::string& path);
 
 // Fills segments, tail_index, end_of_data and so on. A fault: it could not be read at all.
 MaybeFault recover_partition(PartitionLog& log, const RecoveryInput& input);

@@ -139,9 +139,10 @@ class Scanner {
   bool proves_loss(const RecordHeader& h, std::uint64_t offset) const {
     if (h.lba <= next_lba() || h.epoch < out_.last_epoch || is_cut(h) ||
         h.filemarks_before < filemarks_ || h.lba - rules_.first_lba >= format::kMaxSegmentObjects ||
+        (rules_.expected_count != 0 && h.lba - rules_.first_lba >= rules_.expected_count) ||
         offset + format::kRecordHeaderBytes + h.stored_length > reader_.size())
       return false;
-    return rules_.expected_count != 0 ||
+    return rules_.expected_count != 0 || next_lba() < rules_.durable_lba ||
            h.lba - std::min<std::uint64_t>(h.durable_delta, h.lba) > next_lba();
   }
   void lose_until(const RecordHeader& next, std::uint64_t offset) {

@@ -46,6 +46,8 @@ struct ScanRules {
   std::uint64_t cut_lba = 0;
   // How many objects there must be, where that is known: then damage never ends the scan early.
   std::uint64_t expected_count = 0;
+  // CART says that all objects below were durable once: such a one is damaged, never torn.
+  std::uint64_t durable_lba = 0;
 };
 
 struct ScanResult {

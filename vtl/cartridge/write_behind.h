@@ -78,6 +78,8 @@ class WriteBehind {
   }
   // Before the partition is changed by other means.
   void end() { active_ = false; }
+  // Such a change has failed for good, and was told to whoever asked for it.
+  void refuse() { failed_ = true; }
 
   Admission append(Run&& run);
   bool above_high_water() const { return queued_bytes_ > queue_limit_; }

@@ -72,8 +72,7 @@ class Scanner {
     if (in_.remaining() < 4)
       return broken(item, "the file ends with " + std::to_string(in_.remaining()) +
                               " bytes that are no record");
-    item.word = little_endian(in_.read(4));
-    if (!in_.ok()) return broken(item, in_.error());
+    if (!read_word(item.word)) return broken(item, in_.error());
     switch (item.word) {
       case kTapeMarkWord:
         return of(item, Item::Kind::kTapeMark);
@@ -114,6 +113,11 @@ class Scanner {
     item.why = std::move(why);
     return item;
   }
+  bool read_word(std::uint32_t& word) {
+    const scsi::Bytes bytes = in_.read(4);
+    if (bytes.size() == 4) word = little_endian(bytes);
+    return bytes.size() == 4;
+  }
   Item pass_data(const Item& item, Item::Kind kind) {
     const std::uint64_t padded = item.length + (padding_ == Padding::kEven ? item.length % 2 : 0);
     if (padded + 4 > in_.remaining())
@@ -121,8 +125,8 @@ class Scanner {
                               " bytes begins, but the file ends " +
                               std::to_string(padded + 4 - in_.remaining()) + " bytes too early");
     in_.seek(in_.offset() + padded);
-    const std::uint32_t behind = little_endian(in_.read(4));
-    if (!in_.ok()) return broken(item, in_.error());
+    std::uint32_t behind = 0;
+    if (!read_word(behind)) return broken(item, in_.error());
     if (behind != item.word)
       return broken(item, "a record of " + std::to_string(item.length) +
                               " bytes begins with the word " + hex(item.word) + " and ends with " +

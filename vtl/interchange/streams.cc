@@ -155,6 +155,8 @@ std::string at_offset(const std::string& path, std::uint64_t offset, const std::
 }
 
 void remove_tree(FileSystem& files, const std::string& path) {
+  // A link to a directory goes at once, and what it points to is not looked into.
+  if (files.remove(path)) return;
   if (const auto names = files.list(path))
     for (const std::string& name : *names) remove_tree(files, path + '/' + name);
   (void)files.remove(path);
@@ -169,7 +171,12 @@ Report write_aside(FileSystem& files, const std::string& path,
     return report;
   }
   const std::string aside = path + ".part";
-  remove_tree(files, aside);  // of an attempt that was cut short
+  const auto left = files.exists(aside);
+  if (!left || *left) {  // it may be anybody's
+    report.error = left ? aside + " is in the way: left by an export that was cut short? Remove it"
+                        : left.error().what;
+    return report;
+  }
   report = fill(aside);
   if (report.ok()) {
     Status done = files.rename(aside, path);

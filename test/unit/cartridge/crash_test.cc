@@ -1,6 +1,7 @@
 // Crashes: whatever of the unsynced sectors and names survives, the tape is a state it has been in,
 // and nothing that was acknowledged as durable is missing. And every single operation of a scenario
 // failing in turn.
+#include <cstdio>
 #include <cstdlib>
 
 #include "test/unit/cartridge/player.h"
@@ -52,11 +53,16 @@ void random_world(std::uint32_t seed) {
   for (int life = 0; life < 4; ++life) {
     p.load();
     REQUIRE_FALSE(p.stopped);
-    f.files.fail_at(random() % 400, Failure::kPowerCut);
-    for (int i = 0; i < 60 && !p.stopped; ++i) random_operation(p, random);
+    const bool killed = random() % 3 == 0;
+    if (!killed) f.files.fail_at(random() % 400, Failure::kPowerCut);
+    const int most = killed ? static_cast<int>(random() % 60) : 60;
+    for (int i = 0; i < most && !p.stopped; ++i) random_operation(p, random);
     f.tape.vanish();
     static constexpr double kSurvival[] = {0.0, 0.1, 0.5, 0.9, 1.0};
-    f.files.crash(kSurvival[random() % 5]);
+    if (killed)
+      f.files.kill();
+    else
+      f.files.crash(kSurvival[random() % 5]);
     REQUIRE_FALSE(f.tape.load());
     p.check_recovered();
     if (random() % 2 == 0) {
@@ -91,6 +97,12 @@ void scenario(Player& p) {
   step([&] { p.write(5000); });
   step([&] { p.filemarks(1, WriteMode::kDurable); });
   step([&] { p.write(600'000); });
+  step([&] { p.filemarks(2, WriteMode::kBuffered); });
+  step([&] { p.locate(4); });
+  step([&] { p.write(8000); });
+  step([&] { p.write(9000); });
+  step([&] { p.locate(1); });
+  step([&] { p.erase(); });
   step([&] { p.unload(); });
 }
 
@@ -104,6 +116,7 @@ TEST_CASE("Random lives and crashes") {
   const std::uint32_t count =
       rounds != nullptr ? static_cast<std::uint32_t>(std::atol(rounds)) : 100;
   for (std::uint32_t s = 1; s <= count; ++s) random_world(s);
+  std::printf("random lives: %u worlds\n", count);
 }
 
 TEST_CASE("Every operation of a scenario fails in turn") {
@@ -119,7 +132,15 @@ TEST_CASE("Every operation of a scenario fails in turn") {
   REQUIRE(operations > 100);
   const Failure failure =
       GENERATE(Failure::kEio, Failure::kNoSpace, Failure::kShortWrite, Failure::kPowerCut);
-  for (std::uint64_t n = 0; n < operations; ++n) {
+  // Every third operation in a push's run, another third for each kind of failure; all of them with
+  // VTL_SWEEP=full.
+  const char* sweep = std::getenv("VTL_SWEEP");
+  const bool full = sweep != nullptr && std::string_view(sweep) == "full";
+  const std::uint64_t stride = full ? 1 : 3;
+  std::uint64_t swept = 0;
+  for (std::uint64_t n = full ? 0 : static_cast<std::uint64_t>(failure) % stride; n < operations;
+       n += stride) {
+    ++swept;
     INFO("operation " << n << " failure " << static_cast<int>(failure));
     TapeFixture f(static_cast<std::uint32_t>(n + 1));
     Player p(f.tape);
@@ -142,4 +163,6 @@ TEST_CASE("Every operation of a scenario fails in turn") {
     REQUIRE(p.contents() == p.now);
     REQUIRE_FALSE(f.tape.unload().fault);
   }
+  std::printf("swept failure %d: %lu of %lu operations\n", static_cast<int>(failure),
+              static_cast<unsigned long>(swept), static_cast<unsigned long>(operations));
 }

@@ -251,3 +251,23 @@ TEST_CASE("Names of files and directories") {
   for (const char* bad : {"", "p", "p.1", "p1.", "q1.1", "p1.x", "p1"})
     CHECK_FALSE(parse_partition_directory(bad));
 }
+
+TEST_CASE("A table of segments whose numbers cannot be is none") {
+  const auto accepted = [](auto&& change) {
+    format::Segtab table;
+    table.entries.resize(2);
+    for (std::size_t i = 0; i < 2; ++i) {
+      table.entries[i].first_lba = i * 10;
+      table.entries[i].count = 10;
+      table.entries[i].data_end = table.entries[i].index_offset = 8192;
+    }
+    change(table);
+    return format::decode_segtab(format::encode_segtab(table)).has_value();
+  };
+  CHECK(accepted([](auto&) {}));
+  CHECK(accepted([](auto& t) { t.entries[1].first_lba = 50; }));  // a lost extent
+  CHECK_FALSE(accepted([](auto& t) { t.entries[1].first_lba = 9; }));
+  CHECK_FALSE(accepted([](auto& t) { t.entries[1].count = 1ull << 40; }));
+  CHECK_FALSE(accepted([](auto& t) { t.entries[1].filemarks = 11; }));
+  CHECK_FALSE(accepted([](auto& t) { t.entries[1].data_end = 0; }));
+}

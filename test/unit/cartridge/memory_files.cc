@@ -252,6 +252,13 @@ Status MemoryFiles::rename(const std::string& from, const std::string& to) {
   if (names_.count(from) == 0) return IoError{ENOENT, "rename " + from + ": no such file"};
   if (names_.count(parent_of(to)) == 0)
     return IoError{ENOENT, "rename to " + to + ": no directory"};
+  if (const auto there = names_.find(to); there != names_.end()) {
+    if (there->second->directory && !names_.at(from)->directory)
+      return IoError{EISDIR, "rename to " + to + ": is a directory"};
+    for (const auto& [name, node] : names_)
+      if (name != to && is_under(name, to))
+        return IoError{ENOTEMPTY, "rename to " + to + ": not empty"};
+  }
   change({NameChange::Kind::kRename, from, to, nullptr});
   return ok_status();
 }

@@ -49,7 +49,11 @@ class MemoryFiles final : public FileSystem {
   // Power comes back: unsynced sectors survive with this probability, unsynced names up to some
   // point.
   void crash(double survival);
-  void kill() { crash(1.0); }  // the process dies, the system does not
+  // The process dies, the system does not: what was not durable still is not, but can be seen.
+  void kill() {
+    locks_.clear();
+    heal();
+  }
   std::uint64_t total_bytes = 1ull << 40;
 
   // Behind everything's back.
@@ -60,6 +64,7 @@ class MemoryFiles final : public FileSystem {
     node.disk = node.now;
     node.dirty.clear();
   }
+  bool is_file(const std::string& path) const { return !names_.at(path)->directory; }
   bool has(const std::string& path) const { return names_.count(path) != 0; }
   void unlink(const std::string& path);
   void copy(const std::string& from, const std::string& to);

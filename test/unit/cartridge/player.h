@@ -72,8 +72,8 @@ class Player {
     TapeState cut(now.begin(), now.begin() + static_cast<std::ptrdiff_t>(at));
     states.push_back(cut);
     const WriteOutcome out = tape.erase();
-    if (out.fault) return fail(*out.fault);
     now = cut;
+    if (out.fault) return fail(*out.fault);
     durable = states.size() - 1;
   }
   void unload() {
@@ -138,6 +138,7 @@ class Player {
   void ended(const WriteOutcome& out, std::uint32_t count, WriteMode mode) {
     if (out.accepted < count) now.resize(now.size() - (count - out.accepted));
     if (out.fault) return fail(*out.fault);
+    states.resize(states.size() - (count - out.accepted));  // refused, so never on the tape
     if (mode == WriteMode::kDurable && !out.full) durable = states.size() - 1;
   }
   void fail(const MediumFault& fault) {

@@ -178,6 +178,17 @@ TEST_CASE("every format: a target that exists is not touched") {
   }
 }
 
+TEST_CASE("every format: what lies beside the target is not touched either") {
+  World world;
+  world.files.put("/x/t.part", "mine");
+  for (const Format* format : formats()) {
+    CHECK(world.export_to(std::string(format->name()).c_str(), {block(5)}, "/x/t")
+              .error.find("/x/t.part is in the way") == 0);
+    CHECK(world.files.text("/x/t.part") == "mine");
+    CHECK_FALSE(*world.files.exists("/x/t"));
+  }
+}
+
 TEST_CASE("every format: any failing file operation leaves nothing behind") {
   for (const Format* format : formats()) {
     for (std::uint64_t n = 1;; ++n) {

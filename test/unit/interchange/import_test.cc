@@ -149,3 +149,27 @@ TEST_CASE("a barcode that is taken is not touched; what a crash has left is in n
   CHECK(std::filesystem::is_empty(disk.pool + "/trash"));
   CHECK(vtl::list_cartridges(*disk.files, disk.pool)->size() == 1);
 }
+
+TEST_CASE("a path that can be opened and not read is an error") {
+  Disk disk;
+  std::filesystem::create_directory(disk.root + "/folder.tap");
+  std::filesystem::create_directory(disk.root + "/folder.tap/inner");
+  for (const char* name : {"raw", "simh", "directory"}) {
+    const Report report = import_cartridge(*disk.files, disk.pool, disk.spec("AAA001L8"),
+                                           *find_format(name), disk.root + "/folder.tap", {});
+    INFO(name);
+    CHECK(report.error.find("Is a directory") != std::string::npos);
+    CHECK(disk.left_over().empty());
+  }
+}
+
+TEST_CASE("clearing up does not follow links") {
+  Disk disk;
+  std::filesystem::create_directory(disk.root + "/precious");
+  disk.write(disk.root + "/precious/file", "kept");
+  std::filesystem::create_directory_symlink(disk.root + "/precious",
+                                            disk.pool + "/.incoming/AAA001L8");
+  vtl::interchange::clear_incoming(*disk.files, disk.pool);
+  CHECK(std::filesystem::is_empty(disk.pool + "/.incoming"));
+  CHECK(std::filesystem::exists(disk.root + "/precious/file"));
+}
