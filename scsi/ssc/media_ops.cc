@@ -220,8 +220,11 @@ void TapeDrive::Impl::unload_cartridge(Task& task, bool immediate, bool hold) {
   }
   if (immediate) {
     start_unload(then, [this, nexus = task.nexus()](const WriteOutcome& outcome) {
-      if (outcome.fault && unit->find_nexus(nexus) != nullptr)
+      if (!outcome.fault) return;
+      if (unit->find_nexus(nexus) != nullptr)
         deferred.insert_or_assign(nexus, deferred_sense_of(*outcome.fault));
+      else
+        defer_to_writer(deferred_sense_of(*outcome.fault));
     });
     task.good();
     return;
