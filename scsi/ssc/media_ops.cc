@@ -19,7 +19,11 @@ TapeDrive::Impl::Outcome TapeDrive::Impl::write_refusal() {
     return Sense::make(SenseKey::kDataProtect,
                        by_cartridge ? Asc::kWriteProtected : Asc::kSoftwareWriteProtected);
   }
-  // After a write fault nobody appends until the cartridge is loaded anew.
+  return append_refusal();
+}
+
+// After a write fault nobody appends until the cartridge is loaded anew.
+TapeDrive::Impl::Outcome TapeDrive::Impl::append_refusal() const {
   if (medium->append_failed()) return Sense::make(SenseKey::kMediumError, Asc::kWriteError);
   return std::nullopt;
 }
@@ -72,11 +76,9 @@ void TapeDrive::Impl::write_filemarks(Task& task) {
     task.fail(Sense::invalid_field_in_cdb(1, 0));
     return;
   }
-  if (count == 0 && write_protected()) {  // nothing can be buffered, so there is nothing to do
-    task.good();
-    return;
-  }
-  if (Outcome refused = write_refusal()) {
+  // Count 0 writes nothing of its own, so protection does not forbid it; but what was buffered
+  // before software write protection was set has to arrive all the same.
+  if (Outcome refused = count == 0 ? append_refusal() : write_refusal()) {
     task.fail(*refused);
     return;
   }

@@ -167,6 +167,25 @@ TEST_CASE("Write protection: 7/27/00 by the cartridge, 7/27/02 by software; coun
   CHECK(be(rig.run({0x1A, 0, 0, 0, 12, 0}).data(), 2, 1) == 0x90);
 }
 
+TEST_CASE("WRITE FILEMARKS of 0 behind software write protection still makes everything durable") {
+  Loaded rig;
+  rig.write(10);
+  rig.send({0x15, 0x10, 0, 0, 16, 0},
+           bytes({0, 0, 0x10, 0, 0x0A, 0x0A, 0, 0, 0x08, 0, 0, 0, 0, 0, 0, 0}));
+  CHECK(good(rig.filemarks(0)));
+  CHECK(rig.medium->at(0).durable == 1);
+  rig.medium->fail_next(MediumFault::Kind::kWriteError);
+  CHECK(sense_of(rig.rewind()) == "3/0C/00");
+  CHECK(sense_of(rig.filemarks(0)) == "3/0C/00");
+}
+
+TEST_CASE("Drives without page 10h/01h have no programmable early warning") {
+  Rig rig(4);
+  rig.load(std::make_unique<MemoryMedium>(4));
+  CHECK(good(rig.write(10)));
+  CHECK(be(rig.run({0x34, 0x06}).data(), 0, 1) == 0);
+}
+
 TEST_CASE("An older generation is read only") {
   Rig rig(7);
   rig.load(std::make_unique<MemoryMedium>(5));
