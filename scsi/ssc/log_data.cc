@@ -42,7 +42,7 @@ TapeDrive::Impl::Capacity TapeDrive::Impl::capacity(std::uint32_t partition) con
 
 TapeDrive::Impl::Moved TapeDrive::Impl::moved() const {
   Moved out = moved_before;
-  if (load == Load::kReady) {
+  if (load == Load::kReady || load == Load::kUnloading) {
     out.written += medium->info().bytes_written_load;
     out.read += medium->info().bytes_read_load;
   }
@@ -127,7 +127,7 @@ Parameters TapeDrive::Impl::sequential_access() const {
 // Page 14h: what a drive without mechanics and without a memory of its own can say, since it was
 // started.
 Parameters TapeDrive::Impl::device_statistics() const {
-  const std::uint64_t hours = (now_ms() - started_ms) / 3'600'000;
+  const std::uint64_t hours = (std::max(now_ms(), started_ms) - started_ms) / 3'600'000;
   return {list(0x0000, loads, 4),
           list(0x0001, 0, 4),      // cleanings
           list(0x0002, hours, 4),  // power on
