@@ -169,7 +169,7 @@ struct TapeDrive::Impl {
   // Why the cartridge may not be written: WP (7/27), a latched write fault (3/0C/00).
   Outcome write_refusal();
   Outcome append_refusal() const;  // the latter alone
-  // WORM: only at end of data, or over filemarks that end the data (8.2); then `done` with nothing.
+  // WORM: only at end of data, or over filemarks that end the data; then `done` with nothing.
   void check_worm_position(Done<Outcome> done);
   bool write_protected() const;
   void wrote(Task& task) { writer = task.nexus(); }

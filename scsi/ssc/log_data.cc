@@ -1,5 +1,4 @@
-// Log pages of an IBM LTO drive, with live values (sheet 10). Volume statistics are in
-// volume_log.cc.
+// Log pages of an IBM LTO drive, with live values. Volume statistics are in volume_log.cc.
 #include <algorithm>
 
 #include "scsi/ssc/drive_impl.h"
@@ -56,7 +55,7 @@ void TapeDrive::Impl::reset_counters() {
   moved_at_reset.read += since.read;
 }
 
-// Page 11h, parameter 0000h (ADC-3 6.1.2): the example of sheet 10.
+// Page 11h, parameter 0000h (ADC-3 6.1.2).
 std::uint32_t TapeDrive::Impl::very_high_frequency_data() const {
   constexpr std::uint32_t kPamr = 0x80, kMacc = 0x20, kCmpr = 0x10, kWrtp = 0x08, kDinit = 0x01;
   constexpr std::uint32_t kInxtn = 0x80, kRaa = 0x20, kMprsnt = 0x10, kMstd = 0x04, kMthrd = 0x02,

@@ -1,4 +1,4 @@
-// LOAD UNLOAD, WRITE FILEMARKS, ERASE, and what may not be written (sheet 4, 5.3, 5.7, 8).
+// LOAD UNLOAD, WRITE FILEMARKS, ERASE, and what may not be written (SSC-4).
 #include "scsi/ssc/drive_impl.h"
 
 namespace scsi::ssc {

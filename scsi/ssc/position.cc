@@ -1,4 +1,4 @@
-// REWIND, SPACE, LOCATE and READ POSITION (SSC-4 6.x; sheet 5.4 to 5.6, 5.9).
+// REWIND, SPACE, LOCATE and READ POSITION (SSC-4).
 #include <algorithm>
 #include <limits>
 

@@ -1,5 +1,4 @@
-// Write faults: told exactly once, to the nexus that wrote; then nobody appends (sheet 6;
-// DESIGN 3.5).
+// Write faults: told exactly once, to the nexus that wrote; then nobody appends.
 #include "scsi/ssc/fault_sense.h"
 #include "test/unit/ssc/rig.h"
 

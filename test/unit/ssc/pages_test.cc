@@ -1,4 +1,4 @@
-// Mode and log pages: the lengths and bytes that clients check (sheet 9, 10; clients 3, 6, 8).
+// Mode and log pages: the lengths and bytes that clients check.
 #include "test/unit/ssc/rig.h"
 
 using namespace test;

@@ -1,5 +1,4 @@
-// WRITE, WRITE FILEMARKS, ERASE; early warning, end of partition, write modes (sheet 5.2, 5.3, 5.7,
-// 6, 8).
+// WRITE, WRITE FILEMARKS, ERASE; early warning, end of partition, write modes.
 #include "test/unit/ssc/rig.h"
 
 using namespace test;
