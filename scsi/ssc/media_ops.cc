@@ -96,6 +96,8 @@ void TapeDrive::Impl::write_filemarks(Task& task) {
   check_worm_position([&task, append_marks](Outcome refused) {
     if (refused)
       task.fail(*refused);
+    else if (task.aborted())  // what nobody waits for is not written where nothing can be erased
+      task.good();
     else
       append_marks();
   });

@@ -214,6 +214,26 @@ TEST_CASE("WORM: appending only, and over trailing filemarks but the first") {
   CHECK(be(rig.run({0x4D, 0, 0x2E, 0, 0, 0, 0, 0x02, 0}).data(), 4 + 5 * 0x3B + 4, 1) == 1);
 }
 
+TEST_CASE("WORM: nothing is written for a session that goes while the position is looked at") {
+  for (const Cdb& cdb : {Cdb{0x10, 0, 0, 0, 3}, Cdb{0x0A, 0, 0, 0, 4}}) {
+    Worm rig;
+    rig.write(10);
+    rig.filemarks(2);
+    rig.run({0x11, 0x01, 0xFF, 0xFF, 0xFF}, rig.a, 0);
+    rig.medium->defer_completions(true);
+    if (cdb[0] == 0x10)
+      rig.sink.submit(rig.a, cdb, 0);
+    else
+      rig.sink.submit(rig.a, cdb, 0, pattern(4));
+    REQUIRE(rig.medium->outstanding() == 1);
+    rig.drive.nexus_lost(rig.a);
+    rig.medium->complete_all();
+    CHECK(rig.medium->at(0).objects.size() == 3);
+    CHECK(rig.drive.task_count() == 0);
+    CHECK(rig.position() == 2);
+  }
+}
+
 TEST_CASE("WORM: the first of the trailing filemarks stays, wherever it stands") {
   Worm rig;
   rig.write(10);
