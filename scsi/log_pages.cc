@@ -54,6 +54,7 @@ std::variant<std::vector<std::byte>, Sense> LogPages::sense(NexusId nexus, Bytes
   const std::uint8_t subpage = reader.u8();
   reader.skip(1);
   const std::uint16_t pointer = reader.u16();
+  const std::uint16_t allocation_length = reader.u16();
   if (code == 0 && (subpage == 0 || subpage == 0xFF)) {
     if (pointer != 0) return Sense::invalid_field_in_cdb(5);
     return supported(subpage == 0xFF);
@@ -70,14 +71,17 @@ std::variant<std::vector<std::byte>, Sense> LogPages::sense(NexusId nexus, Bytes
   ByteBuilder out;
   out.u8(code | (subpage != 0 ? 0x40u : 0u)).u8(subpage).u16(0);
   const std::vector<LogParameter> parameters = found->parameters(nexus);
+  std::optional<std::uint16_t> last_whole;
   for (const LogParameter& parameter : parameters) {
     if (parameter.code < pointer) continue;
     VTL_CHECK(parameter.value.size() <= 0xFF);
     out.u16(parameter.code).u8(parameter.control).u8(parameter.value.size()).bytes(parameter.value);
+    if (out.size() <= allocation_length) last_whole = parameter.code;
   }
   // SPC-4 6.7: a pointer beyond the last parameter.
   if (out.size() == 4 && pointer != 0) return Sense::invalid_field_in_cdb(5);
   out.patch(2, out.size() - 4, 2);
+  if (last_whole && found->told) found->told(nexus, pointer, *last_whole);
   return out.take();
 }
 

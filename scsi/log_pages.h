@@ -37,7 +37,9 @@ struct LogPage {
   // Ascending by code. Called for each LOG SENSE of this page, whatever PC says.
   std::function<std::vector<LogParameter>(NexusId)> parameters;
   // LOG SELECT with PCR = 1: cumulative values back to zero. None: the page has nothing to reset.
-  std::function<void()> reset;
+  std::function<void()> reset{};
+  // Told which parameters an answer holds whole, after it was cut to the allocation length.
+  std::function<void(NexusId, std::uint16_t first, std::uint16_t last)> told{};
 };
 
 class LogPages {

@@ -246,6 +246,7 @@ void LogicalUnit::data_out_failed(NexusId nexus, TaskTag tag, Sense sense) {
 
 void LogicalUnit::end(Task& task, Reply reply) {
   if (task.aborted_) {
+    on_unheard(reply);
     erase(task);
     run();
     return;

@@ -125,6 +125,8 @@ class LogicalUnit {
   // LOGICAL UNIT RESET and target reset: the device puts its state back. Tasks are gone, but one
   // that was running may still be at work, aborted, until it calls finish().
   virtual void on_reset() {}
+  // How an aborted command ended, which nobody is told.
+  virtual void on_unheard(const Reply&) {}
 
   UnitAttentions& unit_attentions() { return unit_attentions_; }
   const std::map<NexusId, NexusInfo>& nexuses() const { return nexuses_; }

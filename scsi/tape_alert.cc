@@ -1,5 +1,7 @@
 #include "scsi/tape_alert.h"
 
+#include <algorithm>
+
 #include "scsi/check.h"
 
 namespace scsi {
@@ -26,13 +28,18 @@ LogPage TapeAlert::page_2e() {
   LogPage page;
   page.page = 0x2E;
   page.parameters = [this](NexusId nexus) {
-    std::uint64_t& read = already_read_[nexus];
+    const auto found = already_read_.find(nexus);
+    const std::uint64_t read = found == already_read_.end() ? 0 : found->second;
     std::vector<LogParameter> parameters;
     for (std::uint8_t flag = 1; flag <= 64; ++flag)
       parameters.push_back(
           LogParameter::number(flag, 0xC0, (raised_ & ~read & mask(flag)) != 0 ? 1 : 0, 1));
-    read = raised_;
     return parameters;
+  };
+  // Clients read the four bytes of the header first: that clears nothing.
+  page.told = [this](NexusId nexus, std::uint16_t first, std::uint16_t last) {
+    for (std::uint16_t flag = std::max<std::uint16_t>(first, 1); flag <= last; ++flag)
+      already_read_[nexus] |= raised_ & mask(static_cast<std::uint8_t>(flag));
   };
   page.reset = [this] { clear_all(); };
   return page;

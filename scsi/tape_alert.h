@@ -1,7 +1,7 @@
 // TapeAlert: 64 flags and the log pages that show them (SSC-4 8.2.5, SMC-3; page 2Eh and page 12h).
 //
 // Page 2Eh shows each nexus what was raised and not yet read by that nexus: reading clears the
-// flags for the reader. Page 12h shows what holds, and clears nothing.
+// flags that were in the answer, for the reader. Page 12h shows what holds, and clears nothing.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,4 @@
-// READ ATTRIBUTE and WRITE ATTRIBUTE: medium auxiliary memory (SPC-4 7.4; sheet 11).
+// READ ATTRIBUTE and WRITE ATTRIBUTE: medium auxiliary memory (SPC-4 7.4).
 //
 // Device and medium attributes are made here from what the cartridge says of itself; host
 // attributes are stored by it. An attribute that belongs to the medium as a whole is kept with

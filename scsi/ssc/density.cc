@@ -1,4 +1,4 @@
-// REPORT DENSITY SUPPORT (SSC-4 7.x; sheet 16).
+// REPORT DENSITY SUPPORT (SSC-4).
 #include <algorithm>
 #include <string>
 

@@ -89,9 +89,10 @@ struct TapeDrive::Impl {
   bool at_early_warning = false;  // what the last write said, while nothing has moved since
 
   // Who wrote last: a write fault is told to that nexus. When the nexus goes its port is
-  // remembered, and the next session of the same port is told.
+  // remembered, and the next session of the same port is told what `untold` says.
   std::optional<NexusId> writer;
   std::vector<std::byte> writer_port;
+  std::optional<Sense> untold;
   // Faults of operations whose command was answered already, by nexus.
   std::map<NexusId, Sense> deferred;
 
@@ -116,6 +117,7 @@ struct TapeDrive::Impl {
   void start_unload(Load then, Done<WriteOutcome> done);
   // Before the cartridge is closed: what its writer has not been told yet is kept for that nexus.
   std::optional<MediumFault> keep_write_fault();
+  void defer_to_writer(Sense sense);
   void note(const MediumFault& fault);    // counts it and raises its TapeAlert flags
   Sense fault(const MediumFault& fault);  // does that, and gives its sense
 
@@ -166,7 +168,8 @@ struct TapeDrive::Impl {
   void erase(Task& task);
   // Why the cartridge may not be written: WP (7/27), a latched write fault (3/0C/00).
   Outcome write_refusal();
-  // WORM: only at end of data, or over filemarks that end the data (8.2); then `done` with nothing.
+  Outcome append_refusal() const;  // the latter alone
+  // WORM: only at end of data, or over filemarks that end the data; then `done` with nothing.
   void check_worm_position(Done<Outcome> done);
   bool write_protected() const;
   void wrote(Task& task) { writer = task.nexus(); }
@@ -229,6 +232,8 @@ void TapeDrive::Impl::run(Task& task, bool immediate, Background what, Work work
     if (sense && unit->find_nexus(nexus) != nullptr) {
       sense->deferred = true;
       deferred.insert_or_assign(nexus, *sense);
+    } else if (sense && sense->asc == Asc::kWriteError) {
+      defer_to_writer(*sense);
     }
     end_background();
   }));

@@ -1,5 +1,4 @@
-// Log pages of an IBM LTO drive, with live values (sheet 10). Volume statistics are in
-// volume_log.cc.
+// Log pages of an IBM LTO drive, with live values. Volume statistics are in volume_log.cc.
 #include <algorithm>
 
 #include "scsi/ssc/drive_impl.h"
@@ -42,7 +41,7 @@ TapeDrive::Impl::Capacity TapeDrive::Impl::capacity(std::uint32_t partition) con
 
 TapeDrive::Impl::Moved TapeDrive::Impl::moved() const {
   Moved out = moved_before;
-  if (load == Load::kReady) {
+  if (load == Load::kReady || load == Load::kUnloading) {
     out.written += medium->info().bytes_written_load;
     out.read += medium->info().bytes_read_load;
   }
@@ -56,7 +55,7 @@ void TapeDrive::Impl::reset_counters() {
   moved_at_reset.read += since.read;
 }
 
-// Page 11h, parameter 0000h (ADC-3 6.1.2): the example of sheet 10.
+// Page 11h, parameter 0000h (ADC-3 6.1.2).
 std::uint32_t TapeDrive::Impl::very_high_frequency_data() const {
   constexpr std::uint32_t kPamr = 0x80, kMacc = 0x20, kCmpr = 0x10, kWrtp = 0x08, kDinit = 0x01;
   constexpr std::uint32_t kInxtn = 0x80, kRaa = 0x20, kMprsnt = 0x10, kMstd = 0x04, kMthrd = 0x02,
@@ -127,7 +126,7 @@ Parameters TapeDrive::Impl::sequential_access() const {
 // Page 14h: what a drive without mechanics and without a memory of its own can say, since it was
 // started.
 Parameters TapeDrive::Impl::device_statistics() const {
-  const std::uint64_t hours = (now_ms() - started_ms) / 3'600'000;
+  const std::uint64_t hours = (std::max(now_ms(), started_ms) - started_ms) / 3'600'000;
   return {list(0x0000, loads, 4),
           list(0x0001, 0, 4),      // cleanings
           list(0x0002, hours, 4),  // power on

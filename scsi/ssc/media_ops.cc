@@ -1,4 +1,4 @@
-// LOAD UNLOAD, WRITE FILEMARKS, ERASE, and what may not be written (sheet 4, 5.3, 5.7, 8).
+// LOAD UNLOAD, WRITE FILEMARKS, ERASE, and what may not be written (SSC-4).
 #include "scsi/ssc/drive_impl.h"
 
 namespace scsi::ssc {
@@ -19,7 +19,11 @@ TapeDrive::Impl::Outcome TapeDrive::Impl::write_refusal() {
     return Sense::make(SenseKey::kDataProtect,
                        by_cartridge ? Asc::kWriteProtected : Asc::kSoftwareWriteProtected);
   }
-  // After a write fault nobody appends until the cartridge is loaded anew.
+  return append_refusal();
+}
+
+// After a write fault nobody appends until the cartridge is loaded anew.
+TapeDrive::Impl::Outcome TapeDrive::Impl::append_refusal() const {
   if (medium->append_failed()) return Sense::make(SenseKey::kMediumError, Asc::kWriteError);
   return std::nullopt;
 }
@@ -72,11 +76,9 @@ void TapeDrive::Impl::write_filemarks(Task& task) {
     task.fail(Sense::invalid_field_in_cdb(1, 0));
     return;
   }
-  if (count == 0 && write_protected()) {  // nothing can be buffered, so there is nothing to do
-    task.good();
-    return;
-  }
-  if (Outcome refused = write_refusal()) {
+  // Count 0 writes nothing of its own, so protection does not forbid it; but what was buffered
+  // before software write protection was set has to arrive all the same.
+  if (Outcome refused = count == 0 ? append_refusal() : write_refusal()) {
     task.fail(*refused);
     return;
   }
@@ -94,6 +96,8 @@ void TapeDrive::Impl::write_filemarks(Task& task) {
   check_worm_position([&task, append_marks](Outcome refused) {
     if (refused)
       task.fail(*refused);
+    else if (task.aborted())  // what nobody waits for is not written where nothing can be erased
+      task.good();
     else
       append_marks();
   });
@@ -220,8 +224,11 @@ void TapeDrive::Impl::unload_cartridge(Task& task, bool immediate, bool hold) {
   }
   if (immediate) {
     start_unload(then, [this, nexus = task.nexus()](const WriteOutcome& outcome) {
-      if (outcome.fault && unit->find_nexus(nexus) != nullptr)
+      if (!outcome.fault) return;
+      if (unit->find_nexus(nexus) != nullptr)
         deferred.insert_or_assign(nexus, deferred_sense_of(*outcome.fault));
+      else
+        defer_to_writer(deferred_sense_of(*outcome.fault));
     });
     task.good();
     return;

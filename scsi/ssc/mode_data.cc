@@ -1,4 +1,4 @@
-// Mode pages of an IBM LTO drive, as data (sheet 9.3). Offsets count from the first byte of the
+// Mode pages of an IBM LTO drive, as data. Offsets count from the first byte of the
 // page.
 #include <algorithm>
 

@@ -1,4 +1,4 @@
-// REWIND, SPACE, LOCATE and READ POSITION (SSC-4 6.x; sheet 5.4 to 5.6, 5.9).
+// REWIND, SPACE, LOCATE and READ POSITION (SSC-4).
 #include <algorithm>
 #include <limits>
 
@@ -32,6 +32,7 @@ constexpr std::uint8_t kLocateEndOfData = 3;
 }  // namespace
 
 bool TapeDrive::Impl::past_programmable_early_warning() const {
+  if (generation.number < 5) return false;  // no page 10h/01h
   const Bytes page = modes().value(0x10, 0x01);
   const std::uint64_t pews_mb = ByteReader(page.subspan(6)).u16();
   return pews_mb != 0 && medium->position_bytes() + pews_mb * kDecimalMb >=

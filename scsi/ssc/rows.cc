@@ -1,5 +1,5 @@
-// The command table of a tape drive (sheet 3.1, 14.2, 15): one row per command, the same for every
-// generation but for the recommended timeouts.
+// The command table of a tape drive: one row per command, the same for every generation but for the
+// recommended timeouts.
 #include "scsi/primary_rows.h"
 #include "scsi/ssc/drive_impl.h"
 

@@ -99,16 +99,19 @@ void TapeDrive::on_nexus_established(const NexusInfo& nexus) {
   if (!impl_->writer_port.empty() && impl_->writer_port == nexus.transport_id) {
     impl_->writer = nexus.id;
     impl_->writer_port.clear();
+    if (impl_->untold) impl_->deferred.insert_or_assign(nexus.id, *std::move(impl_->untold));
+    impl_->untold.reset();
   }
 }
 
 void TapeDrive::on_nexus_lost(const NexusInfo& nexus) {
   PrimaryUnit::on_nexus_lost(nexus);
   impl_->alerts.nexus_lost(nexus.id);
-  impl_->deferred.erase(nexus.id);
+  const auto kept = impl_->deferred.extract(nexus.id);
   if (impl_->writer == nexus.id) {
     impl_->writer.reset();
     impl_->writer_port = nexus.transport_id;
+    if (!kept.empty()) impl_->untold = kept.mapped();
   }
 }
 
@@ -117,6 +120,12 @@ void TapeDrive::on_reset() {
   // The position stays, and so does a write fault that nobody was told of: acknowledged data is
   // gone.
   impl_->deferred.clear();
+  impl_->untold.reset();
+}
+
+// The abort of a command does not undo that acknowledged data is gone.
+void TapeDrive::on_unheard(const Reply& reply) {
+  if (reply.sense && reply.sense->asc == Asc::kWriteError) impl_->defer_to_writer(*reply.sense);
 }
 
 // --- faults ---
@@ -156,9 +165,17 @@ std::optional<MediumFault> TapeDrive::Impl::keep_write_fault() {
   std::optional<MediumFault> fault = medium->take_deferred_fault();
   if (fault) {
     note(*fault);
-    if (writer) deferred.insert_or_assign(*writer, deferred_sense_of(*fault));
+    defer_to_writer(deferred_sense_of(*fault));
   }
   return fault;
+}
+
+void TapeDrive::Impl::defer_to_writer(Sense sense) {
+  sense.deferred = true;
+  if (writer)
+    deferred.insert_or_assign(*writer, std::move(sense));
+  else if (!writer_port.empty())
+    untold = std::move(sense);
 }
 
 // --- loading and unloading ---
@@ -212,6 +229,7 @@ void TapeDrive::Impl::start_load(std::optional<NexusId> commanded_by,
                [this, commanded_by, done = std::move(done)](LoadOutcome outcome) mutable {
                  writer.reset();
                  writer_port.clear();
+                 untold.reset();
                  at_early_warning = false;
                  if (outcome.fault) {
                    load = Load::kRefused;
@@ -272,15 +290,16 @@ void TapeDrive::remove(Done<RemoveOutcome> done) {
       done({drive.load == Impl::Load::kEmpty ? Result::kEmpty : Result::kPrevented, nullptr, {}});
     } else if (drive.load == Impl::Load::kReady) {
       std::optional<MediumFault> latched = drive.keep_write_fault();
-      drive.start_unload(
-          Impl::Load::kEmpty, [&drive, latched = std::move(latched),
-                               done = std::move(done)](WriteOutcome outcome) mutable {
-            // No command is there to report it: the nexus that wrote is told at its next one.
-            if (outcome.fault && drive.writer)
-              drive.deferred.insert_or_assign(*drive.writer, deferred_sense_of(*outcome.fault));
-            done({Result::kRemoved, std::move(drive.medium),
-                  outcome.fault ? std::move(outcome.fault) : std::move(latched)});
-          });
+      drive.start_unload(Impl::Load::kEmpty,
+                         [&drive, latched = std::move(latched),
+                          done = std::move(done)](WriteOutcome outcome) mutable {
+                           // No command is there to report it: the nexus that wrote is told at its
+                           // next one.
+                           if (outcome.fault)
+                             drive.defer_to_writer(deferred_sense_of(*outcome.fault));
+                           done({Result::kRemoved, std::move(drive.medium),
+                                 outcome.fault ? std::move(outcome.fault) : std::move(latched)});
+                         });
     } else {
       drive.load = Impl::Load::kEmpty;
       drive.alerts.clear_all();

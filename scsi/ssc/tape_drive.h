@@ -68,6 +68,7 @@ class TapeDrive : public PrimaryUnit {
   void on_nexus_established(const NexusInfo& nexus) override;
   void on_nexus_lost(const NexusInfo& nexus) override;
   void on_reset() override;
+  void on_unheard(const Reply& reply) override;
 
  private:
   explicit TapeDrive(std::unique_ptr<Impl> impl);

@@ -75,7 +75,7 @@ void TapeDrive::Impl::read(Task& task) {
                });
 }
 
-// Sheet 5.1, SSC-4 table 35. INFORMATION always is what was asked less what was got, in the unit of
+// SSC-4 table 35. INFORMATION always is what was asked less what was got, in the unit of
 // the CDB's TRANSFER LENGTH, and must agree with the transport's residual.
 Reply TapeDrive::Impl::read_reply(const Transfer& transfer, ReadOutcome outcome) {
   const std::uint32_t whole = outcome.blocks * transfer.block_bytes;
@@ -164,7 +164,6 @@ void TapeDrive::Impl::append(Task& task, const Transfer& transfer) {
   });
 }
 
-// Sheet 5.2.
 Reply TapeDrive::Impl::write_reply(const Transfer& transfer, WriteOutcome outcome) {
   VTL_CHECK(outcome.fault || outcome.full || outcome.accepted == transfer.count);
   counters.host_bytes_written += outcome.accepted * transfer.block_bytes;

@@ -1,4 +1,4 @@
-// Log page 17h, volume statistics (SSC-4 8.2.7; sheet 10): what LTFS, Proxmox and backup software
+// Log page 17h, volume statistics (SSC-4 8.2.7): what LTFS, Proxmox and backup software
 // know of a cartridge.
 #include "scsi/ssc/drive_impl.h"
 

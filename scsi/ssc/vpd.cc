@@ -1,4 +1,4 @@
-// INQUIRY data that is a tape drive's own: VPD pages B0h to B4h (SSC-4 8.x; sheet 1.2).
+// INQUIRY data that is a tape drive's own: VPD pages B0h to B4h (SSC-4).
 #include "scsi/ssc/drive_impl.h"
 
 namespace scsi::ssc {

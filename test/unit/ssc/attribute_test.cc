@@ -1,4 +1,4 @@
-// READ ATTRIBUTE and WRITE ATTRIBUTE (sheet 11).
+// READ ATTRIBUTE and WRITE ATTRIBUTE.
 #include <map>
 
 #include "test/unit/ssc/rig.h"

@@ -1,4 +1,4 @@
-// Readiness, load and unload, PREVENT, and the robot (sheet 4): states, unit attentions, who waits
+// Readiness, load and unload, PREVENT, and the robot: states, unit attentions, who waits
 // for whom.
 #include "test/unit/ssc/rig.h"
 

@@ -1,4 +1,4 @@
-// Mode and log pages: the lengths and bytes that clients check (sheet 9, 10; clients 3, 6, 8).
+// Mode and log pages: the lengths and bytes that clients check.
 #include "test/unit/ssc/rig.h"
 
 using namespace test;
@@ -157,6 +157,39 @@ TEST_CASE("Log page 0Ch counts what went through, and LOG SELECT resets it") {
   CHECK(rig.log_number(0x0C, 0x0000) == 0);
   CHECK(rig.log_number(0x0C, 0x0001) == 0);
   CHECK(sense_of(rig.run({0x00}, rig.b)) == "6/2A/02");
+}
+
+TEST_CASE(
+    "Log page 0Ch counts the cartridge's traffic while it unloads, whatever was reset before") {
+  Loaded rig;
+  rig.write(1000);
+  CHECK(good(rig.run({0x4C, 0x02, 0, 0, 0, 0, 0, 0, 0}, rig.a, 0)));
+  rig.write(500);
+  rig.drain(rig.b);
+  rig.medium->defer_completions(true);
+  CHECK(good(rig.run({0x1B, 0x01}, rig.a, 0)));
+  CHECK(rig.log_number(0x0C, 0x0001) == 500);
+  rig.medium->complete_all();
+  CHECK(rig.log_number(0x0C, 0x0001) == 500);
+}
+
+TEST_CASE("Log page 14h: a clock that was set back does not make power-on hours") {
+  auto options = drive_options();
+  std::uint64_t now = 1'800'000'000'000;
+  options.now_ms = [&now] { return now; };
+  TestDrive drive(std::move(options));
+  Recorder sink(drive);
+  scsi::NexusInfo info;
+  info.id = {1, 1};
+  drive.nexus_established(info);
+  sink.run(info.id, {0x00});
+  const auto hours = [&] {
+    return be(sink.run(info.id, {0x4D, 0, 0x54, 0, 0, 0, 2, 0, 12, 0}).data(), 8, 4);
+  };
+  now += 7'200'000;
+  CHECK(hours() == 2);
+  now -= 10'000'000;
+  CHECK(hours() == 0);
 }
 
 TEST_CASE("Log page 11h: very high frequency data") {

@@ -1,4 +1,4 @@
-// SPACE, LOCATE, READ POSITION, REWIND, line by line (sheet 5.4 to 5.6, 5.9).
+// SPACE, LOCATE, READ POSITION, REWIND, line by line.
 #include "test/unit/ssc/rig.h"
 
 using namespace test;

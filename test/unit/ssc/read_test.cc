@@ -1,4 +1,4 @@
-// READ(6), line by line (sheet 5.1): sense, data, INFORMATION, residual and the position
+// READ(6), line by line: sense, data, INFORMATION, residual and the position
 // afterwards.
 #include "test/unit/ssc/rig.h"
 

@@ -1,5 +1,4 @@
-// WRITE, WRITE FILEMARKS, ERASE; early warning, end of partition, write modes (sheet 5.2, 5.3, 5.7,
-// 6, 8).
+// WRITE, WRITE FILEMARKS, ERASE; early warning, end of partition, write modes.
 #include "test/unit/ssc/rig.h"
 
 using namespace test;
@@ -167,6 +166,25 @@ TEST_CASE("Write protection: 7/27/00 by the cartridge, 7/27/02 by software; coun
   CHECK(be(rig.run({0x1A, 0, 0, 0, 12, 0}).data(), 2, 1) == 0x90);
 }
 
+TEST_CASE("WRITE FILEMARKS of 0 behind software write protection still makes everything durable") {
+  Loaded rig;
+  rig.write(10);
+  rig.send({0x15, 0x10, 0, 0, 16, 0},
+           bytes({0, 0, 0x10, 0, 0x0A, 0x0A, 0, 0, 0x08, 0, 0, 0, 0, 0, 0, 0}));
+  CHECK(good(rig.filemarks(0)));
+  CHECK(rig.medium->at(0).durable == 1);
+  rig.medium->fail_next(MediumFault::Kind::kWriteError);
+  CHECK(sense_of(rig.rewind()) == "3/0C/00");
+  CHECK(sense_of(rig.filemarks(0)) == "3/0C/00");
+}
+
+TEST_CASE("Drives without page 10h/01h have no programmable early warning") {
+  Rig rig(4);
+  rig.load(std::make_unique<MemoryMedium>(4));
+  CHECK(good(rig.write(10)));
+  CHECK(be(rig.run({0x34, 0x06}).data(), 0, 1) == 0);
+}
+
 TEST_CASE("An older generation is read only") {
   Rig rig(7);
   rig.load(std::make_unique<MemoryMedium>(5));
@@ -194,6 +212,26 @@ TEST_CASE("WORM: appending only, and over trailing filemarks but the first") {
   CHECK(good(rig.filemarks(0)));
   CHECK(rig.medium->at(0).objects.size() == 3);
   CHECK(be(rig.run({0x4D, 0, 0x2E, 0, 0, 0, 0, 0x02, 0}).data(), 4 + 5 * 0x3B + 4, 1) == 1);
+}
+
+TEST_CASE("WORM: nothing is written for a session that goes while the position is looked at") {
+  for (const Cdb& cdb : {Cdb{0x10, 0, 0, 0, 3}, Cdb{0x0A, 0, 0, 0, 4}}) {
+    Worm rig;
+    rig.write(10);
+    rig.filemarks(2);
+    rig.run({0x11, 0x01, 0xFF, 0xFF, 0xFF}, rig.a, 0);
+    rig.medium->defer_completions(true);
+    if (cdb[0] == 0x10)
+      rig.sink.submit(rig.a, cdb, 0);
+    else
+      rig.sink.submit(rig.a, cdb, 0, pattern(4));
+    REQUIRE(rig.medium->outstanding() == 1);
+    rig.drive.nexus_lost(rig.a);
+    rig.medium->complete_all();
+    CHECK(rig.medium->at(0).objects.size() == 3);
+    CHECK(rig.drive.task_count() == 0);
+    CHECK(rig.position() == 2);
+  }
 }
 
 TEST_CASE("WORM: the first of the trailing filemarks stays, wherever it stands") {
