@@ -3,6 +3,7 @@
 
 #include <catch2/catch.hpp>
 #include <memory>
+#include <thread>
 
 #include "library.h"
 #include "raw.h"
@@ -229,8 +230,15 @@ TEST_CASE("connections that never log in are limited and timed out", "[bad]") {
   // Those above the limit are closed at once, the others when their time is up.
   for (const auto& connection : crowd) CHECK(connection->closed_within(kSoon));
   CHECK(bystander.in({0x12, 0, 0, 0, 36, 0}, 36).good());
-  Initiator late;
-  CHECK(late.login(library.daemon.portal(), library.daemon.drive(1)) == "");
+  // They stay counted while the server waits for their end of the connection to be closed.
+  crowd.clear();
+  std::string refusal = "not tried";
+  for (int i = 0; i < 100 && !refusal.empty(); ++i) {
+    Initiator late;
+    refusal = late.login(library.daemon.portal(), library.daemon.drive(1));
+    if (!refusal.empty()) std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  }
+  CHECK(refusal.empty());
 }
 
 TEST_CASE("a login that comes a byte at a time works", "[bad]") {

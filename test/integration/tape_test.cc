@@ -1,5 +1,8 @@
 // Records and filemarks, through every way that data can take.
 #include <catch2/catch.hpp>
+#include <chrono>
+#include <filesystem>
+#include <thread>
 
 #include "library.h"
 
@@ -98,6 +101,24 @@ TEST_CASE("spacing and overwriting") {
   CHECK(read_block(drive, 100).sense_code() == "8/00/05");
   REQUIRE(space(drive, 0, -1).good());
   CHECK(drive.in({0x08, 2, 0, 0, 100, 0}, 100).data == pattern(50, 99));
+}
+
+TEST_CASE("overwriting again and again does not fill the disk") {
+  namespace fs = std::filesystem;
+  Library library;
+  Initiator drive = library.load(1);
+  for (int round = 0; round < 30; ++round) {
+    REQUIRE(rewind_tape(drive).good());
+    const CommandResult written = write_block(drive, pattern(100000, 1));
+    INFO(round << ": " << written.sense_code());
+    REQUIRE(written.good());
+    REQUIRE(write_filemarks(drive, 1).good());
+  }
+  const std::string trash = library.daemon.data() + "/pool/trash";
+  for (int i = 0; i < 500 && !fs::is_empty(trash); ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  CHECK(fs::is_empty(trash));  // while the cartridge is in the drive
+  CHECK(drive.none({0, 0, 0, 0, 0, 0}).good());
 }
 
 TEST_CASE("what was written is there after a restart, and after a kill up to the last filemark") {

@@ -34,13 +34,14 @@ Status in_order(Steps&&... steps) {
   return status;
 }
 
-Status remove_all(FileSystem& files, const std::string& path) {
+Status remove_all(FileSystem& files, const std::string& path, const std::stop_token& stop = {}) {
+  if (stop.stop_requested()) return IoError{ECANCELED, path};
   const Status removed = files.remove(path);
   if (removed || removed.error().code == ENOENT) return ok_status();
   const auto names = files.list(path);
   if (!names) return removed;
   for (const std::string& name : *names)
-    if (const Status status = remove_all(files, path + "/" + name); !status) return status;
+    if (const Status status = remove_all(files, path + "/" + name, stop); !status) return status;
   return files.remove(path);
 }
 
@@ -127,12 +128,12 @@ Result<PoolSpec> read_pool(FileSystem& files, const std::string& pool_dir) {
   return PoolSpec{pool->uuid, pool->created_ns};
 }
 
-Status empty_trash(FileSystem& files, const std::string& pool_dir) {
+Status empty_trash(FileSystem& files, const std::string& pool_dir, std::stop_token stop) {
   const auto names = files.list(trash_directory(pool_dir));
   if (!names) return names.error();
   Status status = ok_status();
   for (const std::string& name : *names)
-    if (Status removed = remove_all(files, trash_directory(pool_dir) + "/" + name); !removed)
+    if (Status removed = remove_all(files, trash_directory(pool_dir) + "/" + name, stop); !removed)
       status = removed;
   return status;
 }

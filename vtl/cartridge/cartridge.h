@@ -11,6 +11,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -37,8 +38,8 @@ Status create_pool(FileSystem& files, const std::string& pool_dir, const PoolSpe
 // ENOENT: not a pool. EPROTONOSUPPORT: made by a newer version.
 Result<PoolSpec> read_pool(FileSystem& files, const std::string& pool_dir);
 // Removes what deleting and overwriting has put aside. Slow for large cartridges: not on a drive's
-// strand.
-Status empty_trash(FileSystem& files, const std::string& pool_dir);
+// strand. ECANCELED when it was told to stop, between two files.
+Status empty_trash(FileSystem& files, const std::string& pool_dir, std::stop_token stop = {});
 
 std::string cartridge_directory(const std::string& pool_dir, std::string_view barcode);
 // Barcodes of all cartridges, sorted. Directories without a cartridge in them are listed too.

@@ -25,7 +25,7 @@ std::uint64_t footer_allowance(std::uint64_t capacity, std::uint32_t max_objects
   return format::footer_bytes(objects, objects) + kBlock;
 }
 
-// storage 6.2 (5): the free space from which on every write warns.
+// The free space of a pool below which every write warns.
 std::uint64_t default_low_water(std::uint64_t total) {
   return std::min(std::max(total / 20, std::uint64_t{20} << 30), total / 10);
 }

@@ -82,25 +82,11 @@ void Medium::unload(Done<WriteOutcome> done) {
           writer_.reset();
           reader_.reset();
           strand_.reset();
-          if (std::exchange(discarded_, false)) empty_trash_aside();
           WriteOutcome outcome;
           outcome.fault = fault ? std::move(fault) : std::move(facts.fault);
           done(std::move(outcome));
         });
   });
-}
-
-// Unlinking hundreds of megabytes takes long: on a strand that ends when it has done it.
-void Medium::empty_trash_aside() {
-  const auto parent = [](const std::string& path) {
-    return path.substr(0, path.find_last_of('/'));
-  };
-  const Strand strand = executor_.make_strand("trash");
-  executor_.submit(
-      strand,
-      [&files = files_, pool = parent(parent(directory_))] { (void)empty_trash(files, pool); },
-      [] {});
-  executor_.close_strand(strand);
 }
 
 // --- what the strand has told
@@ -126,6 +112,10 @@ void Medium::progressed(const WriteBehind::Progress& progress) {
   partition.used_bytes = writer_->used_bytes();
   info_.volume_change_reference = progress.volume_change_reference;
   alert(progress.notes);
+  if (progress.pool_low && !pool_low_)
+    alert({info_.barcode + ": the pool is short of free space (low_water_bytes of storage), so the "
+                           "tape reports early warning: free some, or give it more"});
+  pool_low_ = progress.pool_low;
   if (!progress.latched) return;
   partition = progress.partition;
   stay_inside(progress.partition_number);

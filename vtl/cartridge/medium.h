@@ -32,6 +32,8 @@ struct MediumOptions {
   std::function<std::uint64_t()> now_ns;  // unix time; called on strands, so from any thread
   // For the log: repairs, quarantined files, a pool that runs full, a latched fault. On the loop.
   std::function<void(const std::string&)> alert;
+  // Something was overwritten and lies in the trash. On the loop.
+  std::function<void()> discarded;
 };
 
 class CartridgeMedium : public scsi::ssc::TapeMedium {

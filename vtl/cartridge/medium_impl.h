@@ -123,7 +123,6 @@ class Medium final : public CartridgeMedium {
   }
   template <class Search>
   void seek(std::uint32_t partition, Search search, scsi::Done<scsi::ssc::SpaceOutcome> done);
-  void empty_trash_aside();
 
   FileSystem& files_;
   Executor& executor_;
@@ -139,7 +138,7 @@ class Medium final : public CartridgeMedium {
   Write write_;
   Read read_;
   OpenCartridge::Traffic traffic_;
-  bool discarded_ = false;  // something, since the trash was emptied last
+  bool pool_low_ = false;  // and the log knows
 };
 
 }  // namespace vtl

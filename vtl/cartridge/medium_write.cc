@@ -60,7 +60,6 @@ void Medium::erase(Done<WriteOutcome> done) {
     if (!fault && append_failed()) fault = refusal();
     if (fault) return done(outcome_of(std::move(fault)));
     const std::uint64_t at_object = position_.object;
-    if (at_object < partitions_[position_.partition].end_of_data) discarded_ = true;
     writer_->end();
     strand_->run(
         std::make_shared<Facts>(),
@@ -71,6 +70,7 @@ void Medium::erase(Done<WriteOutcome> done) {
         },
         [this, at_object, done = std::move(done)](Facts& facts) mutable {
           learn(facts);
+          if (options_.discarded) options_.discarded();
           if (facts.failed) {
             writer_->refuse();
             stay_inside(position_.partition);
@@ -111,7 +111,7 @@ void Medium::begin_write(bool cuts) {
       return end_write();
     }
     if (cuts) {
-      discarded_ = true;
+      if (options_.discarded) options_.discarded();
       partitions_[position_.partition].end_of_data = position_.object;
       partitions_[position_.partition].filemarks = position_.filemarks;
     }

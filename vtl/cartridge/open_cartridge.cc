@@ -78,7 +78,7 @@ MaybeFault OpenCartridge::load(const scsi::ssc::LoadRecord* drive) {
   if (read_only()) return std::nullopt;
 
   // Whoever held the cartridge before is fenced off by the new owner epoch. Recovery went well, so
-  // what an earlier life latched is over (storage 6.2 (4)).
+  // what an earlier life latched is over.
   ++cart_.owner_epoch;
   cart_.set(format::kAppendFailed, false);
   if (drive != nullptr) {

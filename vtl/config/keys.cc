@@ -84,8 +84,8 @@ const std::vector<Key<StorageConfig>>& storage_keys() {
       choice("compression", &C::compression, std::span<const Choice<Compression>>(kCompressions),
              "How blocks are kept: none, lz4 (fast) or zstd (smaller)."),
       size("low_water_bytes", &C::low_water_bytes, 0, 1ull << 60,
-           "Free space in the pool below which every tape reports early warning; 0: 5 %, at most "
-           "20 GiB."),
+           "Free space in the pool below which every tape reports early warning; 0: 20 GiB or "
+           "5 %, whichever is more, but at most 10 %."),
   };
   return keys;
 }

@@ -103,13 +103,14 @@ OpenedDirectory open_data_directory(const std::string& path) {
   return out;
 }
 
-void empty_trash_aside(Executor& executor, FileSystem& files, const std::string& pool_path) {
-  const Strand strand = executor.make_strand("trash");
-  // What cannot be removed now is tried again by the next start.
-  executor.submit(
-      strand, [&files, pool_path] { (void)empty_trash(files, pool_path); }, [] {});
-  executor.close_strand(strand);
+namespace {
+
+PoolStoreOptions media_discarding_to(Trash& trash, PoolStoreOptions options) {
+  options.medium.discarded = [&trash] { trash.empty(); };
+  return options;
 }
+
+}  // namespace
 
 LibraryRoom::LibraryRoom(net::Loop& loop, const DataDirectory& directory,
                          std::vector<std::unique_ptr<DriveBay>> given)
@@ -117,7 +118,9 @@ LibraryRoom::LibraryRoom(net::Loop& loop, const DataDirectory& directory,
       files(make_posix_file_system()),
       executor(make_thread_executor(
           [&loop](scsi::Callback callback) { loop.post(std::move(callback)); })),
-      store(store_options(directory.config, pool_path), *files, executor.get()),
+      trash(*executor, *files, pool_path),
+      store(media_discarding_to(trash, store_options(directory.config, pool_path)), *files,
+            executor.get()),
       bays(std::move(given)),
       library(library_options(directory), store, *files, *executor, pointers(bays)) {}
 

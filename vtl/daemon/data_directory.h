@@ -8,6 +8,7 @@
 #include "transport/net/loop.h"
 #include "vtl/cartridge/executor.h"
 #include "vtl/cartridge/file.h"
+#include "vtl/cartridge/trash.h"
 #include "vtl/config/config.h"
 #include "vtl/daemon/data_lock.h"
 #include "vtl/library/library.h"
@@ -53,10 +54,6 @@ struct OpenedDirectory {
 };
 OpenedDirectory open_data_directory(const std::string& path);
 
-// Gives the space of deleted cartridges back, on a strand of its own that ends when it is done:
-// unlinking hundreds of segments takes long, and no move waits for it.
-void empty_trash_aside(Executor& executor, FileSystem& files, const std::string& pool_path);
-
 // What a server and an offline command have in common: the store, and the library with its bays.
 // Destroy on the loop's thread, before the loop, when nothing is under way.
 struct LibraryRoom {
@@ -65,6 +62,7 @@ struct LibraryRoom {
   std::string pool_path;
   std::unique_ptr<FileSystem> files;
   std::unique_ptr<Executor> executor;
+  Trash trash;
   PoolStore store;
   std::vector<std::unique_ptr<DriveBay>> bays;
   Library library;

@@ -320,7 +320,7 @@ void Impl::delete_cartridge(Call&& call) {
   parts.library.remove(call.argument, [this, barcode = call.argument,
                                        done = std::move(call.done)](Outcome outcome) mutable {
     if (!outcome.ok()) return done(failure(409, std::move(outcome.error)));
-    empty_trash_aside(parts.executor, parts.files, parts.pool_directory);
+    parts.trash.empty();
     done({200, {{"deleted", barcode}}});
   });
 }

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "scsi/done.h"
+#include "vtl/cartridge/trash.h"
 #include "vtl/config/config.h"
 #include "vtl/daemon/jobs.h"
 #include "vtl/library/library.h"
@@ -36,6 +37,7 @@ struct ManagementParts {
   Library& library;
   FileSystem& files;
   Executor& executor;
+  Trash& trash;
   std::string pool_directory;
   // Given by a server; empty without one.
   std::function<nlohmann::json()> server;            // GET /v1/server

@@ -36,6 +36,7 @@ class LocalManager final : public Manager {
                      room_.library,
                      *room_.files,
                      *room_.executor,
+                     room_.trash,
                      room_.pool_path,
                      {},
                      {}}) {}

@@ -90,8 +90,8 @@ Server::Server(DataDirectory directory, std::string version, std::ostream& out)
                 directory_.config.storage.buffer_bytes_per_drive}),
       room_(loop_, directory_, make_drives()),
       portal_(portal_options(directory_.config), policy_, buffers_, random_bytes, log),
-      management_({directory_.config, room_.library, *room_.files, *room_.executor, room_.pool_path,
-                   [this] { return describe_server(); },
+      management_({directory_.config, room_.library, *room_.files, *room_.executor, room_.trash,
+                   room_.pool_path, [this] { return describe_server(); },
                    [this](std::size_t index) { return describe_drive(index); }}),
       control_(loop_, management_),
       settle_timer_(loop_),
@@ -141,7 +141,7 @@ std::vector<std::string> Server::listen(const std::vector<config::Endpoint>& end
 ExitCode Server::run() {
   // What an import or a deletion had not finished when power went. Imports begin after this.
   interchange::clear_incoming(*room_.files, room_.pool_path);
-  empty_trash_aside(*room_.executor, *room_.files, room_.pool_path);
+  room_.trash.empty();
   loop_.post([this] {
     room_.library.open([this](Outcome outcome) { opened(std::move(outcome)); },
                        [] { log_debug("cartridges that were in drives are loaded again"); });
@@ -242,6 +242,7 @@ void Server::drive_stopped(std::size_t index, const scsi::ssc::WriteOutcome& out
 }
 
 void Server::stop_library() {
+  room_.trash.stop();
   room_.library.close([this] {
     log_info("stopped");
     loop_.stop();

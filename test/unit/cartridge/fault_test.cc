@@ -1,5 +1,4 @@
-// The fault list of the storage sheet, as far as it concerns the store: what is damaged, and what
-// still works.
+// The faults that concern the store: what is damaged, and what still works.
 #include <catch2/catch.hpp>
 
 #include "test/unit/cartridge/player.h"

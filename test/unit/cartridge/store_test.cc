@@ -106,10 +106,16 @@ TEST_CASE("Overwritten tapes give their space back by themselves") {
   for (int i = 0; i < 20; ++i) REQUIRE_FALSE(f.tape.write(block_text(i, 300'000)).fault);
   f.tape.locate(0);
   REQUIRE_FALSE(f.tape.write("new", WriteMode::kDurable).fault);
-  REQUIRE_FALSE(f.tape.unload().fault);
   f.executor.run();
   CHECK(f.files.find("/trash/").empty());
   CHECK(f.files.find(".seg").size() == 1);
+  for (int i = 0; i < 20; ++i) REQUIRE_FALSE(f.tape.write(block_text(i, 300'000)).fault);
+  f.tape.locate(0);
+  REQUIRE_FALSE(f.tape.erase().fault);
+  f.executor.run();
+  CHECK(f.files.find("/trash/").empty());
+  REQUIRE_FALSE(f.tape.unload().fault);
+  f.executor.run();
   CHECK(f.files.find(".spare").empty());
 }
 

@@ -12,6 +12,7 @@
 #include "test/unit/cartridge/seeded_executor.h"
 #include "vtl/cartridge/cartridge.h"
 #include "vtl/cartridge/medium.h"
+#include "vtl/cartridge/trash.h"
 
 namespace vtl::test {
 
@@ -147,14 +148,24 @@ class TapeDriver {
 struct TapeFixture {
   explicit TapeFixture(std::uint32_t seed = 1, CartridgeSpec spec = test_spec(),
                        MediumOptions options = {})
-      : files(seed), executor(seed), tape(files, executor, std::move(options)) {
+      : files(seed),
+        executor(seed),
+        trash(executor, files, kPool),
+        tape(files, executor, with_trash(trash, std::move(options))) {
     VTL_CHECK(create_pool(files, kPool, {test_uuid(9), 1}).ok());
     VTL_CHECK(create_cartridge(files, kPool, spec).ok());
     VTL_CHECK(files.sync_directory("").ok());  // the pool's own name
   }
   MemoryFiles files;
   SeededExecutor executor;
+  Trash trash;
   TapeDriver tape;
+
+ private:
+  static MediumOptions with_trash(Trash& trash, MediumOptions options) {
+    options.discarded = [&trash] { trash.empty(); };
+    return options;
+  }
 };
 
 }  // namespace vtl::test

@@ -196,6 +196,7 @@ TEST_CASE("the control socket carries the same answers") {
                          room.library,
                          *room.files,
                          *room.executor,
+                         room.trash,
                          room.pool_path,
                          [] {
                            return json{{"pid", 1}};

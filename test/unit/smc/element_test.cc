@@ -34,7 +34,7 @@ Header header_of(Bytes data) {
   return h;
 }
 
-// A second reader of the format, written from the sheet: what a client would make of it.
+// A second reader of the format (SMC-3 6.11): what a client would make of it.
 struct Descriptor {
   std::uint8_t type, flags, svalid;
   std::uint16_t address, source;
@@ -221,7 +221,7 @@ TEST_CASE("64,000 elements: sizes without encoding, pages of a thousand, each el
   CHECK(std::adjacent_find(seen.begin(), seen.end()) == seen.end());
 }
 
-TEST_CASE("Profiles: what the sheets say of them") {
+TEST_CASE("Profiles: sizes and addresses of the real libraries") {
   CHECK(library_profiles().front().name == "stk-l700");
   CHECK(find_library_profile("no-such") == nullptr);
   const LibraryProfile* stk = find_library_profile("stk-l700");
