@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <future>
 #include <thread>
@@ -110,6 +111,8 @@ std::string ControlServer::open(const std::string& data_directory) {
       if (impl->closed) impl->closed();
     });
   });
+  // A server that does not run yet cannot be stopped: its stop() does nothing.
+  while (!http.is_running()) std::this_thread::sleep_for(std::chrono::microseconds(100));
   return {};
 }
 

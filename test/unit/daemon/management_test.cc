@@ -248,6 +248,35 @@ TEST_CASE("the control socket carries the same answers") {
   CHECK(shown["elements"].size() == 15);
 }
 
+TEST_CASE("a control socket that has just been opened closes") {
+  Directory directory;
+  OpenedDirectory opened = open_data_directory(directory.path);
+  REQUIRE(opened.directory.has_value());
+  net::Loop loop;
+  LibraryRoom room(loop, *opened.directory, {});
+  Management management({opened.directory->config,
+                         room.library,
+                         *room.files,
+                         *room.executor,
+                         room.trash,
+                         room.pool_path,
+                         {},
+                         {}});
+  for (int round = 0; round < 50; ++round) {
+    ControlServer server(loop, management);
+    REQUIRE(server.open(directory.path) == "");
+    bool closed = false;
+    net::Timer limit(loop);
+    limit.start(std::chrono::seconds(10), [&] { loop.stop(); });
+    server.close([&] {
+      closed = true;
+      loop.stop();
+    });
+    loop.run();
+    REQUIRE(closed);
+  }
+}
+
 TEST_CASE("a socket that a killed server left is not a server") {
   Directory directory;
   CHECK(ControlClient::connect(directory.path) == nullptr);
