@@ -253,7 +253,9 @@ TEST_CASE("a control socket that has just been opened closes") {
   OpenedDirectory opened = open_data_directory(directory.path);
   REQUIRE(opened.directory.has_value());
   net::Loop loop;
-  LibraryRoom room(loop, *opened.directory, {});
+  std::vector<std::unique_ptr<DriveBay>> bays;
+  for (int i = 0; i < 2; ++i) bays.push_back(std::make_unique<ParkedBay>());
+  LibraryRoom room(loop, *opened.directory, std::move(bays));
   Management management({opened.directory->config,
                          room.library,
                          *room.files,
