@@ -16,27 +16,29 @@ vtl_gate(layering TIMEOUT 60 COMMAND ${test}/layering/check.py)
 vtl_gate(format TIMEOUT 120 COMMAND ${test}/layering/format.sh)
 
 get_property(units GLOBAL PROPERTY VTL_UNITS)
-if(NOT VTL_LANE STREQUAL full)
-  # Minutes of sweeps under the sanitizers, and real sockets and clocks.
-  list(REMOVE_ITEM units unit_cartridge unit_net unit_daemon)
-endif()
 foreach(unit ${units})
   vtl_gate(${unit} TIMEOUT 1200 COMMAND ${asan}/${unit})
 endforeach()
+get_property(fuzzers GLOBAL PROPERTY VTL_FUZZERS)
+foreach(fuzzer ${fuzzers})
+  vtl_gate(${fuzzer} TIMEOUT 120 COMMAND ${asan}/${fuzzer}_replay ${test}/fuzz/corpus/${fuzzer})
+endforeach()
+vtl_gate(tidy SERIAL TIMEOUT 1200 COMMAND ${test}/layering/tidy.sh ${CMAKE_SOURCE_DIR}/build/release)
+
 # The README's first command, as a new user types it.
 vtl_gate(quickstart SERIAL TIMEOUT 300 COMMAND ${test}/quickstart.sh)
 
-# The real program, in the full lane: libiscsi against a daemon that ThreadSanitizer watches, kill -9, a Linux kernel. One
-# at a time: they want the machine for themselves.
+# The real program: libiscsi against a daemon that ThreadSanitizer watches, kill -9, a Linux kernel. One at a time: they
+# want the machine for themselves.
+vtl_gate(integration SERIAL TIMEOUT 900 COMMAND ${release}/vtl_integration
+         ENVIRONMENT "VTL_BINARY=${tsan}/vtl;TSAN_OPTIONS=halt_on_error=1 exitcode=66 second_deadlock_stack=1")
+vtl_gate(tshark SERIAL TIMEOUT 600 COMMAND ${test}/integration/tshark-check ${release})
+vtl_gate(kill9 SERIAL TIMEOUT 600 COMMAND ${release}/vtl_kill9 5)
+vtl_gate(guest SERIAL TIMEOUT 1800 COMMAND ${test}/guest/all)
+
+# The long runs.
 if(VTL_LANE STREQUAL full)
-  vtl_gate(integration SERIAL TIMEOUT 900 COMMAND ${release}/vtl_integration
-           ENVIRONMENT "VTL_BINARY=${tsan}/vtl;TSAN_OPTIONS=halt_on_error=1 exitcode=66 second_deadlock_stack=1")
-  vtl_gate(kill9 SERIAL TIMEOUT 1800 COMMAND ${release}/vtl_kill9 100)
-  vtl_gate(tshark SERIAL TIMEOUT 600 COMMAND ${test}/integration/tshark-check ${release})
-  vtl_gate(guest SERIAL TIMEOUT 1800 COMMAND ${test}/guest/all)
-  get_property(fuzzers GLOBAL PROPERTY VTL_FUZZERS)
-  foreach(fuzzer ${fuzzers})
-    vtl_gate(${fuzzer} TIMEOUT 120 COMMAND ${asan}/${fuzzer}_replay ${test}/fuzz/corpus/${fuzzer})
-  endforeach()
-  vtl_gate(tidy TIMEOUT 3600 COMMAND ${test}/layering/tidy.sh ${CMAKE_SOURCE_DIR}/build/release)
+  vtl_gate(kill9_long SERIAL TIMEOUT 3600 COMMAND ${release}/vtl_kill9 100)
+  vtl_gate(cartridge_long TIMEOUT 7200 COMMAND ${asan}/unit_cartridge
+           ENVIRONMENT "VTL_SWEEP=full;VTL_CRASH_ROUNDS=3000;VTL_DAMAGE_ROUNDS=3000")
 endif()

@@ -5,7 +5,6 @@
 namespace scsi::smc {
 namespace {
 
-constexpr std::size_t kHeaderLength = 8;
 constexpr std::size_t kPageHeaderLength = 8;
 constexpr std::size_t kPlainDescriptorLength = 16;  // with an empty identifier
 constexpr std::size_t kVolumeTagLength =

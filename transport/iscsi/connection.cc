@@ -42,7 +42,7 @@ Connection::Impl::Scope::~Scope() {
   const bool closes = impl_.wants_close() && !impl_.told_close;
   if (closes) impl_.told_close = true;
   if (!closes && (impl_.had_output || impl_.output.empty())) return;
-  if (const auto listener = impl_.listener) (*listener)();
+  if (const auto told = impl_.listener) (*told)();
 }
 
 // Timers that follow from the state of the streams.

@@ -147,7 +147,7 @@ void Medium::continue_write() {
       run.data = std::move(write_.data);
     }
     const std::uint32_t asked = run.count;
-    const WriteBehind::Admission admission = writer_->append(std::move(run));
+    const WriteBehind::Admission admission = writer_->append(run);
     using Admit = WriteBehind::Admit;
     if (admission.admit == Admit::kFaulted) break;
     if (admission.admit == Admit::kFull) {

@@ -93,7 +93,7 @@ bool WriteBehind::place(Place& at, std::uint64_t cost, bool filemark) const {
   return true;
 }
 
-WriteBehind::Admission WriteBehind::append(Run&& run) {
+WriteBehind::Admission WriteBehind::append(Run& run) {
   VTL_CHECK(active_ && !finished_ && run.count != 0);
   if (failed_) return {Admit::kFaulted, 0};
   const std::uint64_t cost = cost_of(run.block_length);

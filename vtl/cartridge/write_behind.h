@@ -81,7 +81,7 @@ class WriteBehind {
   // Such a change has failed for good, and was told to whoever asked for it.
   void refuse() { failed_ = true; }
 
-  Admission append(Run&& run);
+  Admission append(Run& run);  // its data are taken when some of it is accepted
   bool above_high_water() const { return queued_bytes_ > queue_limit_; }
   // Once: when below low water and room has been prepared, or with a fault.
   void when_room(scsi::Callback callback);

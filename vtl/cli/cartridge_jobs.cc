@@ -60,8 +60,8 @@ void add_verify(CLI::App& group, Result& result) {
     json jobs = json::array();
     bool damaged = false;
     for (const std::string& barcode : options->barcodes) {
-      const auto job = client.run_job(
-          "verify " + barcode, "/v1/cartridges/" + path_part(barcode) + "/verify", json::object());
+      auto job = client.run_job("verify " + barcode,
+                                "/v1/cartridges/" + path_part(barcode) + "/verify", json::object());
       if (!job) continue;
       damaged = damaged || (*job)["damaged"];
       if (!options->as_json) print_verified(barcode, (*job)["details"]);

@@ -249,9 +249,8 @@ void Library::set_write_protected(std::string barcode, bool on, scsi::Done<Outco
       return reply("cartridge " + barcode + " is in " +
                    describe(impl->options.geometry, *found->second.address) +
                    ": its switch can be reached when it is in a slot");
-    impl->on_strand(
-        [&s = impl->store, barcode, on] { return s.set_write_protected(barcode, on); },
-        [impl, reply = std::move(reply)](Status status) mutable { reply(text_of(status)); });
+    impl->on_strand([&s = impl->store, barcode, on] { return s.set_write_protected(barcode, on); },
+                    [reply = std::move(reply)](Status status) mutable { reply(text_of(status)); });
   });
 }
 
