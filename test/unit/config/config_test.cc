@@ -513,7 +513,7 @@ TEST_CASE("damaged files are refused or read, and nothing worse") {
   const std::string good = write_default(*plan_init({}, seeded(5)).config) + "\n# end\n";
   for (int round = 0; round < 150; ++round) {
     std::string text = good;
-    for (unsigned i = 0, n = 1 + random() % 6; i < n; ++i) {
+    for (unsigned i = 0, n = 1 + random() % 6; i < n && !text.empty(); ++i) {
       const std::size_t at = random() % text.size();
       switch (random() % 5) {
         case 0:

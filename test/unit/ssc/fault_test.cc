@@ -186,6 +186,7 @@ TEST_CASE("A fault that became known while the writer was away waits for its nex
     rig.remove();
     rig.insert(std::make_unique<MemoryMedium>());
     come_back(rig);
+    CHECK(sense_of(rig.run({0x00}, again)) == "6/28/00");
     CHECK(good(rig.run({0x00}, again)));
   }
 }
