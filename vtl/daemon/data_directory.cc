@@ -94,7 +94,7 @@ OpenedDirectory open_data_directory(const std::string& path) {
   if (!checked.config) return out;
   DataDirectory directory{path, {}, std::move(*checked.config)};
   if (std::string problem = directory.lock.acquire(path); !problem.empty()) {
-    out.problems.code = DataLock::holder(path) != 0 ? kExitInUse : kExitFailed;
+    out.problems.code = directory.lock.in_use() ? kExitInUse : kExitFailed;
     out.problems.errors.push_back(std::move(problem));
     return out;
   }
