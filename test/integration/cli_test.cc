@@ -110,6 +110,7 @@ TEST_CASE("init refuses what cannot be, and leaves nothing behind") {
                                                   {"--cartridges", "300"},
                                                   {"--barcode-prefix", "lower"},
                                                   {"--capacity", "1MB"},
+                                                  {"--capacity", "0"},
                                                   {"--drives", "0"},
                                                   {"--generation", "4"}}) {
     std::vector<std::string> all = {"init", "--data", data};

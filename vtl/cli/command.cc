@@ -166,7 +166,7 @@ std::optional<json> Client::run_job(const std::string& title, const std::string&
 bool Client::interrupted() const { return cli::interrupted != 0; }
 
 std::string check_size(const std::string& text) {
-  if (parse(text)) return {};
+  if (parse(text).value_or(0) > 0) return {};
   return "\"" + text + "\" is not a size; examples: 100GB, 1.5TB, 512MiB, 2500000";
 }
 

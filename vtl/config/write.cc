@@ -61,7 +61,8 @@ std::string library_text(const LibraryConfig& library) {
   out += "  iqn_prefix: " + library.iqn_prefix + "\n  name: " + library.name + "\n";
   if (profile != nullptr)
     out += comment(fmt::format("A real {} {} has up to {} slots and {} import/export slots; there "
-                               "are addresses for {} and {}.",
+                               "are addresses for {} and {}. Cartridges in elements that a change "
+                               "takes away are outside the library from then on.",
                                profile->vendor, profile->product, profile->storage.model_count,
                                profile->import_export.model_count, profile->storage.address_count,
                                profile->import_export.address_count),
