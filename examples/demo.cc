@@ -1,6 +1,7 @@
-// vtl-demo: what a backup program does, in 200 lines. Attaches to a running server with libiscsi,
-// has the changer load a tape, writes a stream of files with filemarks, rewinds, reads it back,
-// compares, and puts the tape away.
+// vtl-demo: what a backup program does, in 300 lines. Attaches to a running server with libiscsi,
+// has the changer load a blank tape, writes a stream of files with filemarks, rewinds, reads it
+// back, compares, erases what it wrote and puts the tape away. A tape that holds data is left as it
+// is.
 //
 // usage: vtl-demo [ADDR:PORT] [MEGABYTES]       default 127.0.0.1:3260, 1024
 #include <algorithm>
@@ -156,6 +157,31 @@ void move(Device& changer, int from, int to) {
                {0xa5, 0, 0, 0, from >> 8, from & 0xff, to >> 8, to & 0xff, 0, 0, 0, 0});
 }
 
+// Whether the tape in the drive holds nothing: its first READ finds end of data, 8/00/05.
+bool blank(Device& drive) {
+  drive.must("REWIND", {0x01, 0, 0, 0, 0, 0});
+  const Device::Answer read = drive.command({0x08, 0, 0, 2, 0, 0}, 512);
+  return !read.good && read.key == SCSI_SENSE_BLANK_CHECK && read.ascq == 0x0005;
+}
+
+// Loads a cartridge that holds nothing, and says which.
+Element load_blank(Device& changer, const std::string& portal, const std::string& drive_name,
+                   int drive_address) {
+  for (const Element& slot : elements(changer, 2)) {
+    if (slot.barcode.empty()) continue;
+    std::printf("load   %s from element %d into drive element %d\n", slot.barcode.c_str(),
+                slot.address, drive_address);
+    move(changer, slot.address, drive_address);
+    {
+      Device drive(portal, drive_name);
+      if (blank(drive)) return slot;
+    }
+    std::printf("unload %s to element %d: it holds data\n", slot.barcode.c_str(), slot.address);
+    move(changer, drive_address, slot.address);
+  }
+  fail("there is no blank cartridge in any slot; make one: vtl cartridge create");
+}
+
 // Block n of the stream: differs from every other one.
 void fill(Bytes& block, std::uint64_t n) {
   std::uint64_t state = n * 0x9e3779b97f4a7c15u + 1;
@@ -211,14 +237,7 @@ int main(int argc, char** argv) {
   Device changer(portal, changer_name);
   const Element drive_element = elements(changer, 4).at(0);
   if (!drive_element.barcode.empty()) fail("the first drive is full: " + drive_element.barcode);
-  Element slot{-1, ""};
-  for (const Element& one : elements(changer, 2)) {
-    if (!one.barcode.empty() && slot.address < 0) slot = one;
-  }
-  if (slot.address < 0) fail("there is no cartridge in any slot");
-  std::printf("load   %s from element %d into drive element %d\n", slot.barcode.c_str(),
-              slot.address, drive_element.address);
-  move(changer, slot.address, drive_element.address);
+  const Element slot = load_blank(changer, portal, drive_name, drive_element.address);
 
   const auto per_file =
       std::max<std::uint64_t>(1, static_cast<std::uint64_t>(megabytes) * 1000000 / kBlock / kFiles);
@@ -257,6 +276,8 @@ int main(int argc, char** argv) {
     });
     std::printf("equal  %llu blocks of %zu KiB in %d files\n",
                 static_cast<unsigned long long>(blocks), kBlock / 1024, kFiles);
+    drive.must("REWIND", {0x01, 0, 0, 0, 0, 0});
+    drive.must("ERASE", {0x19, 0, 0, 0, 0, 0});
   }
   move(changer, drive_element.address, slot.address);
   std::printf("unload %s to element %d\n", slot.barcode.c_str(), slot.address);

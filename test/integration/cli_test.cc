@@ -1,4 +1,8 @@
 // The command line: what it makes, shows, refuses, and ends with.
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include <catch2/catch.hpp>
 #include <filesystem>
 
@@ -28,7 +32,53 @@ TEST_CASE("version, help and usage") {
   CHECK(run_vtl({"frobnicate"}).code == 2);
   CHECK(run_vtl({"cartridge", "create", "ABC123L8", "--capacity", "lots", "--data", "/x"}).code ==
         2);
-  CHECK(run_vtl({"library", "show"}).code == 2);  // no --data
+  CHECK(run_vtl({"library", "show", "--data", ""}).code == 2);
+  const Ended no_data = run_vtl({"library", "show"});
+  CHECK(no_data.code == 2);
+  CHECK(has(no_data.err, "vtl: --data is required"));
+  CHECK(has(run_vtl({"init", "--help"}).out, " quantum-scalar "));
+  CHECK(has(run_vtl({"cartridge", "export", "--help"}).out, " directory "));
+}
+
+TEST_CASE("warnings of a command go to standard error, beside the result") {
+  Directory directory;
+  std::filesystem::remove_all(directory.data + "/pool/carts/VTL004L8");
+  const Ended listed = run_vtl({"cartridge", "list", "--json", "--data", directory.data});
+  CHECK(listed.code == 0);
+  CHECK(listed.out.substr(0, 1) == "{");
+  CHECK(listed.err.substr(0, 33) == "vtl: warning: cartridge VTL004L8 ");
+}
+
+TEST_CASE("the empty elements of each type are counted") {
+  Directory directory;
+  CHECK(has(run_vtl({"library", "show", "--data", directory.data}).out,
+            "208 empty slots, 20 empty import/export slots"));
+}
+
+TEST_CASE("a command that is told to end while it copies leaves nothing behind") {
+  Directory directory;
+  const std::string big = directory.dir / "big";
+  write_text(big, "");
+  std::filesystem::resize_file(big, std::uintmax_t{1} << 40);  // sparse, and never read to its end
+  const std::string incoming = directory.data + "/pool/.incoming";
+  const int signal = GENERATE(SIGINT, SIGTERM, SIGHUP);
+  const pid_t child = ::fork();
+  REQUIRE(child >= 0);
+  if (child == 0) {
+    ::execl(vtl_binary().c_str(), "vtl", "cartridge", "import", "INT001L8", big.c_str(), "--format",
+            "raw", "--data", directory.data.c_str(), nullptr);
+    ::_exit(127);
+  }
+  for (int i = 0; i < 6000 && !std::filesystem::exists(incoming + "/INT001L8"); ++i) {
+    ::usleep(10000);
+  }
+  ::kill(child, signal);
+  int status = 0;
+  REQUIRE(::waitpid(child, &status, 0) == child);
+  CHECK(WIFEXITED(status));
+  CHECK(WEXITSTATUS(status) == 1);
+  CHECK(std::filesystem::is_empty(incoming));
+  CHECK(run_vtl({"cartridge", "show", "INT001L8", "--data", directory.data}).code == 1);
 }
 
 TEST_CASE("init makes a library once") {
@@ -60,6 +110,7 @@ TEST_CASE("init refuses what cannot be, and leaves nothing behind") {
                                                   {"--cartridges", "300"},
                                                   {"--barcode-prefix", "lower"},
                                                   {"--capacity", "1MB"},
+                                                  {"--capacity", "0"},
                                                   {"--drives", "0"},
                                                   {"--generation", "4"}}) {
     std::vector<std::string> all = {"init", "--data", data};
@@ -143,13 +194,17 @@ TEST_CASE("what a host wrote comes out as a file, and goes in again") {
     const Ended busy =
         run_vtl({"cartridge", "export", "VTL001L8", library.dir / "busy.tap", "--data", data});
     CHECK(busy.code == 1);
-    CHECK(has(busy.err, "VTL001L8"));
+    CHECK(has(busy.err, "VTL001L8 is loaded in a drive"));
   }
   REQUIRE(run_vtl({"library", "move", "drive-1", "slot-1", "--data", data}).code == 0);
   const std::string tap = library.dir / "tape.tap";
   const auto job = vtl_json({"cartridge", "export", "VTL001L8", tap, "--data", data});
   CHECK(job["details"]["blocks"] == 6);
   CHECK(job["details"]["filemarks"] == 3);
+  CHECK(job["unit"] == "objects");
+  CHECK(job["total"] == 9);
+  CHECK(has(run_vtl({"cartridge", "import", "IMP001L8", "/nonexistent", "--data", data}).err,
+            "/nonexistent does not exist"));
   CHECK(run_vtl({"cartridge", "export", "VTL001L8", tap, "--data", data}).code == 1);  // is there
   CHECK(run_vtl({"cartridge", "import", "IMP001L8", tap, "--data", data}).code == 0);
 

@@ -119,6 +119,14 @@ TEST_CASE("damaged YAML names file, line and key, and nothing starts") {
     CHECK(ended.code == 3);
     CHECK(has(ended.err, "vtl.yaml"));
   }
+  SECTION("a pool that is not there") {
+    replace_in(yaml, "#pool: pool", "pool: elsewhere");
+    write_text(data + "/vtl.yaml", yaml);
+    const Ended ended = run_vtl({"serve", "--data", data, "--listen", any_port()});
+    CHECK(ended.code == 3);
+    CHECK(has(ended.err, "storage.pool"));
+    CHECK(has(ended.err, data + "/elsewhere"));
+  }
   SECTION("a value out of range") {
     replace_in(yaml, "#command_window: 32", "command_window: 0");
     write_text(data + "/vtl.yaml", yaml);

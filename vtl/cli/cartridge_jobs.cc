@@ -60,6 +60,7 @@ void add_verify(CLI::App& group, Result& result) {
     json jobs = json::array();
     bool damaged = false;
     for (const std::string& barcode : options->barcodes) {
+      if (client.interrupted()) break;
       auto job = client.run_job("verify " + barcode,
                                 "/v1/cartridges/" + path_part(barcode) + "/verify", json::object());
       if (!job) continue;
@@ -75,12 +76,7 @@ void add_verify(CLI::App& group, Result& result) {
 std::string format_help(const char* first) {
   std::string text = first;
   for (const interchange::Format* format : interchange::formats()) {
-    text += fmt::format("\n  {:<8}{}", format->name(), format->description());
-    std::string variants;
-    for (const std::string_view variant : format->variants()) {
-      variants += (variants.empty() ? "" : ", ") + std::string(variant);
-    }
-    if (!variants.empty()) text += " (variants: " + variants + ")";
+    text += fmt::format("\n  {:<10} {}", format->name(), format->description());
   }
   return text;
 }

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <array>
 #include <chrono>
 #include <csignal>
 #include <cstdio>
@@ -18,19 +19,26 @@ namespace {
 
 volatile std::sig_atomic_t interrupted = 0;
 
-// While a job is watched, ^C cancels the job and not the program.
+// While a job is watched, ^C, a kill or a closed terminal cancels the job and not the program: so
+// nothing half made is left.
 class InterruptWatch {
  public:
   InterruptWatch() {
-    interrupted = 0;
-    before_ = std::signal(SIGINT, [](int) { interrupted = 1; });
+    for (std::size_t i = 0; i < kSignals.size(); ++i) {
+      before_[i] = std::signal(kSignals[i], [](int) { interrupted = 1; });
+      // As nohup has it.
+      if (before_[i] == SIG_IGN) std::signal(kSignals[i], SIG_IGN);
+    }
   }
-  ~InterruptWatch() { std::signal(SIGINT, before_); }
+  ~InterruptWatch() {
+    for (std::size_t i = 0; i < kSignals.size(); ++i) std::signal(kSignals[i], before_[i]);
+  }
   InterruptWatch(const InterruptWatch&) = delete;
   InterruptWatch& operator=(const InterruptWatch&) = delete;
 
  private:
-  void (*before_)(int) = SIG_DFL;
+  static constexpr std::array kSignals = {SIGINT, SIGTERM, SIGHUP};
+  std::array<void (*)(int), kSignals.size()> before_{};
 };
 
 // config's own spelling, and the short one people type for capacities: "100G" is 100GB.
@@ -56,6 +64,9 @@ void add_data_option(CLI::App& command, std::string& data) {
   command.add_option("--data", data, "The library's data directory")
       ->required()
       ->envname("VTL_DATA")
+      ->check([](const std::string& text) {
+        return text.empty() ? std::string("the name of a directory is expected") : std::string();
+      })
       ->type_name("DIR");
 }
 
@@ -133,12 +144,15 @@ std::optional<json> Client::run_job(const std::string& title, const std::string&
     for (auto pause = std::chrono::milliseconds(5); job["state"] == "running";
          pause = std::min(pause * 2, std::chrono::milliseconds(200))) {
       std::this_thread::sleep_for(pause);
-      if (interrupted != 0 && !cancelled) {
+      if (interrupted() && !cancelled) {
         cancelled = true;
         if (!call("DELETE", job_path)) return std::nullopt;
       }
       auto now = call("GET", job_path);
-      if (!now) return std::nullopt;
+      if (!now) {
+        print_error(title + ": its end was not seen; a server that stops cancels its jobs");
+        return std::nullopt;
+      }
       job = std::move(*now);
       progress.show(job["done"], job["total"], job["unit"] == "bytes");
     }
@@ -149,8 +163,10 @@ std::optional<json> Client::run_job(const std::string& title, const std::string&
   return std::nullopt;
 }
 
+bool Client::interrupted() const { return cli::interrupted != 0; }
+
 std::string check_size(const std::string& text) {
-  if (parse(text)) return {};
+  if (parse(text).value_or(0) > 0) return {};
   return "\"" + text + "\" is not a size; examples: 100GB, 1.5TB, 512MiB, 2500000";
 }
 

@@ -50,6 +50,8 @@ class Client {
   std::optional<json> try_get(const std::string& path);
   // Starts a job, shows how far it is, and gives its last description. An interrupt cancels it.
   std::optional<json> run_job(const std::string& title, const std::string& path, json body);
+  // Whether a job was: what would come after it is not wanted any more.
+  bool interrupted() const;
 
  private:
   std::unique_ptr<daemon::Manager> manager_;

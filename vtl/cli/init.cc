@@ -16,7 +16,7 @@ namespace {
 std::string profile_help() {
   std::string text = "The library's model:";
   for (const auto& profile : scsi::smc::library_profiles()) {
-    text += fmt::format("\n  {:<12}{}", profile.name, profile.description);
+    text += fmt::format("\n  {:<14} {}", profile.name, profile.description);
   }
   return text;
 }

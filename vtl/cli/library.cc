@@ -38,7 +38,8 @@ void print_library(const json& library, bool all) {
                 {"CARTRIDGE", {}},
                 {"STATE", {}}});
   Table places({{"ELEMENT", {}}, {"ADDRESS", Table::Align::kRight}, {"CARTRIDGE", {}}});
-  std::size_t empty = 0;
+  std::size_t empty_slots = 0;
+  std::size_t empty_doors = 0;
   for (const json& element : library["elements"]) {
     const std::string name = element["name"];
     const std::string address = element["address"].dump();
@@ -49,7 +50,7 @@ void print_library(const json& library, bool all) {
                   drive["serial"], barcode, drive_note(drive)});
     } else if (element["type"] != "transport") {
       if (!all && element["barcode"].is_null()) {
-        ++empty;
+        ++(element["type"] == "storage" ? empty_slots : empty_doors);
       } else {
         places.add({name, address, barcode});
       }
@@ -58,7 +59,11 @@ void print_library(const json& library, bool all) {
   drives.print(std::cout);
   std::cout << '\n';
   if (!places.empty()) places.print(std::cout);
-  if (empty > 0) std::cout << fmt::format("and {} empty slots (--all shows them)\n", empty);
+  if (empty_slots + empty_doors > 0) {
+    std::cout << fmt::format(
+        "and {} empty slots, {} empty import/export slots (--all shows them)\n", empty_slots,
+        empty_doors);
+  }
 }
 
 }  // namespace

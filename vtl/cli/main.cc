@@ -1,4 +1,6 @@
 // vtl: the command line.
+#include <fmt/format.h>
+
 #include <iostream>
 
 #include "vtl/cli/command.h"
@@ -6,7 +8,8 @@
 int main(int argc, char** argv) {
   CLI::App app(
       "A virtual tape library: ten LTO drives and a medium changer, each an iSCSI target,\n"
-      "with cartridges kept in files.");
+      "with cartridges kept in files.",
+      "vtl");
   app.set_version_flag("--version", std::string("vtl ") + vtl::cli::kVersion);
   app.require_subcommand(1);
   app.footer(
@@ -15,6 +18,10 @@ int main(int argc, char** argv) {
       "Exit status: 0 done, 1 refused or failed, 2 wrong usage, 3 wrong configuration, 4 the data\n"
       "directory is in use by another process, 5 verify found damage, 6 the server stopped before\n"
       "everything it had accepted was on disk.");
+
+  app.failure_message([](const CLI::App*, const CLI::Error& error) {
+    return fmt::format("vtl: {}\nRun with --help for more information.\n", error.what());
+  });
 
   vtl::cli::Result result;
   vtl::cli::add_init(app, result);

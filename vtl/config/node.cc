@@ -85,6 +85,15 @@ class Builder final : public YAML::EventHandler {
   Node root_;
 };
 
+// yaml-cpp's words do not lead to the commonest mistake. `line` from 1.
+bool tab_indents(const std::string& text, int line) {
+  std::istringstream lines(text);
+  std::string found;
+  for (int i = 0; i < line; ++i)
+    if (!std::getline(lines, found)) return false;
+  return found.substr(0, found.find_first_not_of(" \t")).find('\t') != std::string::npos;
+}
+
 }  // namespace
 
 std::variant<Node, SyntaxError> parse_yaml(const std::string& text) {
@@ -105,8 +114,10 @@ std::variant<Node, SyntaxError> parse_yaml(const std::string& text) {
       return SyntaxError{second.take().line, "found a second YAML document (---), allowed is one"};
     return root;
   } catch (const YAML::Exception& error) {
-    return SyntaxError{error.mark.is_null() ? 0 : line_of(error.mark),
-                       "not valid YAML: " + error.msg};
+    const int line = error.mark.is_null() ? 0 : line_of(error.mark);
+    if (tab_indents(text, line))
+      return SyntaxError{line, "found a tab before the key, allowed: blanks"};
+    return SyntaxError{line, "not valid YAML: " + error.msg};
   }
 }
 

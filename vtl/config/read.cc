@@ -176,7 +176,7 @@ std::optional<Account> read_account(Section& section) {
     else
       secret->error(wrong);  // never quoted
   }
-  section.finish();
+  section.finish(Section::Names::kHide);
   if (account.user.empty() || account.secret.empty()) return std::nullopt;
   return account;
 }
@@ -213,7 +213,7 @@ void read_secrets_file(const Value& name, const std::string& config_path, const 
   if (!path.starts_with('/') && slash != std::string::npos)
     path = config_path.substr(0, slash + 1) + path;
   const auto source = read(path);
-  if (const auto* why = std::get_if<std::string>(&source)) return name.error(*why);
+  if (const auto* why = std::get_if<std::string>(&source)) return name.error(path + " " + *why);
   const SourceFile& file = std::get<SourceFile>(source);
   Report report{path, name.report->errors, name.report->warnings};
   if (readable_by_others(file.mode))

@@ -172,7 +172,7 @@ void Section::warn_at(std::string_view name, std::string text) const {
       {report_->file, entry != nullptr ? entry->line : line_, path_of(name), std::move(text)});
 }
 
-void Section::finish() const {
+void Section::finish(Names names) const {
   if (node_ == nullptr) return;
   for (const Node::Entry& entry : node_->entries) {
     if (asked_.contains(entry.name)) continue;
@@ -186,11 +186,12 @@ void Section::finish() const {
         nearest = known;
       }
     }
-    report_->errors->push_back(
-        {report_->file, entry.line,
-         path_.empty() ? quoted(entry.name) : path_ + "." + quoted(entry.name),
-         nearest.empty() ? "unknown key; allowed: " + all
-                         : "unknown key; did you mean \"" + nearest + "\"?"});
+    std::string key = path_;
+    if (names == Names::kShow) key += (key.empty() ? "" : ".") + quoted(entry.name);
+    report_->errors->push_back({report_->file, entry.line, std::move(key),
+                                nearest.empty()
+                                    ? "unknown key; allowed: " + all
+                                    : "unknown key; did you mean \"" + nearest + "\"?"});
   }
 }
 

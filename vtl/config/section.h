@@ -52,8 +52,10 @@ class Section {
   void error(std::string text) const;                            // of the section as a whole
   void error_at(std::string_view name, std::string text) const;  // of a key, on its line
   void warn_at(std::string_view name, std::string text) const;
-  // Every key has been asked for: the rest are unknown.
-  void finish() const;
+  // Every key has been asked for: the rest are unknown. kHide where a key may be a secret that
+  // slipped: {user: backup01, first-secret-01}.
+  enum class Names { kShow, kHide };
+  void finish(Names names = Names::kShow) const;
 
  private:
   const Node::Entry* find(std::string_view name) const;

@@ -60,8 +60,9 @@ std::string library_text(const LibraryConfig& library) {
       "Targets are called <iqn_prefix>:<name>-mediachanger, -tapedrive-01, -tapedrive-02, ...", 2);
   out += "  iqn_prefix: " + library.iqn_prefix + "\n  name: " + library.name + "\n";
   if (profile != nullptr)
-    out += comment(fmt::format("A real {} {} has up to {} slots and {} import/export slots; "
-                               "addresses end at {} and {}.",
+    out += comment(fmt::format("A real {} {} has up to {} slots and {} import/export slots; there "
+                               "are addresses for {} and {}. Cartridges in elements that a change "
+                               "takes away are outside the library from then on.",
                                profile->vendor, profile->product, profile->storage.model_count,
                                profile->import_export.model_count, profile->storage.address_count,
                                profile->import_export.address_count),

@@ -1,6 +1,7 @@
 #include "vtl/daemon/control.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <httplib.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -20,6 +21,9 @@ namespace {
 
 constexpr std::size_t kThreads = 4;
 constexpr std::size_t kMaxBody = 1u << 20;
+// No request needs more than two; what takes a document apart by recursion must not meet a deep
+// one.
+constexpr int kMaxDepth = 16;
 constexpr time_t kPeerTimeoutSeconds = 5;
 // A move waits until the drive has everything on disk.
 constexpr time_t kAnswerTimeoutSeconds = 900;
@@ -50,6 +54,32 @@ class SocketPath {
 std::string dump(const nlohmann::json& body) {
   // Texts may quote a file name that is not UTF-8.
   return body.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+}
+
+// The body as JSON, or what is wrong with it. No body is an empty object.
+std::variant<nlohmann::json, std::string> parse_body(const std::string& text) {
+  if (text.empty()) return nlohmann::json::object();
+  bool deep = false;
+  const auto check = [&deep](int depth, nlohmann::json::parse_event_t, nlohmann::json&) {
+    deep = deep || depth > kMaxDepth;
+    return !deep;
+  };
+  nlohmann::json body = nlohmann::json::parse(text, check, false);
+  if (deep) return fmt::format("the request's body is nested deeper than {} levels", kMaxDepth);
+  if (body.is_discarded()) return std::string("the request's body is not JSON");
+  return body;
+}
+
+// What cpp-httplib refuses by itself has a status and no words.
+std::string_view explain(int status) {
+  switch (status) {
+    case 413:
+      return "the request's body is too long";
+    case 414:
+      return "the request's path is too long";
+    default:
+      return "the request is not understood";
+  }
 }
 
 }  // namespace
@@ -95,8 +125,13 @@ std::string ControlServer::open(const std::string& data_directory) {
   };
   http.Get(".*", handler);
   http.Post(".*", handler);
+  http.Put(".*", handler);
   http.Patch(".*", handler);
   http.Delete(".*", handler);
+  http.set_error_handler([](const httplib::Request&, httplib::Response& to) {
+    if (!to.body.empty()) return;
+    to.set_content(dump(failure(to.status, std::string(explain(to.status))).body), kJson);
+  });
 
   const SocketPath socket_path(data_directory);
   const mode_t mask = ::umask(0177);  // never open to others, not even for a moment
@@ -128,11 +163,11 @@ void ControlServer::close(scsi::Callback done) {
 // On one of the server's threads.
 void ControlServer::Impl::serve(const httplib::Request& from, httplib::Response& to) {
   Answer answer;
-  Request request{from.method, from.path, nlohmann::json::object()};
-  if (!from.body.empty()) request.body = nlohmann::json::parse(from.body, nullptr, false);
-  if (request.body.is_discarded()) {
-    answer = failure(400, "the request's body is not JSON");
+  auto body = parse_body(from.body);
+  if (auto* wrong = std::get_if<std::string>(&body)) {
+    answer = failure(400, std::move(*wrong));
   } else {
+    Request request{from.method, from.path, std::move(std::get<nlohmann::json>(body))};
     std::promise<Answer> promise;
     std::future<Answer> future = promise.get_future();
     loop.post([this, request = std::move(request), promise = std::move(promise)]() mutable {
@@ -185,8 +220,8 @@ std::variant<Answer, std::string> ControlClient::call(const Request& request) {
   }
   const httplib::Result result = impl_->http.send(to);
   if (!result) {
-    return "no answer from the server over its control socket: " +
-           httplib::to_string(result.error());
+    return fmt::format("the server does not answer any more ({}): has it stopped?",
+                       httplib::to_string(result.error()));
   }
   Answer answer{result->status, nlohmann::json::parse(result->body, nullptr, false)};
   if (answer.body.is_discarded()) return std::string("the server's answer is not JSON");

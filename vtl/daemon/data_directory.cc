@@ -1,5 +1,6 @@
 #include "vtl/daemon/data_directory.h"
 
+#include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -93,9 +94,18 @@ OpenedDirectory open_data_directory(const std::string& path) {
   CheckedConfig checked = check_config(path);
   out.problems = std::move(checked.problems);
   if (!checked.config) return out;
+  const std::string pool = pool_directory(*checked.config, path);
+  struct stat info {};
+  if (::stat(pool.c_str(), &info) != 0) {
+    out.problems.code = kExitConfig;
+    out.problems.errors.push_back(fmt::format(
+        "{}: storage.pool: cannot open {}: {}; it is the folder that holds the cartridges",
+        config_path(path), pool, std::strerror(errno)));
+    return out;
+  }
   DataDirectory directory{path, {}, std::move(*checked.config)};
   if (std::string problem = directory.lock.acquire(path); !problem.empty()) {
-    out.problems.code = DataLock::holder(path) != 0 ? kExitInUse : kExitFailed;
+    out.problems.code = directory.lock.in_use() ? kExitInUse : kExitFailed;
     out.problems.errors.push_back(std::move(problem));
     return out;
   }

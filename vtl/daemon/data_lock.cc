@@ -29,16 +29,29 @@ long read_pid(int fd) {
   return pid;
 }
 
+// For people only, so a full disk is no error: tapes can be read, and deleted, all the same. A
+// wrong pid would mislead, so then there is none.
+void write_pid(int fd) {
+  const std::string pid = std::to_string(::getpid()) + "\n";
+  const auto size = static_cast<ssize_t>(pid.size());
+  // Written over the old one before the file is cut, which on most file systems needs no new block.
+  if (::pwrite(fd, pid.data(), pid.size(), 0) != size || ::ftruncate(fd, size) != 0) {
+    (void)!::ftruncate(fd, 0);
+  }
+}
+
 }  // namespace
 
 DataLock::~DataLock() {
   if (fd_ >= 0) ::close(fd_);
 }
 
-DataLock::DataLock(DataLock&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+DataLock::DataLock(DataLock&& other) noexcept
+    : fd_(std::exchange(other.fd_, -1)), in_use_(other.in_use_) {}
 
 DataLock& DataLock::operator=(DataLock&& other) noexcept {
   std::swap(fd_, other.fd_);
+  std::swap(in_use_, other.in_use_);
   return *this;
 }
 
@@ -54,19 +67,15 @@ std::string DataLock::acquire(const std::string& data_directory) {
     const int error = errno;
     const long pid = read_pid(fd);
     ::close(fd);
-    if (error != EAGAIN && error != EACCES) {
+    in_use_ = error == EAGAIN || error == EACCES;
+    if (!in_use_) {
       return "cannot lock " + path + ": " + std::strerror(error);
     }
     return data_directory + " is in use by another vtl process" +
-           (pid > 0 ? " (pid " + std::to_string(pid) + ")" : "") + "; stop it first";
+           (pid > 0 ? " (pid " + std::to_string(pid) + ")" : "") +
+           "; wait until it has ended, or stop it";
   }
-  const std::string pid = std::to_string(::getpid()) + "\n";
-  if (::ftruncate(fd, 0) != 0 ||
-      ::pwrite(fd, pid.data(), pid.size(), 0) != static_cast<ssize_t>(pid.size())) {
-    const int error = errno;
-    ::close(fd);
-    return "cannot write " + path + ": " + std::strerror(error);
-  }
+  write_pid(fd);
   fd_ = fd;
   return {};
 }
@@ -78,7 +87,7 @@ long DataLock::holder(const std::string& data_directory) {
   const bool taken = ::fcntl(fd, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
   const long pid = taken ? read_pid(fd) : 0;
   ::close(fd);
-  return pid;
+  return taken && pid == 0 ? -1 : pid;
 }
 
 }  // namespace vtl::daemon

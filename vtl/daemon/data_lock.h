@@ -17,11 +17,14 @@ class DataLock {
   // An empty string, or who holds it and what to do.
   std::string acquire(const std::string& data_directory);
   bool held() const { return fd_ >= 0; }
-  // The pid of whoever has the lock now; 0 if nobody, or if it cannot be told.
+  // Whether the last acquire() failed because another process had it.
+  bool in_use() const { return in_use_; }
+  // The pid of whoever has the lock now; 0 if nobody; -1 if somebody has who could not write it.
   static long holder(const std::string& data_directory);
 
  private:
   int fd_ = -1;
+  bool in_use_ = false;
 };
 
 }  // namespace vtl::daemon

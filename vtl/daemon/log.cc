@@ -29,13 +29,19 @@ void write(spdlog::level::level_enum level, std::string_view line) {
   if (spdlog::should_log(level)) spdlog::log(level, "{}", escaped(line));
 }
 
+// Never standard output: that is for the results of commands.
+std::shared_ptr<spdlog::logger> stderr_logger(const char* pattern) {
+  auto logger =
+      std::make_shared<spdlog::logger>("", std::make_shared<spdlog::sinks::stderr_sink_mt>());
+  logger->set_pattern(pattern);
+  logger->flush_on(spdlog::level::trace);
+  return logger;
+}
+
 }  // namespace
 
 void start_log(config::LogLevel level) {
-  auto logger =
-      std::make_shared<spdlog::logger>("", std::make_shared<spdlog::sinks::stderr_sink_mt>());
-  logger->set_pattern("%Y-%m-%d %H:%M:%S.%e %-7l %v");
-  logger->flush_on(spdlog::level::trace);
+  auto logger = stderr_logger("%Y-%m-%d %H:%M:%S.%e %-7l %v");
   switch (level) {
     case config::LogLevel::kError:
       logger->set_level(spdlog::level::err);
@@ -50,6 +56,12 @@ void start_log(config::LogLevel level) {
       logger->set_level(spdlog::level::debug);
       break;
   }
+  spdlog::set_default_logger(std::move(logger));
+}
+
+void start_command_log() {
+  auto logger = stderr_logger("vtl: %l: %v");
+  logger->set_level(spdlog::level::warn);
   spdlog::set_default_logger(std::move(logger));
 }
 

@@ -9,8 +9,10 @@
 
 namespace vtl::daemon {
 
-// Once, before anything logs. Lines carry time and level.
+// A server's: once, before anything logs. Lines carry time and level.
 void start_log(config::LogLevel level);
+// A command's: warnings and errors, as it prints its own.
+void start_command_log();
 
 void log_debug(std::string_view line);
 void log_info(std::string_view line);

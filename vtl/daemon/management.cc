@@ -349,6 +349,10 @@ void Impl::move(Call&& call) {
     if (!placement->type) return move_from_outside(barcode, to, std::move(call.done));
     source = placement->address;
   }
+  if (barcode.empty()) {
+    return call.done(
+        failure(409, fmt::format("cannot move {}: there is no cartridge in it", from)));
+  }
   if (to == "outside") {
     return parts.library.take_out(
         barcode,

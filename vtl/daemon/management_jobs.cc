@@ -127,11 +127,15 @@ Asked take_common(Fields& fields) {
   return asked;
 }
 
-JobResult unknown_format(const std::string& path) {
+JobResult failed(std::string error) {
   JobResult result;
-  result.error =
-      path + " does not say by its look which format it is; name one of " + format_names();
+  result.error = std::move(error);
   return result;
+}
+
+JobResult unknown_format(const std::string& path) {
+  return failed(path + " does not say by its look which format it is; name one of " +
+                format_names());
 }
 
 }  // namespace
@@ -145,9 +149,12 @@ Answer JobRequests::export_cartridge(const std::string& barcode, const json& bod
   if (!parts_.library.find(barcode)) return no_cartridge(barcode);
   if (jobs_.busy(barcode)) return failure(409, barcode + " is being worked on by a job");
   return started(jobs_.start(
-      "export", barcode, "bytes",
-      [&files = parts_.files, asked,
+      "export", barcode, "objects",
+      [&files = parts_.files, barcode, asked,
        directory = cartridge_directory(parts_.pool_directory, barcode)](JobControl& control) {
+        if (const auto lock = files.lock(directory + "/LOCK"); !lock) {
+          return failed(explain(barcode, lock.error()));
+        }
         const auto* format =
             asked.format != nullptr ? asked.format : interchange::guess_format(files, asked.path);
         if (format == nullptr) return unknown_format(asked.path);
@@ -197,6 +204,9 @@ void JobRequests::import_cartridge(const std::string& barcode, const json& body,
       "import", barcode, "bytes",
       [&files = parts_.files, pool = parts_.pool_directory, spec, asked,
        options](JobControl& control) {
+        if (const auto there = files.exists(asked.path); !there || !*there) {
+          return failed(there ? asked.path + " does not exist" : there.error().what);
+        }
         const auto* format =
             asked.format != nullptr ? asked.format : interchange::guess_format(files, asked.path);
         if (format == nullptr) return unknown_format(asked.path);

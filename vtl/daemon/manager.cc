@@ -1,10 +1,13 @@
 #include "vtl/daemon/manager.h"
 
+#include <chrono>
 #include <optional>
+#include <thread>
 #include <utility>
 
 #include "vtl/daemon/control.h"
 #include "vtl/daemon/devices.h"
+#include "vtl/daemon/log.h"
 
 namespace vtl::daemon {
 namespace {
@@ -80,12 +83,21 @@ class LocalManager final : public Manager {
 
 }  // namespace
 
-Manager::Opened Manager::open(const std::string& data_directory) {
-  if (auto client = ControlClient::connect(data_directory)) {
-    return {std::make_unique<RemoteManager>(std::move(client)), {}};
+Manager::Opened Manager::open(const std::string& data_directory,
+                              std::chrono::milliseconds patience) {
+  OpenedDirectory opened;
+  const auto limit = std::chrono::steady_clock::now() + patience;
+  for (;;) {
+    if (auto client = ControlClient::connect(data_directory)) {
+      return {std::make_unique<RemoteManager>(std::move(client)), {}};
+    }
+    opened = open_data_directory(data_directory);
+    // In use, and no server answers: another command, or a server that starts or stops.
+    if (opened.problems.code != kExitInUse || std::chrono::steady_clock::now() >= limit) break;
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
   }
-  OpenedDirectory opened = open_data_directory(data_directory);
   if (!opened.directory) return {nullptr, std::move(opened.problems)};
+  start_command_log();
   auto manager = std::make_unique<LocalManager>(std::move(*opened.directory));
   if (std::string error = manager->open(); !error.empty()) {
     opened.problems.code = kExitFailed;

@@ -2,6 +2,7 @@
 // runs, the data directory itself, opened here under its lock.
 #pragma once
 
+#include <chrono>
 #include <memory>
 #include <string>
 #include <variant>
@@ -14,11 +15,16 @@ namespace vtl::daemon {
 // One thread; blocking.
 class Manager {
  public:
+  // Longer than a command that shows or moves something, or a server's start.
+  static constexpr std::chrono::milliseconds kPatience{5000};
+
   struct Opened {
     std::unique_ptr<Manager> manager;  // null: see problems
     Problems problems;
   };
-  static Opened open(const std::string& data_directory);
+  // While another process works on the directory and answers no requests, tries again for so long.
+  static Opened open(const std::string& data_directory,
+                     std::chrono::milliseconds patience = kPatience);
   virtual ~Manager() = default;
 
   // An answer, or why there is none.

@@ -1,6 +1,7 @@
 #include "vtl/daemon/rebuild.h"
 
 #include "vtl/daemon/describe.h"
+#include "vtl/daemon/log.h"
 #include "vtl/daemon/settings.h"
 #include "vtl/library/journal.h"
 
@@ -10,6 +11,7 @@ Problems rebuild_library(const std::string& data_directory, bool force,
                          const std::function<void(std::string_view)>& report) {
   OpenedDirectory opened = open_data_directory(data_directory);
   if (!opened.directory) return std::move(opened.problems);
+  start_command_log();
   Problems out;
   const config::Config& config = opened.directory->config;
   const std::string journal = data_directory + "/journal";

@@ -18,7 +18,7 @@ struct Files {
   ReadFile reader() const {
     return [this](const std::string& path) -> std::variant<SourceFile, std::string> {
       const auto found = files.find(path);
-      if (found == files.end()) return path + " cannot be opened: No such file or directory";
+      if (found == files.end()) return "cannot be opened: No such file or directory";
       return found->second;
     };
   }
@@ -226,6 +226,10 @@ TEST_CASE("an error names file, line, key, what was found and what is allowed") 
       {"log: &x {level: info}\niscsi: *x\n",
        "/data/vtl.yaml:8: not valid YAML: an alias (*name) is not allowed here: write the value "
        "out"},
+      {"log:\n\tlevel: info\n", "/data/vtl.yaml:8: found a tab before the key, allowed: blanks"},
+      // What may be a secret that slipped is not shown.
+      {"access:\n  accounts:\n    - {user: a, secret: aaaaaaaaaaaa, hunter2hunter2}\n",
+       "/data/vtl.yaml:9: access.accounts[1]: unknown key; allowed: secret, user"},
       {"? [a, b]\n: c\n", "/data/vtl.yaml:7: not valid YAML: a key must be plain text"},
       {"---\nlog: {}\n", "/data/vtl.yaml:8: found a second YAML document (---), allowed is one"},
   }));
@@ -280,6 +284,16 @@ TEST_CASE("errors in the library section") {
   const Loaded loaded = load_text(file);
   REQUIRE_FALSE(loaded.errors.empty());
   CHECK(to_string(loaded.errors[0]) == "/data/vtl.yaml" + expected);
+}
+
+TEST_CASE("a file that cannot be read is named once") {
+  const Loaded missing = load("/nonexistent/vtl.yaml");
+  REQUIRE(missing.errors.size() == 1);
+  CHECK(to_string(missing.errors[0]) ==
+        "/nonexistent/vtl.yaml: cannot be opened: No such file or directory");
+  const Loaded folder = load("/tmp");
+  REQUIRE(folder.errors.size() == 1);
+  CHECK(to_string(folder.errors[0]) == "/tmp: is not a file");
 }
 
 TEST_CASE("all errors of a file are told, by line") {

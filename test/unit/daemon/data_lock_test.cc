@@ -1,9 +1,11 @@
 #include "vtl/daemon/data_lock.h"
 
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <catch2/catch.hpp>
+#include <csignal>
 #include <cstdlib>
 #include <filesystem>
 #include <string>
@@ -54,6 +56,27 @@ TEST_CASE("a process that dies leaves no lock") {
   DataLock lock;
   CHECK(lock.acquire(directory.path) == "");
   CHECK(DataLock::holder(directory.path) == ::getpid());
+}
+
+TEST_CASE("a disk that takes no pid is no reason not to work") {
+  Directory directory;
+  { CHECK(DataLock().acquire(directory.path) == ""); }
+  // Writing fails, as on a full disk.
+  rlimit before{};
+  REQUIRE(::getrlimit(RLIMIT_FSIZE, &before) == 0);
+  const rlimit nothing{0, before.rlim_max};
+  void (*const handler)(int) = std::signal(SIGXFSZ, SIG_IGN);
+  REQUIRE(::setrlimit(RLIMIT_FSIZE, &nothing) == 0);
+  DataLock lock;
+  const std::string error = lock.acquire(directory.path);
+  ::setrlimit(RLIMIT_FSIZE, &before);
+  std::signal(SIGXFSZ, handler);
+  CHECK(error == "");
+  CHECK(lock.held());
+  CHECK(DataLock::holder(directory.path) == -1);  // rather than a pid of before
+  DataLock second;
+  CHECK(second.acquire(directory.path).find("pid") == std::string::npos);
+  CHECK(second.in_use());
 }
 
 TEST_CASE("a directory that is not there") {

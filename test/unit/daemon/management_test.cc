@@ -100,7 +100,8 @@ TEST_CASE("moves by name, address and barcode") {
   CHECK(move("drive-3", "slot-5").status == 404);
   CHECK(move("NOSUCHL8", "slot-5").status == 404);
   CHECK(move("slot-1", "outside").status == 409);  // only through the door
-  CHECK(move(1000, "slot-5").status == 400);       // a text is expected
+  CHECK(move("ie-1", "outside").body["error"] == "cannot move ie-1: there is no cartridge in it");
+  CHECK(move(1000, "slot-5").status == 400);  // a text is expected
   CHECK(local.call("POST", "/v1/moves", {{"source", "slot-1"}}).status == 400);
 }
 
@@ -177,11 +178,20 @@ TEST_CASE("jobs: verify runs to its end, wrong requests start none") {
   CHECK(local.call("GET", "/v1/jobs").body["jobs"].size() == 1);
 }
 
-TEST_CASE("a second manager of the same directory is told who has it") {
-  Local local;
-  const Manager::Opened second = Manager::open(local.directory.path);
+TEST_CASE("a second manager waits for the first; at the end of its patience it is told who it is") {
+  auto local = std::make_unique<Local>();
+  const std::string path = local->directory.path;
+  const Manager::Opened second = Manager::open(path, std::chrono::milliseconds(30));
   CHECK(second.manager == nullptr);
   CHECK(second.problems.code == kExitInUse);
+
+  Manager::Opened third;
+  std::thread waits([&] { third = Manager::open(path, std::chrono::minutes(2)); });
+  std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  local->opened.manager.reset();
+  waits.join();
+  CHECK(third.manager != nullptr);
+  CHECK(third.problems.errors.empty());
 }
 
 TEST_CASE("the control socket carries the same answers") {
@@ -219,6 +229,8 @@ TEST_CASE("the control socket carries the same answers") {
 
   std::vector<int> statuses;
   json shown;
+  json refused;
+  json too_long;
   std::thread client([&] {
     const auto connected = ControlClient::connect(directory.path);
     const auto call = [&](const Request& request) {
@@ -237,6 +249,11 @@ TEST_CASE("the control socket carries the same answers") {
       call({"DELETE", "/v1/cartridges/VTL002L8"});
       call({"GET", "/v1/nothing"});
       call({"POST", "/v1/moves", {{"source", std::string(100000, 'x')}, {"destination", "y"}}});
+      json deep = 1;
+      for (int i = 0; i < 20; ++i) deep = json::array({deep});
+      refused = call({"POST", "/v1/cartridges", {{"prefix", "A"}, {"count", deep}}});
+      call({"PUT", "/v1/library"});
+      too_long = call({"GET", "/" + std::string(9000, 'x')});
     }
     loop.post([&] {
       server.close([&] { management.close([&] { room.library.close([&] { loop.stop(); }); }); });
@@ -244,7 +261,9 @@ TEST_CASE("the control socket carries the same answers") {
   });
   loop.run();
   client.join();
-  CHECK(statuses == std::vector<int>{200, 200, 200, 200, 404, 404});
+  CHECK(statuses == std::vector<int>{200, 200, 200, 200, 404, 404, 400, 405, 414});
+  CHECK(refused["error"] == "the request's body is nested deeper than 16 levels");
+  CHECK(too_long["error"] == "the request's path is too long");
   CHECK(shown["elements"].size() == 15);
 }
 
