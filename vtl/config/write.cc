@@ -62,7 +62,7 @@ std::string library_text(const LibraryConfig& library) {
   if (profile != nullptr)
     out += comment(fmt::format("A real {} {} has up to {} slots and {} import/export slots; there "
                                "are addresses for {} and {}. Cartridges in elements that a change "
-                               "takes away are outside the library from then on.",
+                               "takes away are outside the library until they have them again.",
                                profile->vendor, profile->product, profile->storage.model_count,
                                profile->import_export.model_count, profile->storage.address_count,
                                profile->import_export.address_count),

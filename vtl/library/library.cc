@@ -36,19 +36,22 @@ struct Found {
   std::vector<std::string> notes;
 };
 
-// Places that cannot be: the element is gone from the configuration, or another cartridge has it.
-std::vector<JournalEntry> settle_places(const Geometry& geometry, const Journal::State& state,
-                                        std::vector<std::string>& notes) {
-  std::vector<JournalEntry> changes;
+// In places that cannot be: the element is gone from the configuration, or another cartridge has
+// it. They are outside of the library, and the journal keeps the place: a wrong profile or number
+// of slots is put right by the right one.
+std::set<std::string> displaced(const Geometry& geometry, const Journal::State& state,
+                                std::vector<std::string>& notes) {
+  std::set<std::string> found;
   std::set<std::uint16_t> taken;
   for (const auto& [barcode, entry] : state) {
     if (has_place(geometry, *entry.address) && taken.insert(*entry.address).second) continue;
-    notes.push_back(
-        "cartridge " + barcode + " was in element " + std::to_string(*entry.address) +
-        ", which is not there or not free: it is outside the library now; insert it again");
-    changes.push_back({entry.label, {}, {}, false});
+    notes.push_back("cartridge " + barcode + " was in element " + std::to_string(*entry.address) +
+                    ", which this configuration does not have or another cartridge is in: it is "
+                    "outside of the library until it is inserted or the configuration has its "
+                    "place again");
+    found.insert(barcode);
   }
-  return changes;
+  return found;
 }
 
 Found read_library(FileSystem& files, CartridgeStore& store, const Geometry& geometry,
@@ -73,9 +76,9 @@ Found read_library(FileSystem& files, CartridgeStore& store, const Geometry& geo
   }
   const std::set<std::string> names(present->begin(), present->end());
 
-  std::vector<JournalEntry> changes = settle_places(geometry, found.journal->state(), found.notes);
   // A deletion that a crash cut short after the files had gone.
   constexpr std::string_view kDelete = "delete ";
+  std::vector<JournalEntry> changes;
   const std::string& intent = found.journal->open_intent();
   if (intent.starts_with(kDelete)) {
     const auto entry = found.journal->state().find(intent.substr(kDelete.size()));
@@ -89,7 +92,12 @@ Found read_library(FileSystem& files, CartridgeStore& store, const Geometry& geo
     }
   }
 
+  const std::set<std::string> homeless = displaced(geometry, found.journal->state(), found.notes);
   for (const auto& [barcode, entry] : found.journal->state()) {
+    if (homeless.contains(barcode)) {
+      found.entries.push_back({entry.label, {}, {}, false});
+      continue;
+    }
     JournalEntry& known = found.entries.emplace_back(entry);
     if (known.source && !has_place(geometry, *known.source)) known.source.reset();
     if (!names.contains(barcode))

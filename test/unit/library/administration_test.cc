@@ -385,6 +385,13 @@ TEST_CASE("open: places that are gone or taken") {
   CHECK_FALSE(rig.library->find("AAA002L8")->type);
   CHECK(rig.log.size() == 1);
   rig.check_whole(3);
+  // A wrong configuration, put right, has changed nothing.
+  rig.options.geometry.storage.count = 10;
+  rig.start();
+  CHECK(rig.at(1009) == "AAA002L8");
+  rig.check_whole(3);
+  rig.options.geometry.storage.count = 5;
+  rig.start();
   CHECK(insert(rig, "AAA002L8", ElementType::kStorage).empty());
   rig.options.geometry.storage.count = 10;
   rig.start();
