@@ -27,7 +27,7 @@ same "the drive is ready" "file 0 block 0: BOT ONLINE IM_REP_EN" "$(position "${
 check "vtl library move back" host vtl library move VTL002L8 slot-2
 full "mtx sees it" 'Storage Element 2:Full :VolumeTag=VTL002L8'
 same "the drive is empty" "DR_OPEN IM_REP_EN" "$(position "${nst[2]}" | sed 's/.*: //')"
-refused "a move from an empty slot" 'empty' host vtl library move slot-30 drive-2
+refused "a move from an empty slot" 'no cartridge in it' host vtl library move slot-30 drive-2
 
 # ---- a cartridge comes through the mail slot and goes again
 check "vtl cartridge create, into import/export" host vtl cartridge create NEW001L8 --where import-export
