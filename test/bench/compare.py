@@ -7,8 +7,8 @@ Both servers hold their tapes under --where (default: a temporary directory; giv
 which is measured). They run in a network namespace of their own with reno, since the congestion control of the
 machine would decide the numbers otherwise, and take turns, command by command, in --repeats rounds; the table has
 medians. tgtd is tuned and warmed with 1 MiB commands first: fresh, it is half as fast. CPU seconds are the
-server's own, user and system, per 10^9 bytes moved. Needs root (for the namespace), the package tgt, and a release
-build. Absolute figures do not travel between machines; the ratios of one run do.
+server's own, user and system, per 10^9 bytes moved. Needs root (for the namespace) and a release build; installs
+tgt and what else it needs. Absolute figures do not travel between machines; the ratios of one run do.
 """
 import argparse
 import json
@@ -28,11 +28,6 @@ TICK = os.sysconf("SC_CLK_TCK")
 DRIVES = 10
 CASES = [  # sessions, block, depth
     (1, 262144, 1), (10, 262144, 1), (1, 65536, 1), (1, 262144, 4)]
-
-
-def need(program, package):
-    if not shutil.which(program):
-        sys.exit(f"compare: {program} is missing: apt-get install {package}")
 
 
 def run(*command, **more):
@@ -71,7 +66,7 @@ class Vtl(Server):
                 break
         library = json.loads(run(BIN / "vtl", "library", "show", "--data", self.data, "--json"))
         elements = library["elements"]
-        slots = [e["address"] for e in elements if e["type"] == "storage" and e["full"]]
+        slots = [e["address"] for e in elements if e["type"] == "storage" and e["barcode"]]
         drives = [e["address"] for e in elements if e["type"] == "drive"]
         for slot, drive in zip(slots, drives):
             run(BIN / "vtl", "library", "move", "--data", self.data, slot, drive)
@@ -149,8 +144,7 @@ def main():
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--quick", action="store_true", help="one round of little data: that it works, not how fast")
     options = parser.parse_args()
-    for program, package in (("tgtd", "tgt"), ("iscsi-ls", "libiscsi-bin"), ("unshare", "util-linux")):
-        need(program, package)
+    subprocess.run([ROOT / "examples/install-packages", ROOT / "test/bench/packages"], check=True)
     for program in ("vtl", "vtl_load"):
         if not (BIN / program).exists():
             sys.exit(f"compare: no {program}: cmake --preset release && cmake --build --preset release")
