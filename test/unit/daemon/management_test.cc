@@ -47,6 +47,31 @@ struct Local {
   Manager::Opened opened;
 };
 
+std::vector<std::unique_ptr<DriveBay>> parked_bays(int count) {
+  std::vector<std::unique_ptr<DriveBay>> bays;
+  while (count-- > 0) bays.push_back(std::make_unique<ParkedBay>());
+  return bays;
+}
+
+// What a server is made of, without its devices.
+struct Room {
+  Room() : opened(open_data_directory(directory.path)) { REQUIRE(opened.directory.has_value()); }
+  Directory directory;
+  OpenedDirectory opened;
+  net::Loop loop;
+  LibraryRoom room{loop, *opened.directory, parked_bays(2)};
+  Management management{{opened.directory->config,
+                         room.library,
+                         *room.files,
+                         *room.executor,
+                         room.trash,
+                         room.pool_path,
+                         [] {
+                           return json{{"pid", 1}};
+                         },
+                         {}}};
+};
+
 }  // namespace
 
 TEST_CASE("resources that are not there, methods that do not fit") {
@@ -195,36 +220,23 @@ TEST_CASE("a second manager waits for the first; at the end of its patience it i
 }
 
 TEST_CASE("the control socket carries the same answers") {
-  Directory directory;
-  OpenedDirectory opened = open_data_directory(directory.path);
-  REQUIRE(opened.directory.has_value());
-  net::Loop loop;
-  std::vector<std::unique_ptr<DriveBay>> bays;
-  for (int i = 0; i < 2; ++i) bays.push_back(std::make_unique<ParkedBay>());
-  LibraryRoom room(loop, *opened.directory, std::move(bays));
-  Management management({opened.directory->config,
-                         room.library,
-                         *room.files,
-                         *room.executor,
-                         room.trash,
-                         room.pool_path,
-                         [] {
-                           return json{{"pid", 1}};
-                         },
-                         {}});
-  ControlServer server(loop, management);
+  Room parts;
+  net::Loop& loop = parts.loop;
+  Library& library = parts.room.library;
+  const std::string& path = parts.directory.path;
+  ControlServer server(loop, parts.management);
   std::string problem = "not opened";
   loop.post([&] {
-    room.library.open([&](Outcome outcome) {
+    library.open([&](Outcome outcome) {
       problem = outcome.error;
-      if (problem.empty()) problem = server.open(directory.path);
+      if (problem.empty()) problem = server.open(path);
       loop.stop();
     });
   });
   loop.run();
   REQUIRE(problem == "");
   struct stat info {};
-  REQUIRE(::stat((directory.path + "/control.sock").c_str(), &info) == 0);
+  REQUIRE(::stat((path + "/control.sock").c_str(), &info) == 0);
   CHECK((info.st_mode & 0777) == 0600);
 
   std::vector<int> statuses;
@@ -232,7 +244,7 @@ TEST_CASE("the control socket carries the same answers") {
   json refused;
   json too_long;
   std::thread client([&] {
-    const auto connected = ControlClient::connect(directory.path);
+    const auto connected = ControlClient::connect(path);
     const auto call = [&](const Request& request) {
       const auto result = connected->call(request);
       if (const auto* answer = std::get_if<Answer>(&result)) {
@@ -256,7 +268,7 @@ TEST_CASE("the control socket carries the same answers") {
       too_long = call({"GET", "/" + std::string(9000, 'x')});
     }
     loop.post([&] {
-      server.close([&] { management.close([&] { room.library.close([&] { loop.stop(); }); }); });
+      server.close([&] { parts.management.close([&] { library.close([&] { loop.stop(); }); }); });
     });
   });
   loop.run();
@@ -268,32 +280,18 @@ TEST_CASE("the control socket carries the same answers") {
 }
 
 TEST_CASE("a control socket that has just been opened closes") {
-  Directory directory;
-  OpenedDirectory opened = open_data_directory(directory.path);
-  REQUIRE(opened.directory.has_value());
-  net::Loop loop;
-  std::vector<std::unique_ptr<DriveBay>> bays;
-  for (int i = 0; i < 2; ++i) bays.push_back(std::make_unique<ParkedBay>());
-  LibraryRoom room(loop, *opened.directory, std::move(bays));
-  Management management({opened.directory->config,
-                         room.library,
-                         *room.files,
-                         *room.executor,
-                         room.trash,
-                         room.pool_path,
-                         {},
-                         {}});
+  Room parts;
   for (int round = 0; round < 50; ++round) {
-    ControlServer server(loop, management);
-    REQUIRE(server.open(directory.path) == "");
+    ControlServer server(parts.loop, parts.management);
+    REQUIRE(server.open(parts.directory.path) == "");
     bool closed = false;
-    net::Timer limit(loop);
-    limit.start(std::chrono::seconds(10), [&] { loop.stop(); });
+    net::Timer limit(parts.loop);
+    limit.start(std::chrono::seconds(10), [&] { parts.loop.stop(); });
     server.close([&] {
       closed = true;
-      loop.stop();
+      parts.loop.stop();
     });
-    loop.run();
+    parts.loop.run();
     REQUIRE(closed);
   }
 }
