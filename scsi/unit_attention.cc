@@ -91,6 +91,13 @@ bool UnitAttentions::pending(NexusId nexus) const {
   return found != nexuses_.end() && !found->second.queue.empty();
 }
 
+bool UnitAttentions::pending(NexusId nexus, Asc asc) const {
+  const auto found = nexuses_.find(nexus);
+  return found != nexuses_.end() &&
+         std::find(found->second.queue.begin(), found->second.queue.end(), asc) !=
+             found->second.queue.end();
+}
+
 std::optional<Asc> UnitAttentions::take(NexusId nexus) {
   const auto found = nexuses_.find(nexus);
   if (found == nexuses_.end() || found->second.queue.empty()) return {};

@@ -26,6 +26,7 @@ class UnitAttentions {
   void raise_all_but(NexusId nexus, Asc asc);
 
   bool pending(NexusId nexus) const;
+  bool pending(NexusId nexus, Asc asc) const;
   // The one to report now, and removes it.
   std::optional<Asc> take(NexusId nexus);
   void clear(NexusId nexus, Asc asc);

@@ -96,6 +96,12 @@ Sense TapeDrive::pollable_sense() {
 
 void TapeDrive::on_nexus_established(const NexusInfo& nexus) {
   PrimaryUnit::on_nexus_established(nexus);
+  // A drive that is switched on with a cartridge in it loads it, and tells both. The first would go
+  // to the write that a power failure interrupted; a host that then closes its file by a filemark
+  // (Linux before 6.13) must not write it where the tape is now: at its beginning, over everything.
+  if (impl_->load == Impl::Load::kReady &&
+      unit_attentions().pending(nexus.id, Asc::kPowerOnOrReset))
+    unit_attentions().raise(nexus.id, Asc::kMediumMayHaveChanged);
   if (!impl_->writer_port.empty() && impl_->writer_port == nexus.transport_id) {
     impl_->writer = nexus.id;
     impl_->writer_port.clear();

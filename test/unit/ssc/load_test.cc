@@ -48,6 +48,31 @@ TEST_CASE("A cartridge that the robot brings: becoming ready, then 28/00 once fo
   CHECK(rig.drive.state().loaded);
 }
 
+TEST_CASE("A host that comes for the first time to a loaded drive is told 29/00, then 28/00") {
+  Rig rig;
+  rig.load();
+  scsi::NexusInfo info;
+  info.id = {7, 1};
+  info.transport_id = bytes({0x45, 7});
+  rig.drive.nexus_established(info);
+  // As after a power failure in the middle of writing: the write fails, and so does the filemark
+  // that closes the file.
+  CHECK(sense_of(rig.send({0x0A, 0, 0, 0, 10}, pattern(10), info.id)) == "6/29/00");
+  CHECK(sense_of(rig.run({0x10, 0, 0, 0, 1}, info.id)) == "6/28/00");
+  CHECK(rig.medium->at(0).objects.empty());
+  CHECK(good(tur(rig, info.id)));
+  rig.drive.nexus_lost(info.id);
+  info.id = {7, 2};
+  rig.drive.nexus_established(info);
+  CHECK(good(tur(rig, info.id)));
+  info.id = {8, 1};
+  info.transport_id = bytes({0x45, 8});
+  rig.remove();
+  rig.drive.nexus_established(info);
+  CHECK(sense_of(tur(rig, info.id)) == "6/29/00");
+  CHECK(sense_of(tur(rig, info.id)) == "2/3A/00");
+}
+
 TEST_CASE("UNLOAD ejects: 2/3A/00, but the cartridge is in the drive; LOAD brings it back") {
   Rig rig;
   rig.load();
