@@ -88,6 +88,12 @@ MountedDisk::MountedDisk(const std::string& directory, std::string type)
 
 MountedDisk::~MountedDisk() { ::umount2(mount_point_.c_str(), MNT_DETACH); }
 
+void MountedDisk::sync() {
+  const int fd = ::open(mount_point_.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0 || ::syncfs(fd) != 0) fail("syncfs " + mount_point_);
+  ::close(fd);
+}
+
 void MountedDisk::power_on() {
   unmount();
   disk_.power_on();

@@ -15,6 +15,7 @@ class MountedDisk {
   MountedDisk& operator=(const MountedDisk&) = delete;
 
   const std::string& path() const { return mount_point_; }
+  void sync();
   std::string cut_power(std::uint64_t seed, std::uint64_t writes) {
     return disk_.cut_power(seed, writes);
   }

@@ -11,7 +11,6 @@
 // "sync" and "cut" are negative controls: they take from the server all its fdatasync, or those of
 // the cartridges' labels, where cuts are recorded. Then losses must show, or the run has failed.
 #include <signal.h>
-#include <unistd.h>
 
 #include <array>
 #include <atomic>
@@ -162,7 +161,7 @@ class World {
     replace_in(yaml, "#segment_mib: 256", "segment_mib: 4");
     replace_in(yaml, "#max_sessions_per_target: 1", "max_sessions_per_target: 2");
     write_text(data + "/vtl.yaml", yaml);
-    ::sync();  // vtl.yaml is ours now
+    disk_.sync();  // vtl.yaml is ours now
     vtl({"cartridge", "create", "--data", data, "--prefix", "CUT", "--count", "4"});
     for (int n = 0; n < 2; ++n) {
       std::array<Tape, 2> tapes;
@@ -192,6 +191,7 @@ class World {
       daemon_.stop(SIGKILL);
     });
     disk_.power_on();
+    if (random() % 4 == 0) cut_recovery(random);
     std::string promised;
     for (auto& station : stations_) {
       for (const Tape& tape : station->tapes()) promised += " " + std::to_string(tape.promised());
@@ -236,11 +236,27 @@ class World {
     for (auto& station : stations_) station->detach();
   }
 
-  // Returns how many objects there are on the tapes in the drives.
-  std::string start() {
+  void serve() {
     if (!forget_.empty()) ::setenv("LD_PRELOAD", forget_.c_str(), 1);
     daemon_.start();
     ::unsetenv("LD_PRELOAD");
+  }
+
+  // The power goes again while the server makes its start.
+  void cut_recovery(Random& random) {
+    auto serving = std::async(std::launch::async, [this] { serve(); });
+    disk_.cut_power(random(), random() % 20);
+    try {
+      serving.get();
+      daemon_.stop(SIGKILL);
+    } catch (const std::exception&) {  // it did not come far
+    }
+    disk_.power_on();
+  }
+
+  // Returns how many objects there are on the tapes in the drives.
+  std::string start() {
+    serve();
     find_cartridges();
     std::string there;
     for (auto& station : stations_) there += " " + std::to_string(station->check());
