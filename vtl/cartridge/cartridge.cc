@@ -232,6 +232,7 @@ Status set_write_protect(FileSystem& files, const std::string& dir, bool write_p
   if (!label) return label.error();
   if (const Status status = may_change(*label, dir); !status) return status;
   if (label->cart.has(format::kWriteProtect) == write_protected) return ok_status();
+  if (const Status synced = sync_cart(files, dir); !synced) return synced;
   label->cart.set(format::kWriteProtect, write_protected);
   // A table of segments belongs to the label that named it; clean_gen keeps that name.
   return write_cart(files, dir, label->cart);
@@ -244,6 +245,7 @@ Status set_element_hint(FileSystem& files, const std::string& dir, std::uint16_t
   if (!label) return label.error();
   if (const Status status = may_change(*label, dir); !status) return status;
   if (label->cart.element_hint == element) return ok_status();
+  if (const Status synced = sync_cart(files, dir); !synced) return synced;
   label->cart.element_hint = element;
   return write_cart(files, dir, label->cart);
 }

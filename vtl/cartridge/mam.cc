@@ -50,7 +50,12 @@ MaybeFault MamStore::write(std::uint32_t partition, const std::vector<Attribute>
     return make_fault(Fault::Kind::kAttributeStore, path_ + ": no room for more attributes");
   auto file = files_->open(path_, FileSystem::Mode::kReadWrite);
   if (!file) return make_fault(Fault::Kind::kAttributeStore, file.error().what);
-  Status status = (*file)->pwrite(*encoded, (next.gen & 1) * format::kMamSlotBytes);
+  // The slot that stays must be durable before the other is touched; a process that was killed may
+  // have left it in the system's memory only.
+  Status status = ok_status();
+  if (!durable_) status = (*file)->fdatasync();
+  durable_ = durable_ || status.ok();
+  if (status) status = (*file)->pwrite(*encoded, (next.gen & 1) * format::kMamSlotBytes);
   if (status) status = (*file)->fdatasync();
   if (!status) return make_fault(Fault::Kind::kAttributeStore, status.error().what);
   mam_ = std::move(next);

@@ -26,6 +26,7 @@ class MamStore {
   FileSystem* files_;
   std::string path_;
   format::Mam mam_;
+  bool durable_ = false;  // mam_ is
 };
 
 }  // namespace vtl

@@ -72,6 +72,9 @@ MaybeFault OpenCartridge::load(const scsi::ssc::LoadRecord* drive) {
                       dir_ + ": it is encrypted, which this version cannot read");
   if (label_damaged_) notes_.push_back(dir_ + "/CART: damaged; the cartridge is write-protected");
 
+  if (!read_only()) {
+    if (const Status synced = sync_cart(files_, dir_); !synced) return load_fault(synced.error());
+  }
   choose_io();
   if (MaybeFault fault = recover()) return fault;
   if (MaybeFault fault = mam_.load()) notes_.push_back(fault->detail);

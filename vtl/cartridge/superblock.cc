@@ -81,6 +81,12 @@ Result<format::Cart> read_cart(FileSystem& files, const std::string& dir) {
   return *best;
 }
 
+Status sync_cart(FileSystem& files, const std::string& dir) {
+  auto file = files.open(cart_path(dir), FileSystem::Mode::kReadWrite);
+  if (!file) return file.error();
+  return (*file)->fdatasync();
+}
+
 Status write_cart(FileSystem& files, const std::string& dir, format::Cart& cart) {
   auto file = files.open(cart_path(dir), FileSystem::Mode::kReadWrite);
   if (!file) return file.error();

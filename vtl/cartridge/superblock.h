@@ -23,7 +23,10 @@ scsi::ssc::MediumInfo medium_info(const Label& label);
 
 // The valid slot with the highest gen; EBADMSG if there is none.
 Result<format::Cart> read_cart(FileSystem& files, const std::string& dir);
-// Advances cart.gen and writes its slot; durable.
+// Makes what read_cart() reads durable. A process that was killed may have left its last slot in
+// the system's memory only: nothing may be done because of it, nor the other slot written, before.
+Status sync_cart(FileSystem& files, const std::string& dir);
+// Advances cart.gen and writes its slot; durable. The slot before is taken to be.
 Status write_cart(FileSystem& files, const std::string& dir, format::Cart& cart);
 
 }  // namespace vtl

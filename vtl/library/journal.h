@@ -47,7 +47,7 @@ class Journal {
 
   // A new journal in place of whatever is there, whole or not at all.
   static Status create(FileSystem& files, const std::string& path, const State& state);
-  // EBADMSG: damaged, with the line's number; ENOENT: none.
+  // EBADMSG: damaged, with the line's number; ENOENT: none. What it has read is durable.
   static Result<std::unique_ptr<Journal>> open(FileSystem& files, const std::string& path);
 
   const State& state() const { return state_; }

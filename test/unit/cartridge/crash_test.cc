@@ -54,8 +54,10 @@ void random_world(std::uint32_t seed) {
     p.load();
     REQUIRE_FALSE(p.stopped);
     const bool killed = random() % 3 == 0;
-    if (!killed) f.files.fail_at(random() % 400, Failure::kPowerCut);
-    const int most = killed ? static_cast<int>(random() % 60) : 60;
+    // Killed between two operations, or amid one: then the last one's sync is missing.
+    const bool amid = !killed || random() % 2 == 0;
+    if (amid) f.files.fail_at(random() % 400, Failure::kPowerCut);
+    const int most = amid ? 60 : static_cast<int>(random() % 60);
     for (int i = 0; i < most && !p.stopped; ++i) random_operation(p, random);
     f.tape.vanish();
     static constexpr double kSurvival[] = {0.0, 0.1, 0.5, 0.9, 1.0};
@@ -63,6 +65,13 @@ void random_world(std::uint32_t seed) {
       f.files.kill();
     else
       f.files.crash(kSurvival[random() % 5]);
+    if (killed && random() % 2 == 0) {
+      // The next process builds on what this one has left, and the power goes while it does.
+      f.files.fail_at(random() % 20, Failure::kPowerCut);
+      (void)f.tape.load();
+      f.tape.vanish();
+      f.files.crash(kSurvival[random() % 5]);
+    }
     REQUIRE_FALSE(f.tape.load());
     p.check_recovered();
     if (random() % 2 == 0) {

@@ -64,6 +64,44 @@ TEST_CASE("What a killed process had written is durable before anything is built
   if (appends) CHECK(text_of(f.tape.read().data) == "more");
 }
 
+TEST_CASE("The two copies of a label, or of attributes, are never in doubt at the same time") {
+  const auto value = [](const std::string& text) {
+    Attribute attribute;
+    attribute.id = 0x0800;
+    for (std::size_t i = 0; i < 2000; ++i)  // several sectors
+      attribute.value.push_back(static_cast<std::byte>(text[i % text.size()]));
+    return std::vector{attribute};
+  };
+  const bool label = GENERATE(true, false);
+  const auto change = [&](TapeFixture& f, const std::string& text) {
+    if (!label) return (void)f.tape.attributes(value(text));
+    f.tape.locate(0);
+    f.tape.write(text);
+  };
+  // The process is killed at some operation, so that one copy is written and not synchronised, and
+  // the power goes at some operation of the next process, which writes the other.
+  for (std::uint32_t killed = 0; killed < 6; ++killed) {
+    for (std::uint32_t cut = 0; cut < 40; ++cut) {
+      INFO("killed at " << killed << ", cut at " << cut);
+      TapeFixture f(40 * killed + cut + 1);
+      REQUIRE_FALSE(f.tape.load());
+      write_blocks(f, 0, 3);
+      REQUIRE_FALSE(f.tape.filemarks(1).fault);
+      REQUIRE_FALSE(f.tape.attributes(value("first")).fault);
+      f.files.fail_at(killed, MemoryFiles::Failure::kPowerCut);
+      change(f, "second");
+      kill(f);
+      f.files.fail_at(cut, MemoryFiles::Failure::kPowerCut);
+      if (!f.tape.load()) change(f, "third");
+      f.tape.vanish();
+      f.files.crash(0.5);
+      REQUIRE_FALSE(f.tape.load());
+      CHECK_FALSE(f.tape.medium->info().write_protected);
+      CHECK(f.tape.medium->host_attributes(0).size() == 1);
+    }
+  }
+}
+
 TEST_CASE("Damage in a segment that was opened again costs one block, not the rest of the tape") {
   TapeFixture f;
   REQUIRE_FALSE(f.tape.load());

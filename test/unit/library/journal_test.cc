@@ -147,6 +147,26 @@ TEST_CASE("an intent outlives the replacement of the file") {
   CHECK(world.open()->state().contains("AAA001L8"));
 }
 
+TEST_CASE("what is read after a kill is still there when the power goes then") {
+  World world;
+  // Each operation of a move and of a replacement may be the killed process's last.
+  for (std::uint64_t n = 1; n <= 12; ++n) {
+    auto journal = world.open();
+    world.files.fail_at(n);
+    (void)journal->intent(std::string(70000, 'x'));
+    (void)journal->commit({entry("AAA001L8", static_cast<std::uint16_t>(1000 + n))});
+    world.files.fail_at(0);
+
+    journal = world.open();
+    const Journal::State state = journal->state();
+    const std::string intent = journal->open_intent();
+    journal.reset();
+    world.files.crash(MemoryFiles::Survives::kNothing);
+    CHECK((world.open()->state() == state));
+    CHECK((world.open()->open_intent() == intent));  // without printing it
+  }
+}
+
 TEST_CASE("each file operation fails or is the last one before power goes") {
   const bool crash = GENERATE(false, true);
   const auto survives = GENERATE(MemoryFiles::Survives::kNothing, MemoryFiles::Survives::kHalf,
