@@ -168,6 +168,23 @@ TEST_CASE(
   CHECK(f.tape.write(nth(1)).accepted == 1);
 }
 
+TEST_CASE("F6: a tape that could be cut, but for want of space not be written, reads as cut") {
+  MediumOptions options;
+  options.hard_water_bytes = 1u << 20;
+  TapeFixture f(1, test_spec(), options);
+  REQUIRE_FALSE(f.tape.load());
+  for (std::size_t i = 0; i < 8; ++i) REQUIRE_FALSE(f.tape.write(nth(i)).fault);
+  REQUIRE_FALSE(f.tape.unload().fault);
+  f.files.total_bytes = f.files.used_bytes() + (2u << 20);
+  REQUIRE_FALSE(f.tape.load());
+  const WriteOutcome out = f.tape.write(nth(9));
+  CHECK(out.full);
+  CHECK(out.accepted == 0);
+  CHECK(f.tape.medium->partition(0).end_of_data == 0);
+  CHECK(f.tape.read().stop == ReadOutcome::Stop::kEndOfData);
+  CHECK_FALSE(f.tape.medium->append_failed());
+}
+
 TEST_CASE("F8: a flipped bit in a block costs that block only") {
   TapeFixture f;
   write_tape(f);
