@@ -132,6 +132,31 @@ TEST_CASE("F5: a sync that fails once is final, though the next would succeed") 
   CHECK(f.tape.read().stop == Stop::kEndOfData);
 }
 
+TEST_CASE("F5: what a failed sync has left in memory only is durable after the next barrier") {
+  for (std::uint32_t seed = 1; seed <= 20; ++seed) {
+    TapeFixture f(seed);
+    REQUIRE_FALSE(f.tape.load());
+    for (std::size_t i = 0; i < 4; ++i) REQUIRE_FALSE(f.tape.write(nth(i)).fault);
+    f.files.broken = "fdatasync";
+    f.files.broken_path = "/p0.";
+    REQUIRE(f.tape.filemarks(1).fault);
+    f.files.broken.clear();
+    (void)f.tape.unload();
+    REQUIRE_FALSE(f.tape.load());
+    // However much of it can still be read:
+    const std::uint64_t found = f.tape.medium->partition(0).end_of_data;
+    f.tape.locate_end();
+    REQUIRE_FALSE(f.tape.write(nth(9)).fault);
+    REQUIRE_FALSE(f.tape.filemarks(1).fault);
+    f.tape.vanish();
+    f.files.crash(0.0);
+    REQUIRE_FALSE(f.tape.load());
+    CHECK(f.tape.medium->partition(0).end_of_data == found + 2);
+    for (std::size_t i = 0; i < std::min<std::size_t>(found, 4); ++i)
+      CHECK(text_of(f.tape.read().data) == nth(i));
+  }
+}
+
 TEST_CASE(
     "F6: a full file system refuses at admission; what was accepted lands, and filemarks still "
     "fit") {
