@@ -289,10 +289,13 @@ PartitionLog::Seek PartitionLog::at(std::uint64_t lba, std::uint64_t spaced,
 }
 
 PartitionLog::Seek PartitionLog::failed(std::uint64_t lba, std::uint64_t spaced, Fault fault) {
-  // The count of filemarks before a place that cannot be read is the nearest one known.
-  std::uint64_t marks = 0;
-  for (const SegmentInfo& s : segments)
-    if (s.first_lba <= lba) marks = s.first_filemark;
+  // SPACE and WRITE go on from this count: a disk that failed once is asked again. Before a place
+  // that cannot be read it is the nearest one known.
+  const Found known = filemarks_before(lba);
+  std::uint64_t marks = known.value;
+  if (known.fault)
+    for (const SegmentInfo& s : segments)
+      if (s.first_lba <= lba) marks = s.first_filemark;
   return {{spaced, SpaceOutcome::Stop::kFault, std::move(fault)}, {number, lba, marks}};
 }
 
