@@ -243,6 +243,7 @@ PartitionLog::Found PartitionLog::filemark_lba(std::uint64_t ordinal) {
   if (!loaded) {
     found.fault = read_fault(loaded.error());
     found.fault_lba = segment->first_lba;
+    found.fault_end = segment->end_lba();
     return found;
   }
   const std::uint64_t nth = ordinal - segment->first_filemark;
@@ -329,8 +330,9 @@ PartitionLog::Seek PartitionLog::space(scsi::ssc::Position from, scsi::ssc::Spac
     const std::uint64_t end = from.object + std::min(n, most);
     if (from.filemarks < filemarks) {
       const Found mark = filemark_lba(from.filemarks);
-      if (mark.fault && mark.fault_lba < end && mark.fault_lba >= from.object)
-        return failed(mark.fault_lba, mark.fault_lba - from.object, *mark.fault);
+      const std::uint64_t lba = std::max(mark.fault_lba, from.object);
+      if (mark.fault && lba < end && mark.is_within(from.object, end))
+        return failed(lba, lba - from.object, *mark.fault);
       if (!mark.fault && mark.value < end)
         return {{mark.value - from.object, Stop::kFilemark, std::nullopt},
                 {number, mark.value + 1, from.filemarks + 1}};
@@ -341,8 +343,9 @@ PartitionLog::Seek PartitionLog::space(scsi::ssc::Position from, scsi::ssc::Spac
   const std::uint64_t begin = from.object - std::min(n, from.object);
   if (from.filemarks > 0) {
     const Found mark = filemark_lba(from.filemarks - 1);
-    if (mark.fault && mark.fault_lba >= begin)
-      return failed(mark.fault_lba, from.object - mark.fault_lba, *mark.fault);
+    const std::uint64_t lba = std::max(mark.fault_lba, begin);
+    if (mark.fault && mark.is_within(begin, from.object))
+      return failed(lba, from.object - lba, *mark.fault);
     if (!mark.fault && mark.value >= begin)
       return {{from.object - mark.value - 1, Stop::kFilemark, std::nullopt},
               {number, mark.value, from.filemarks - 1}};

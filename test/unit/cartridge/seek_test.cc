@@ -144,6 +144,28 @@ TEST_CASE("A LOCATE that a disk failed once knows its filemarks all the same") {
   CHECK(f.tape.position() == Position{0, 8, 4});
 }
 
+TEST_CASE("SPACE passes no filemark that a disk would not show it") {
+  for (const std::int64_t count : {3, -3}) {
+    TapeFixture f;
+    REQUIRE_FALSE(f.tape.load());
+    for (int i = 0; i < 6; ++i) {
+      REQUIRE_FALSE(f.tape.write(block_text(static_cast<std::uint64_t>(i), 1000)).fault);
+      REQUIRE_FALSE(f.tape.filemarks(1).fault);
+    }
+    REQUIRE_FALSE(f.tape.unload().fault);
+    REQUIRE_FALSE(f.tape.load());
+    if (count < 0) REQUIRE(f.tape.locate_end().stop == Stop::kNone);
+    int failures = 1;
+    f.files.inject = [&](const std::string& what, const std::string& path) {
+      const bool now = what == "pread" && path.ends_with(".seg") && failures != 0;
+      if (now) --failures;
+      return now ? EIO : 0;
+    };
+    CHECK(f.tape.space(SpaceUnit::kBlocks, count).stop == Stop::kFault);
+    CHECK(failures == 0);
+  }
+}
+
 TEST_CASE("A segment ends at its number of objects, too") {
   TapeFixture f;
   OpenCartridge::Options options;
