@@ -75,6 +75,7 @@ void World::make_library() {
   };
   if (!swarm_.no_space) return;
   files_.total_bytes = files_.used_bytes() + (6ull << 20) + random_.below(40ull << 20);
+  books_.library_faults = true;  // the journal may not find room either
   for (auto& [barcode, cartridge] : books_.cartridges) cartridge->tape.no_space = true;
 }
 
