@@ -23,6 +23,8 @@ get_property(fuzzers GLOBAL PROPERTY VTL_FUZZERS)
 foreach(fuzzer ${fuzzers})
   vtl_gate(${fuzzer} TIMEOUT 120 COMMAND ${asan}/${fuzzer}_replay ${test}/fuzz/corpus/${fuzzer})
 endforeach()
+vtl_gate(sim TIMEOUT 600 COMMAND ${release}/vtl_sim --seeds 1000)
+vtl_gate(sim_asan TIMEOUT 600 COMMAND ${asan}/vtl_sim --seed 1001 --seeds 200)
 vtl_gate(tidy SERIAL TIMEOUT 1200 COMMAND ${test}/layering/tidy.sh ${CMAKE_SOURCE_DIR}/build/release)
 
 # The README's first command, as a new user types it.
@@ -48,6 +50,8 @@ if(VTL_LANE STREQUAL full)
                COMMAND ${release}/vtl_powercut ${file_system} 20 ${control})
     endforeach()
   endforeach()
+  # 100 000 with those of the push.
+  vtl_gate(sim_long TIMEOUT 7200 COMMAND ${release}/vtl_sim --seed 1201 --seeds 98800)
   vtl_gate(cartridge_long TIMEOUT 7200 COMMAND ${asan}/unit_cartridge
            ENVIRONMENT "VTL_SWEEP=full;VTL_CRASH_ROUNDS=3000;VTL_DAMAGE_ROUNDS=3000")
 endif()

@@ -93,6 +93,7 @@ struct TapeDrive::Impl {
   std::optional<NexusId> writer;
   std::vector<std::byte> writer_port;
   std::optional<Sense> untold;
+  std::uint64_t objects_lost = 0;  // to the last write fault
   // Faults of operations whose command was answered already, by nexus.
   std::map<NexusId, Sense> deferred;
 

@@ -129,9 +129,15 @@ void TapeDrive::on_reset() {
   impl_->untold.reset();
 }
 
-// The abort of a command does not undo that acknowledged data is gone.
+// The abort of a command does not undo that acknowledged data is gone. If none is, and only the
+// aborted command itself could not be carried out, nobody misses anything.
 void TapeDrive::on_unheard(const Reply& reply) {
-  if (reply.sense && reply.sense->asc == Asc::kWriteError) impl_->defer_to_writer(*reply.sense);
+  if (!reply.sense || reply.sense->asc != Asc::kWriteError) return;
+  const bool latched = impl_->medium != nullptr && impl_->medium->append_failed();
+  if (!latched && impl_->objects_lost == 0) return;
+  Sense sense = *reply.sense;
+  sense.information = static_cast<std::int64_t>(impl_->objects_lost);  // of a WRITE it was bytes
+  impl_->defer_to_writer(std::move(sense));
 }
 
 // --- faults ---
@@ -139,6 +145,7 @@ void TapeDrive::on_unheard(const Reply& reply) {
 void TapeDrive::Impl::note(const MediumFault& fault) {
   switch (fault.kind) {
     case MediumFault::Kind::kWriteError:
+      objects_lost = fault.objects_lost;
       ++counters.write_errors;
       alerts.raise(alert::kHardError);
       alerts.raise(alert::kWriteFailure);

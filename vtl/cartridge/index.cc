@@ -243,6 +243,7 @@ PartitionLog::Found PartitionLog::filemark_lba(std::uint64_t ordinal) {
   if (!loaded) {
     found.fault = read_fault(loaded.error());
     found.fault_lba = segment->first_lba;
+    found.fault_end = segment->end_lba();
     return found;
   }
   const std::uint64_t nth = ordinal - segment->first_filemark;
@@ -289,10 +290,13 @@ PartitionLog::Seek PartitionLog::at(std::uint64_t lba, std::uint64_t spaced,
 }
 
 PartitionLog::Seek PartitionLog::failed(std::uint64_t lba, std::uint64_t spaced, Fault fault) {
-  // The count of filemarks before a place that cannot be read is the nearest one known.
-  std::uint64_t marks = 0;
-  for (const SegmentInfo& s : segments)
-    if (s.first_lba <= lba) marks = s.first_filemark;
+  // SPACE and WRITE go on from this count: a disk that failed once is asked again. Before a place
+  // that cannot be read it is the nearest one known.
+  const Found known = filemarks_before(lba);
+  std::uint64_t marks = known.value;
+  if (known.fault)
+    for (const SegmentInfo& s : segments)
+      if (s.first_lba <= lba) marks = s.first_filemark;
   return {{spaced, SpaceOutcome::Stop::kFault, std::move(fault)}, {number, lba, marks}};
 }
 
@@ -326,8 +330,9 @@ PartitionLog::Seek PartitionLog::space(scsi::ssc::Position from, scsi::ssc::Spac
     const std::uint64_t end = from.object + std::min(n, most);
     if (from.filemarks < filemarks) {
       const Found mark = filemark_lba(from.filemarks);
-      if (mark.fault && mark.fault_lba < end && mark.fault_lba >= from.object)
-        return failed(mark.fault_lba, mark.fault_lba - from.object, *mark.fault);
+      const std::uint64_t lba = std::max(mark.fault_lba, from.object);
+      if (mark.fault && lba < end && mark.is_within(from.object, end))
+        return failed(lba, lba - from.object, *mark.fault);
       if (!mark.fault && mark.value < end)
         return {{mark.value - from.object, Stop::kFilemark, std::nullopt},
                 {number, mark.value + 1, from.filemarks + 1}};
@@ -338,8 +343,9 @@ PartitionLog::Seek PartitionLog::space(scsi::ssc::Position from, scsi::ssc::Spac
   const std::uint64_t begin = from.object - std::min(n, from.object);
   if (from.filemarks > 0) {
     const Found mark = filemark_lba(from.filemarks - 1);
-    if (mark.fault && mark.fault_lba >= begin)
-      return failed(mark.fault_lba, from.object - mark.fault_lba, *mark.fault);
+    const std::uint64_t lba = std::max(mark.fault_lba, begin);
+    if (mark.fault && mark.is_within(begin, from.object))
+      return failed(lba, from.object - lba, *mark.fault);
     if (!mark.fault && mark.value >= begin)
       return {{from.object - mark.value - 1, Stop::kFilemark, std::nullopt},
               {number, mark.value, from.filemarks - 1}};

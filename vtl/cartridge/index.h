@@ -6,6 +6,7 @@
 // every call may read files.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <list>
 #include <memory>
@@ -102,6 +103,10 @@ class PartitionLog {
     std::uint64_t value = 0;
     MaybeFault fault;
     std::uint64_t fault_lba = 0;
+    std::uint64_t fault_end = 0;  // where the filemark may be, if its segment has no index now
+    bool is_within(std::uint64_t begin, std::uint64_t end) const {
+      return fault_lba < end && std::max(fault_end, fault_lba + 1) > begin;
+    }
   };
   Found filemark_lba(std::uint64_t ordinal);  // ordinal < filemarks
   Found filemarks_before(std::uint64_t lba);  // lba <= end_of_data

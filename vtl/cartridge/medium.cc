@@ -116,7 +116,8 @@ void Medium::progressed(const WriteBehind::Progress& progress) {
     alert({info_.barcode + ": the pool is short of free space (low_water_bytes of storage), so the "
                            "tape reports early warning: free some, or give it more"});
   pool_low_ = progress.pool_low;
-  if (!progress.latched) return;
+  // Where writing could not begin, what was to be overwritten may be gone all the same.
+  if (!progress.latched && writer_->active()) return;
   partition = progress.partition;
   stay_inside(progress.partition_number);
   if (progress.fault && options_.alert)

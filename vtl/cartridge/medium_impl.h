@@ -112,6 +112,7 @@ class Medium final : public CartridgeMedium {
 
   void continue_read();
   void take_block(const ReadObject& object, const ReadChunk& chunk);
+  void count_filemarks();
   void finish_read();
 
   // `next` once all that was accepted is in the files and nothing is being read, or with a fault.

@@ -61,7 +61,23 @@ void Medium::continue_read() {
     if (object->counts_as_filemark) ++position_.filemarks;
     reader_->pass();
   }
+  if (out.fault) return count_filemarks();
   finish_read();
+}
+
+// Whether an object that could not be read was a filemark the reader cannot say; SPACE and WRITE go
+// on from the count. What was read ahead may have failed with it, and is read again.
+void Medium::count_filemarks() {
+  reader_->drop();
+  strand_->run(
+      std::make_shared<PartitionLog::Seek>(),
+      [at = position_](std::unique_ptr<OpenCartridge>& cartridge, PartitionLog::Seek& result) {
+        result = cartridge->log(at.partition).locate_object(at.object);
+      },
+      [this](PartitionLog::Seek& result) {
+        position_.filemarks = result.position.filemarks;
+        finish_read();
+      });
 }
 
 void Medium::take_block(const ReadObject& object, const ReadChunk& chunk) {

@@ -156,12 +156,30 @@ Status OpenCartridge::discard_directory(const std::string& name,
 // is read and built upon from here on has to survive power loss. (I4: all but the last segment do.)
 MaybeFault OpenCartridge::make_durable(PartitionLog& log) {
   if (cart_.has(format::kClean) || log.segments.empty()) return std::nullopt;
-  const auto file = log.open(log.segments.size() - 1);
+  const SegmentInfo& last = log.segments.back();
+  const auto file = files_.open(
+      log.path(last), read_only() ? FileSystem::Mode::kRead : FileSystem::Mode::kReadWrite, io_);
   if (!file) return read_fault(file.error());
+  if (cart_.has(format::kAppendFailed) && !read_only())
+    if (const Status status = write_again(**file); !status) return read_fault(status.error());
   if (const Status status = (*file)->fdatasync(); !status) return read_fault(status.error());
   if (const Status status = files_.sync_directory(log.directory); !status)
     return read_fault(status.error());
   return std::nullopt;
+}
+
+// After a sync has failed the system's memory may show what the disk never got, and call it clean:
+// the next sync would pass over it. The same bytes, written once more, are dirty again.
+Status OpenCartridge::write_again(File& file) {
+  for (std::uint64_t offset = 0;; offset += Stage::kBytes) {
+    const Result<std::size_t> read = file.pread(stage_->all(), offset);
+    if (!read) return read.error();
+    const std::size_t whole = format::align_up(*read, format::kBlock);
+    std::fill(stage_->data() + *read, stage_->data() + whole, std::byte{});
+    if (whole != 0)
+      if (Status status = file.pwrite(stage_->all().first(whole), offset); !status) return status;
+    if (*read < Stage::kBytes) return ok_status();
+  }
 }
 
 std::unique_ptr<LogWriter> OpenCartridge::make_writer(std::uint32_t partition) {

@@ -84,6 +84,7 @@ class OpenCartridge {
   MaybeFault load(const scsi::ssc::LoadRecord* drive);
   MaybeFault recover();
   MaybeFault make_durable(PartitionLog& log);
+  Status write_again(File& file);
   Status discard_directory(const std::string& name, const format::PartitionName& parsed);
   // Nothing in the cartridge's directory may be changed.
   bool read_only() const { return label_damaged_ || read_only_features_; }

@@ -76,6 +76,7 @@ class WriteBehind {
   bool is_at(std::uint32_t partition, std::uint64_t lba) const {
     return active_ && partition_ == partition && appended_ == lba;
   }
+  bool active() const { return active_; }
   // Before the partition is changed by other means.
   void end() { active_ = false; }
   // Such a change has failed for good, and was told to whoever asked for it.

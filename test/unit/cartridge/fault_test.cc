@@ -132,6 +132,31 @@ TEST_CASE("F5: a sync that fails once is final, though the next would succeed") 
   CHECK(f.tape.read().stop == Stop::kEndOfData);
 }
 
+TEST_CASE("F5: what a failed sync has left in memory only is durable after the next barrier") {
+  for (std::uint32_t seed = 1; seed <= 20; ++seed) {
+    TapeFixture f(seed);
+    REQUIRE_FALSE(f.tape.load());
+    for (std::size_t i = 0; i < 4; ++i) REQUIRE_FALSE(f.tape.write(nth(i)).fault);
+    f.files.broken = "fdatasync";
+    f.files.broken_path = "/p0.";
+    REQUIRE(f.tape.filemarks(1).fault);
+    f.files.broken.clear();
+    (void)f.tape.unload();
+    REQUIRE_FALSE(f.tape.load());
+    // However much of it can still be read:
+    const std::uint64_t found = f.tape.medium->partition(0).end_of_data;
+    f.tape.locate_end();
+    REQUIRE_FALSE(f.tape.write(nth(9)).fault);
+    REQUIRE_FALSE(f.tape.filemarks(1).fault);
+    f.tape.vanish();
+    f.files.crash(0.0);
+    REQUIRE_FALSE(f.tape.load());
+    CHECK(f.tape.medium->partition(0).end_of_data == found + 2);
+    for (std::size_t i = 0; i < std::min<std::size_t>(found, 4); ++i)
+      CHECK(text_of(f.tape.read().data) == nth(i));
+  }
+}
+
 TEST_CASE(
     "F6: a full file system refuses at admission; what was accepted lands, and filemarks still "
     "fit") {
@@ -166,6 +191,23 @@ TEST_CASE(
   f.files.total_bytes = 1ull << 40;
   f.tape.locate_end();
   CHECK(f.tape.write(nth(1)).accepted == 1);
+}
+
+TEST_CASE("F6: a tape that could be cut, but for want of space not be written, reads as cut") {
+  MediumOptions options;
+  options.hard_water_bytes = 1u << 20;
+  TapeFixture f(1, test_spec(), options);
+  REQUIRE_FALSE(f.tape.load());
+  for (std::size_t i = 0; i < 8; ++i) REQUIRE_FALSE(f.tape.write(nth(i)).fault);
+  REQUIRE_FALSE(f.tape.unload().fault);
+  f.files.total_bytes = f.files.used_bytes() + (2u << 20);
+  REQUIRE_FALSE(f.tape.load());
+  const WriteOutcome out = f.tape.write(nth(9));
+  CHECK(out.full);
+  CHECK(out.accepted == 0);
+  CHECK(f.tape.medium->partition(0).end_of_data == 0);
+  CHECK(f.tape.read().stop == ReadOutcome::Stop::kEndOfData);
+  CHECK_FALSE(f.tape.medium->append_failed());
 }
 
 TEST_CASE("F8: a flipped bit in a block costs that block only") {

@@ -41,7 +41,8 @@ class MemoryFile final : public File {
                          files_.failure_ == MemoryFiles::Failure::kPowerCut;
     const bool was_dead = files_.dead_;
     if (auto error = files_.step("pwrite", path_)) {
-      if (partial && !was_dead) files_.write(*node_, from.first(from.size() / 2), offset);
+      if ((partial || (files_.inject && files_.random_() % 2 == 0)) && !was_dead)
+        files_.write(*node_, from.first(from.size() / 2), offset);
       return *error;
     }
     const std::uint64_t end = offset + from.size();
@@ -60,7 +61,13 @@ class MemoryFile final : public File {
       if (!files_.dead_) node_->dirty.clear();
       return *error;
     }
-    node_->disk = node_->now;
+    node_->disk.resize(node_->now.size());
+    for (const std::uint64_t sector : node_->dirty) {
+      const std::uint64_t from = sector * kSector;
+      if (from >= node_->now.size()) continue;
+      const std::uint64_t n = std::min<std::uint64_t>(kSector, node_->now.size() - from);
+      std::memcpy(node_->disk.data() + from, node_->now.data() + from, n);
+    }
     node_->dirty.clear();
     return ok_status();
   }
@@ -123,6 +130,12 @@ std::optional<IoError> MemoryFiles::step(const std::string& what, const std::str
   ++operations_;
   if (!broken.empty() && what == broken && path.find(broken_path) != std::string::npos)
     return IoError{EIO, what + " " + path + ": broken"};
+  if (!now && inject) {
+    if (const int code = inject(what, path)) {
+      failed_ = true;
+      return IoError{code, what + " " + path + ": injected"};
+    }
+  }
   if (!now) return std::nullopt;
   failed_ = true;
   if (failure_ == Failure::kPowerCut) dead_ = true;

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -40,6 +41,12 @@ class MemoryFiles final : public FileSystem {
     failure_ = Failure::kNone;
     dead_ = false;
   }
+  // Asked before every operation; an errno other than 0 is how it fails. A write that fails so may
+  // have left half of itself behind.
+  std::function<int(const std::string& what, const std::string& path)> inject;
+  void cut_power() { dead_ = true; }
+  bool has_power() const { return !dead_; }
+
   // Fails every operation of this name from now on ("fdatasync", "pwrite", ...); empty: none.
   std::string broken;
   std::string broken_path;  // only on paths that contain this

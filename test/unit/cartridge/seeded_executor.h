@@ -20,6 +20,7 @@ class SeededExecutor final : public Executor {
     waiting_[strand.id].push_back({std::move(job), std::move(done)});
   }
 
+  bool idle() const { return ended_.empty() && waiting_.empty(); }
   // Runs one job or one `done`; false when there is none.
   bool step() {
     if (ended_.empty() && waiting_.empty()) return false;

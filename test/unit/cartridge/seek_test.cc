@@ -1,5 +1,6 @@
 // LOCATE and SPACE on random tapes of many small segments, against a plain list of objects.
 #include <catch2/catch.hpp>
+#include <cerrno>
 #include <random>
 
 #include "test/unit/cartridge/tape_fixture.h"
@@ -119,6 +120,50 @@ TEST_CASE("Positions on random tapes") {
   f.files.unlink(f.files.find("SEGTAB").at(0));
   REQUIRE_FALSE(f.tape.load());
   check_moves(f.tape, oracle, random);
+}
+
+TEST_CASE("A LOCATE that a disk failed once knows its filemarks all the same") {
+  TapeFixture f;
+  REQUIRE_FALSE(f.tape.load());
+  for (int i = 0; i < 6; ++i) {
+    REQUIRE_FALSE(f.tape.write(block_text(static_cast<std::uint64_t>(i), 1000)).fault);
+    REQUIRE_FALSE(f.tape.filemarks(1).fault);
+  }
+  REQUIRE_FALSE(f.tape.unload().fault);
+  REQUIRE_FALSE(f.tape.load());
+  int failures = 1;
+  f.files.inject = [&](const std::string& what, const std::string& path) {
+    const bool now = what == "pread" && path.ends_with(".seg") && failures != 0;
+    if (now) --failures;
+    return now ? EIO : 0;
+  };
+  CHECK(f.tape.locate(7).stop == Stop::kFault);
+  CHECK(failures == 0);
+  CHECK(f.tape.position() == Position{0, 7, 3});
+  CHECK(f.tape.space(SpaceUnit::kFilemarks, 1).stop == Stop::kNone);
+  CHECK(f.tape.position() == Position{0, 8, 4});
+}
+
+TEST_CASE("SPACE passes no filemark that a disk would not show it") {
+  for (const std::int64_t count : {3, -3}) {
+    TapeFixture f;
+    REQUIRE_FALSE(f.tape.load());
+    for (int i = 0; i < 6; ++i) {
+      REQUIRE_FALSE(f.tape.write(block_text(static_cast<std::uint64_t>(i), 1000)).fault);
+      REQUIRE_FALSE(f.tape.filemarks(1).fault);
+    }
+    REQUIRE_FALSE(f.tape.unload().fault);
+    REQUIRE_FALSE(f.tape.load());
+    if (count < 0) REQUIRE(f.tape.locate_end().stop == Stop::kNone);
+    int failures = 1;
+    f.files.inject = [&](const std::string& what, const std::string& path) {
+      const bool now = what == "pread" && path.ends_with(".seg") && failures != 0;
+      if (now) --failures;
+      return now ? EIO : 0;
+    };
+    CHECK(f.tape.space(SpaceUnit::kBlocks, count).stop == Stop::kFault);
+    CHECK(failures == 0);
+  }
 }
 
 TEST_CASE("A segment ends at its number of objects, too") {

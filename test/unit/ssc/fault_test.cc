@@ -127,6 +127,18 @@ TEST_CASE(
   }
 }
 
+TEST_CASE("What an aborted WRITE met is told in objects, not in that WRITE's bytes") {
+  Loaded rig;
+  rig.medium->defer_completions(true);
+  rig.medium->fail_next(Kind::kWriteError);
+  rig.sink.submit(rig.a, {0x0A, 0, 0, 0, 10, 0}, 0, pattern(10, 1));
+  rig.drive.manage(scsi::TaskFunction::kAbortTaskSet, rig.a, {}, [](scsi::TaskFunctionResult) {});
+  rig.medium->complete_all();
+  rig.medium->defer_completions(false);
+  CHECK(sense_of(rig.run({0x00})) == "3/0C/00");
+  CHECK(flags_of(rig.last) == "info=0 deferred");
+}
+
 TEST_CASE("A fault that became known while the writer was away waits for its next session") {
   const scsi::NexusId again{1, 2};
   const auto come_back = [&](Rig& rig) {

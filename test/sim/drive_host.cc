@@ -1,0 +1,344 @@
+// A host that writes and reads tapes.
+#include <fmt/format.h>
+
+#include "scsi/crc32c.h"
+#include "test/sim/hosts.h"
+#include "test/sim/world.h"
+
+namespace sim {
+
+using namespace std::chrono_literals;
+using Kind = Operation::Kind;
+
+namespace {
+
+constexpr std::uint32_t kReadLimit = 1u << 20;  // above every record
+constexpr std::size_t kLongestTape = 150;       // objects
+
+Data record_of(std::uint64_t x, std::size_t length) {
+  Data data(length);
+  x = x * 0x9E3779B97F4A7C15ull + 1;
+  for (std::byte& b : data) {
+    x ^= x << 13;
+    x ^= x >> 7;
+    x ^= x << 17;
+    // Compressible, somewhat.
+    b = static_cast<std::byte>(x & ((x & 0x300) != 0 ? 0x0F : 0xFF));
+  }
+  return data;
+}
+
+Cdb cdb_of(const Operation& op) {
+  Cdb cdb{};
+  const auto put = [&](std::size_t at, std::size_t width, std::int64_t value) {
+    for (std::size_t i = 0; i < width; ++i)
+      cdb[at + i] = static_cast<std::byte>(value >> (8 * (width - 1 - i)));
+  };
+  switch (op.kind) {
+    case Kind::kTestUnitReady:
+      break;
+    case Kind::kWrite:
+      put(0, 1, 0x0A);
+      put(2, 3, op.record.length);
+      break;
+    case Kind::kFilemarks:
+      put(0, 1, 0x10);
+      put(1, 1, op.immediate ? 1 : 0);
+      put(2, 3, op.count);
+      break;
+    case Kind::kRead:
+      put(0, 1, 0x08);
+      put(1, 1, 2);  // SILI
+      put(2, 3, kReadLimit);
+      break;
+    case Kind::kSpaceBlocks:
+    case Kind::kSpaceFilemarks:
+    case Kind::kSpaceEndOfData:
+      put(0, 1, 0x11);
+      put(1, 1, op.kind == Kind::kSpaceBlocks ? 0 : op.kind == Kind::kSpaceFilemarks ? 1 : 3);
+      put(2, 3, op.count);
+      break;
+    case Kind::kLocate:
+      put(0, 1, 0x92);
+      put(4, 8, op.count);
+      break;
+    case Kind::kRewind:
+      put(0, 1, 0x01);
+      break;
+    case Kind::kReadPosition:
+      put(0, 1, 0x34);
+      put(1, 1, 6);
+      break;
+    case Kind::kErase:
+      put(0, 1, 0x19);
+      break;
+    case Kind::kUnload:
+      put(0, 1, 0x1B);
+      break;
+  }
+  return cdb;
+}
+
+}  // namespace
+
+DriveHost::DriveHost(World& world, std::size_t drive)
+    : Host(world, drive_target(drive), static_cast<std::uint8_t>(drive + 1)), drive_(drive) {}
+
+TapeModel* DriveHost::tape() const {
+  const Bay& bay = *world_.process()->bays[drive_];
+  return bay.inside == nullptr ? nullptr : &bay.inside->tape;
+}
+
+void DriveHost::verify_tape(const std::string& barcode) {
+  verifying_ = barcode;
+  verify_ = Verify::kRewind;
+}
+
+bool DriveHost::act_online() {
+  // While the robot is at this drive nobody knows what a command would meet.
+  if (managing_ || world_.changer().concerns(drive_)) return false;
+  if (world_.calm() && verifying_.empty()) give_back_ = true;
+  if (tape() == nullptr || give_back_) return change_tapes();
+  if (!verifying_.empty() && tape()->barcode() != verifying_) {
+    give_back_ = true;
+    return true;
+  }
+  if (ready_ != Ready::kYes) return prepare();
+  if (!verifying_.empty()) {
+    if (!sent_.empty()) return false;
+    read_on();
+    return true;
+  }
+  if (world_.swarm().task_management && !sent_.empty() && world_.random().chance(30)) {
+    manage();
+    return true;
+  }
+  if (sent_.size() >= world_.swarm().depth || !initiator_->may_send()) return false;
+  if (left_ == 0) {
+    give_back_ = true;
+    return true;
+  }
+  --left_;
+  choose();
+  return true;
+}
+
+bool DriveHost::change_tapes() {
+  if (!sent_.empty()) return false;
+  ready_ = Ready::kNo;
+  reading_ = false;
+  if (!world_.process()->drive_full(drive_)) {
+    give_back_ = false;
+    was_unloaded_ = false;
+    if (world_.calm() && verifying_.empty()) return false;
+    left_ = 5 + static_cast<unsigned>(world_.random().below(100));
+    world_.changer().load(drive_, verifying_);
+    return true;
+  }
+  // Some hosts unload first.
+  if (!was_unloaded_ && tape() != nullptr && tape()->is_loaded() && world_.random().chance(500)) {
+    was_unloaded_ = true;
+    if (!initiator_->may_send()) return false;
+    send({Kind::kUnload, {}, 0, false});
+    return true;
+  }
+  world_.changer().unload(drive_);
+  return true;
+}
+
+// Until TEST UNIT READY has told all it had to tell; then where the tape is.
+bool DriveHost::prepare() {
+  if (!sent_.empty() || !initiator_->may_send()) return false;
+  if (ready_ == Ready::kNo) {
+    ready_ = Ready::kAsked;
+    send({Kind::kTestUnitReady, {}, 0, false});
+  } else if (ready_ == Ready::kPosition) {
+    send({Kind::kReadPosition, {}, 0, false});
+  } else {
+    return false;
+  }
+  return true;
+}
+
+void DriveHost::choose() {
+  Random& random = world_.random();
+  const Tape& now = tape()->guess();
+  const auto size = static_cast<std::int64_t>(now.contents.size());
+  const auto at_end = now.position == now.contents.size();
+  const auto signed_below = [&](std::int64_t n) {
+    return static_cast<std::int64_t>(random.below(static_cast<std::uint64_t>(n)));
+  };
+  // Seldom in the middle, or no tape would ever become long.
+  const bool may_write = (at_end || (world_.swarm().overwrite && random.chance(150))) &&
+                         now.contents.size() < kLongestTape;
+  if (reading_) return read_on();
+  switch (random.below(20)) {
+    case 0:
+      return send({Kind::kLocate, {}, signed_below(size + 2), false});
+    case 1:
+      return send({Kind::kRewind, {}, 0, false});
+    case 2:
+      return send({Kind::kSpaceBlocks, {}, signed_below(12) - 6, false});
+    case 3:
+      return send({Kind::kSpaceFilemarks, {}, signed_below(6) - 3, false});
+    case 4:
+      return send({Kind::kReadPosition, {}, 0, false});
+    case 5:
+      reading_ = random.chance(300);
+      return send({Kind::kRead, {}, 0, false});
+    case 6:
+      return send({Kind::kRead, {}, 0, false});
+    case 7:
+      if (world_.swarm().erase && random.chance(200)) return send({Kind::kErase, {}, 0, false});
+      [[fallthrough]];
+    case 8:
+      return send({Kind::kSpaceEndOfData, {}, 0, false});
+    case 9:
+    case 10:
+      return send({Kind::kFilemarks, {}, may_write ? signed_below(3) : 0, false});
+    case 11:
+      if (may_write) return send({Kind::kFilemarks, {}, signed_below(3), true});
+      return send({Kind::kRead, {}, 0, false});
+    default:
+      break;
+  }
+  if (!may_write) return send({Kind::kSpaceEndOfData, {}, 0, false});
+  const std::uint32_t length =
+      1 + static_cast<std::uint32_t>(random.below(world_.swarm().largest_record));
+  Data record =
+      record_of(drive_ << 56 | world_.now().time_since_epoch().count() << 16 | ++records_, length);
+  Operation write{Kind::kWrite, {length, scsi::crc32c(record)}, 0, false};
+  send(write, std::move(record));
+}
+
+void DriveHost::read_on() {
+  if (!verifying_.empty() && verify_ == Verify::kRewind) return send({Kind::kRewind, {}, 0, false});
+  send({Kind::kRead, {}, 0, false});
+}
+
+void DriveHost::send(const Operation& op, Data record) {
+  ++world_.count().commands;
+  const std::uint32_t limit = op.kind == Kind::kRead           ? kReadLimit
+                              : op.kind == Kind::kReadPosition ? 32
+                                                               : 0;
+  // The tag is known before an answer can come.
+  const auto tag = std::make_shared<std::uint32_t>(0);
+  *tag = initiator_->command(cdb_of(op), limit, std::move(record),
+                             [this, tag](const Answer& answer) { answered(*tag, answer); });
+  sent_.push_back({*tag, op});
+  world_.trace(fmt::format("drive {}: {}", drive_, op.text()));
+}
+
+void DriveHost::answered(std::uint32_t tag, const Answer& answer) {
+  check(!sent_.empty() && sent_.front().tag == tag, "answered out of order");
+  const Operation op = sent_.front().operation;
+  sent_.pop_front();
+  world_.trace(fmt::format("drive {}: {}: {} {:08x}", drive_, op.text(), answer.text(),
+                           scsi::crc32c(answer.data)));
+  const bool not_ready = !answer.good() && !answer.deferred() && answer.key() == 2;
+  if (answer.deferred() && answer.code() == 0x0C00) ++world_.count().write_faults_told;
+  Bay& bay = *world_.process()->bays[drive_];
+  if (answer.deferred() && bay.owes != nullptr) {
+    bay.owes->tape.told_late();
+    bay.owes = nullptr;
+    ready_ = Ready::kNo;
+    return;
+  }
+  TapeModel* model = tape();
+  check(model != nullptr || not_ready || answer.key() == 6 || answer.deferred(),
+        "a tape that is not there answers");
+  if (model == nullptr || not_ready) {
+    ready_ = Ready::kNo;
+    waits_ = true;
+    wait_until_ = world_.now() + 10ms;
+    // A cartridge that the drive cannot load stays so.
+    if (model != nullptr && answer.code() != 0x0401 && answer.code() != 0x0407) give_back_ = true;
+    return;
+  }
+  if (!model->is_loaded() && op.kind != Kind::kUnload) {
+    check(answer.key() == 6 || answer.deferred() || model->disk_faults,
+          "a cartridge that is not loaded answers: " + answer.text());
+    ready_ = Ready::kNo;
+    if (answer.key() != 6 && !answer.deferred()) give_back_ = true;
+    return;
+  }
+  const bool done = model->answered(op, answer);
+  outcome(op, answer, done);
+}
+
+void DriveHost::outcome(const Operation& op, const Answer& answer, bool done) {
+  TapeModel& model = *tape();
+  const Bay& bay = *world_.process()->bays[drive_];
+  if (!done) {
+    ready_ = Ready::kNo;
+    return;
+  }
+  if (op.kind == Kind::kUnload) {
+    model.unloaded(answer.good());
+    return;
+  }
+  if (model.must_refuse_writes() && (op.writes() || verifying_.empty())) {
+    // It has to be seen once that nothing more is taken.
+    if (op.writes() || left_ > 4) left_ = std::min(left_, op.writes() ? 0u : 4u);
+  }
+  const bool fault = !answer.good() && (answer.key() == 3 || answer.key() == 4);
+  if (op.kind == Kind::kTestUnitReady) {
+    // Its session may have changed, or a reset have made it forget; else it has to have been told.
+    const bool remembers = !world_.swarm().lines_fail() && !world_.swarm().task_management;
+    check(bay.owes == nullptr || !remembers || bay.owes->tape.told() || !answer.good(),
+          "nobody was told of a write error");
+    ready_ = answer.good() ? Ready::kPosition : Ready::kNo;
+  } else if (op.kind == Kind::kReadPosition) {
+    ready_ = Ready::kYes;
+  } else if (fault) {
+    ready_ = Ready::kNo;
+  }
+  if (op.kind == Kind::kFilemarks && !op.immediate && answer.good()) ++world_.count().barriers;
+  if (op.kind == Kind::kRead && answer.good()) ++world_.count().records_verified;
+  const bool end = op.kind == Kind::kRead && !answer.good() && answer.key() == 8;
+  if (end || fault) reading_ = false;
+  if (verifying_.empty()) return;
+  if (op.kind == Kind::kRewind && answer.good()) verify_ = Verify::kRead;
+  if (fault) verify_ = Verify::kRewind;
+  if (!end || verify_ != Verify::kRead) return;
+  check(model.is_certain(), "a tape that was read to its end: " + model.text());
+  verifying_.clear();
+  give_back_ = true;
+}
+
+void DriveHost::manage() {
+  using Function = iscsi::TaskManagementFunction;
+  constexpr Function kFunctions[] = {Function::kAbortTask, Function::kAbortTaskSet,
+                                     Function::kLogicalUnitReset, Function::kTargetWarmReset};
+  const Function function = sent_.size() == 1 ? kFunctions[world_.random().below(4)]
+                                              : kFunctions[1 + world_.random().below(3)];
+  managing_ = true;
+  ++world_.count().managements;
+  world_.trace(fmt::format("drive {}: task management {}", drive_, static_cast<int>(function)));
+  initiator_->manage(function, sent_.front().tag, [this](iscsi::TaskManagementCode code) {
+    managing_ = false;
+    ready_ = Ready::kNo;
+    if (code != iscsi::TaskManagementCode::kComplete) {
+      check(code == iscsi::TaskManagementCode::kNoSuchTask, "task management was refused");
+      check(sent_.empty(), "a task that does not exist was not answered");
+      return;
+    }
+    std::vector<Operation> operations;
+    for (const Sent& sent : sent_) operations.push_back(sent.operation);
+    sent_.clear();
+    if (tape() != nullptr) tape()->unanswered(operations);
+  });
+}
+
+void DriveHost::forget_session() {
+  std::vector<Operation> operations;
+  for (const Sent& sent : sent_) operations.push_back(sent.operation);
+  sent_.clear();
+  managing_ = false;
+  ready_ = Ready::kNo;
+  reading_ = false;
+  if (tape() != nullptr) tape()->unanswered(operations);
+  verify_ = Verify::kRewind;
+}
+
+}  // namespace sim

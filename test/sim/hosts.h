@@ -1,0 +1,117 @@
+// The hosts of a world: one a drive, which writes and reads tapes, and one that has the robot move
+// them. Each has one session at a time and comes back after it was cut off.
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "test/sim/initiator.h"
+#include "test/sim/line.h"
+#include "test/sim/tape_model.h"
+
+namespace sim {
+
+class World;
+class Random;
+
+class Host {
+ public:
+  Host(World& world, std::string target, std::uint8_t number);
+  virtual ~Host() = default;
+
+  // Something of its own choice; false: it waits.
+  bool act();
+  void line_lost();
+  void retire() { retiring_ = true; }  // logs out and stays away
+  bool retired() const { return retiring_ && line_ == nullptr; }
+  bool logged_out() const { return initiator_ != nullptr && initiator_->logged_out(); }
+  void receive(scsi::Bytes bytes);
+  void flush();  // the initiator's output to the line
+
+ protected:
+  virtual bool act_online() = 0;
+  virtual void forget_session() = 0;
+  virtual bool busy() const = 0;
+
+  World& world_;
+  std::unique_ptr<Initiator> initiator_;
+  bool waits_ = false;  // for a moment, not for an answer
+  TimePoint wait_until_{};
+
+ private:
+  void connect();
+  const std::string target_;
+  const std::uint8_t number_;
+  Line* line_ = nullptr;
+  TimePoint heard_{};
+  bool retiring_ = false;
+};
+
+class DriveHost final : public Host {
+ public:
+  DriveHost(World& world, std::size_t drive);
+  void verify_tape(const std::string& barcode);  // loads it, reads it all, puts it back
+  bool verified() const { return verifying_.empty(); }
+  bool busy() const override { return !sent_.empty() || managing_; }
+
+ private:
+  struct Sent {
+    std::uint32_t tag;
+    Operation operation;
+  };
+  bool act_online() override;
+  void forget_session() override;
+  bool prepare();
+  bool change_tapes();
+  void choose();
+  void read_on();
+  void send(const Operation& operation, Data record = {});
+  void answered(std::uint32_t tag, const Answer& answer);
+  void outcome(const Operation& operation, const Answer& answer, bool done);
+  void manage();
+  TapeModel* tape() const;
+
+  const std::size_t drive_;
+  std::deque<Sent> sent_;
+  bool managing_ = false;
+  enum class Ready { kNo, kAsked, kPosition, kYes } ready_ = Ready::kNo;
+  bool give_back_ = false;  // the tape is to leave the drive
+  bool was_unloaded_ = false;
+  unsigned left_ = 0;  // operations until then
+  std::uint64_t records_ = 0;
+  bool reading_ = false;  // on to the end of data
+  std::string verifying_;
+  enum class Verify { kRewind, kRead, kDone } verify_ = Verify::kRewind;
+};
+
+class ChangerHost final : public Host {
+ public:
+  explicit ChangerHost(World& world);
+  // Puts some cartridge, or this one, into the drive; or takes what is in it to a slot. Of no
+  // effect while another job is under way for the same drive.
+  void load(std::size_t drive, const std::string& barcode = "");
+  void unload(std::size_t drive);
+  bool concerns(std::size_t drive) const;
+  bool busy() const override { return busy_; }
+
+ private:
+  struct Job {
+    std::size_t drive;
+    bool to_drive;
+    std::string barcode;  // to_drive: "" any
+  };
+  bool act_online() override;
+  void forget_session() override;
+  void move(const Job& job);
+  void wrong_move();
+  void send(std::uint16_t source, std::uint16_t destination, std::function<void(const Answer&)>);
+  std::optional<std::uint16_t> free_slot() const;
+
+  std::deque<Job> jobs_;
+  bool busy_ = false;
+};
+
+}  // namespace sim

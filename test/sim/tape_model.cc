@@ -1,0 +1,393 @@
+#include "test/sim/tape_model.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <optional>
+
+#include "scsi/crc32c.h"
+#include "test/sim/random.h"
+
+namespace sim {
+
+namespace {
+
+constexpr unsigned kFilemarkDetected = 0x0001, kEndOfPartition = 0x0002, kBeginning = 0x0004,
+                   kEndOfData = 0x0005, kWriteError = 0x0C00;
+constexpr unsigned kNoSense = 0, kMediumError = 3, kUnitAttention = 6, kBlankCheck = 8,
+                   kVolumeOverflow = 0xD;
+
+template <class T>
+void make_unique(std::vector<T>& list) {
+  std::sort(list.begin(), list.end());
+  list.erase(std::unique(list.begin(), list.end()), list.end());
+}
+
+std::uint64_t filemarks_before(const Tape& tape) {
+  return static_cast<std::uint64_t>(std::count_if(
+      tape.contents.begin(), tape.contents.begin() + static_cast<std::ptrdiff_t>(tape.position),
+      [](const Entry& e) { return e.length == 0; }));
+}
+
+}  // namespace
+
+std::string Operation::text() const {
+  static constexpr const char* kNames[] = {
+      "test unit ready",  "write",  "filemarks", "read",          "space blocks", "space filemarks",
+      "space to the end", "locate", "rewind",    "read position", "erase",        "unload"};
+  return fmt::format("{} {}{}", kNames[static_cast<int>(kind)],
+                     kind == Kind::kWrite ? std::int64_t{record.length} : count,
+                     immediate ? " immediate" : "");
+}
+
+// What a drive would say. `sense` false: GOOD.
+struct TapeModel::Expected {
+  bool sense = false;
+  unsigned key = 0, code = 0;
+  bool filemark = false, end_of_medium = false;
+  std::optional<std::int64_t> information;
+  std::optional<Entry> data;
+  std::optional<std::pair<std::uint64_t, std::uint64_t>> position;  // object, filemarks
+
+  void stop(unsigned k, unsigned c, std::int64_t left) {
+    sense = true;
+    key = k;
+    code = c;
+    filemark = c == kFilemarkDetected;
+    end_of_medium = c == kBeginning;
+    if (left >= 0) information = left;
+  }
+  bool fits(const Answer& a) const {
+    if (sense != !a.good()) return false;
+    if (sense && (a.deferred() || a.key() != key || a.code() != code || a.filemark() != filemark ||
+                  a.end_of_medium() != end_of_medium))
+      return false;
+    if (sense && information &&
+        (!a.has_information() || a.information() != static_cast<std::uint32_t>(*information)))
+      return false;
+    if (data) return data->length == a.data.size() && data->crc == scsi::crc32c(a.data);
+    if (!position) return a.data.empty();
+    if (a.data.size() != 32) return false;
+    scsi::ByteReader in(scsi::Bytes(a.data).subspan(4));
+    const std::uint32_t partition = in.u32();
+    const std::uint64_t object = in.u64(), filemarks = in.u64();
+    return partition == 0 && object == position->first && filemarks == position->second;
+  }
+};
+
+Tape TapeModel::carried_out(const Tape& before, const Operation& op, Expected& expected) {
+  Tape tape = before;
+  const auto size = static_cast<std::int64_t>(tape.contents.size());
+  auto at = static_cast<std::int64_t>(tape.position);
+  const auto mark_at = [&](std::int64_t i) {
+    return tape.contents[static_cast<std::size_t>(i)].length == 0;
+  };
+  using Kind = Operation::Kind;
+  switch (op.kind) {
+    case Kind::kTestUnitReady:
+    case Kind::kUnload:
+      break;
+    case Kind::kWrite:
+      tape.contents.resize(tape.position);
+      tape.contents.push_back(op.record);
+      ++at;
+      break;
+    case Kind::kFilemarks:
+      if (op.count == 0) break;
+      tape.contents.resize(tape.position);
+      tape.contents.resize(tape.position + static_cast<std::size_t>(op.count));
+      at += op.count;
+      break;
+    case Kind::kErase:
+      tape.contents.resize(tape.position);
+      break;
+    case Kind::kRead:
+      if (at == size) {
+        expected.stop(kBlankCheck, kEndOfData, -1);
+      } else if (mark_at(at++)) {
+        expected.stop(kNoSense, kFilemarkDetected, -1);
+      } else {
+        expected.data = tape.contents[static_cast<std::size_t>(at - 1)];
+      }
+      break;
+    case Kind::kSpaceBlocks:
+    case Kind::kSpaceFilemarks: {
+      const bool blocks = op.kind == Kind::kSpaceBlocks;
+      const bool back = op.count < 0;
+      std::int64_t left = back ? -op.count : op.count;
+      while (left != 0) {
+        if (back ? at == 0 : at == size) {
+          expected.stop(back ? kNoSense : kBlankCheck, back ? kBeginning : kEndOfData, left);
+          break;
+        }
+        const bool mark = mark_at(back ? at - 1 : at);
+        at += back ? -1 : 1;
+        if (blocks && mark) {
+          expected.stop(kNoSense, kFilemarkDetected, left);
+          break;
+        }
+        if (blocks || mark) --left;
+      }
+      break;
+    }
+    case Kind::kSpaceEndOfData:
+      at = size;
+      break;
+    case Kind::kLocate:
+      at = std::min(op.count, size);
+      if (op.count > size) expected.stop(kBlankCheck, kEndOfData, -1);
+      break;
+    case Kind::kRewind:
+      at = 0;
+      break;
+    case Kind::kReadPosition:
+      expected.position = {tape.position, filemarks_before(tape)};
+      break;
+  }
+  tape.position = static_cast<std::uint64_t>(at);
+  return tape;
+}
+
+// Everything that a crash may find on its way to the state after `operation`.
+void TapeModel::remember(const Tape& before, const Operation& op) {
+  if (!op.writes()) return;
+  Contents contents = before.contents;
+  if (before.position < contents.size()) {
+    contents.resize(before.position);
+    after_crash_.push_back(contents);
+  }
+  const auto marks = op.kind == Operation::Kind::kFilemarks ? op.count : 0;
+  for (std::int64_t i = 0; i < marks; ++i) {
+    contents.emplace_back();
+    after_crash_.push_back(contents);
+  }
+  if (op.kind == Operation::Kind::kWrite) {
+    contents.push_back(op.record);
+    after_crash_.push_back(std::move(contents));
+  }
+}
+
+void TapeModel::durable() {
+  after_crash_.clear();
+  for (const Tape& tape : may_be_) after_crash_.push_back(tape.contents);
+  make_unique(after_crash_);
+}
+
+void TapeModel::only_crash_states(const std::vector<std::uint64_t>& positions) {
+  make_unique(after_crash_);
+  may_be_.clear();
+  for (const Contents& contents : after_crash_)
+    for (const std::uint64_t position : positions)
+      may_be_.push_back({contents, std::min<std::uint64_t>(position, contents.size())});
+  make_unique(may_be_);
+}
+
+void TapeModel::loaded() {
+  check(!loaded_, barcode_ + " was loaded twice");
+  loaded_ = true;
+  failed_ = Failed::kNo;
+  wrote_ = told_ = told_later_ = maybe_unloaded_ = false;
+  only_crash_states({0});
+}
+
+void TapeModel::told_late() {
+  check(!told_later_, barcode_ + ": a write error was told twice");
+  told_ = told_later_ = true;
+}
+
+void TapeModel::unloaded(bool all_written) {
+  if (!loaded_) return;
+  loaded_ = false;
+  if (all_written && failed_ == Failed::kNo && !maybe_unloaded_) durable();
+}
+
+void TapeModel::broken(const std::string& why, const Operation& op, const Answer& answer) const {
+  sim::broken(fmt::format("{}: {}: {} was answered {} ({} bytes); {}", barcode_, why, op.text(),
+                          answer.text(), answer.data.size(), text()));
+}
+
+std::string TapeModel::text() const {
+  std::string out = fmt::format("may be {} tapes:", may_be_.size());
+  for (std::size_t i = 0; i < std::min<std::size_t>(may_be_.size(), 3); ++i)
+    out += fmt::format(" {} objects at {} after {} filemarks;", may_be_[i].contents.size(),
+                       may_be_[i].position, filemarks_before(may_be_[i]));
+  out += fmt::format(" after a crash {}", after_crash_.size());
+  return out;
+}
+
+bool TapeModel::answered(const Operation& op, const Answer& answer) {
+  const bool sense = !answer.good();
+  check(answer.status == 0 || answer.status == 2,
+        fmt::format("{}: status {:02x}", barcode_, answer.status));
+  if (sense && !answer.deferred() && answer.key() == kUnitAttention) {
+    const unsigned code = answer.code();
+    if (code != 0x2800 && code != 0x2900 && code != 0x2903 && code != 0x2907 && code != 0x2F00)
+      broken("an unknown unit attention", op, answer);
+    return false;
+  }
+  if (sense && answer.code() == kWriteError) {
+    write_fault(op, answer);
+    return !answer.deferred();
+  }
+  if (sense && answer.deferred()) broken("a deferred error of nothing", op, answer);
+  if (sense && answer.key() == kMediumError && disk_faults) {
+    read_fault(op);
+    return true;
+  }
+  // Its label could not be written; it is recovered the next time.
+  if (sense && answer.key() == kVolumeOverflow && no_space && op.kind == Operation::Kind::kUnload)
+    return true;
+  if (sense && answer.key() == kVolumeOverflow && no_space && op.writes()) {
+    volume_overflow(op, answer);
+    return true;
+  }
+  if (op.writes() && failed_ == Failed::kYes)
+    broken("written after a write error, without a load", op, answer);
+  // Early warning: it was written all the same.
+  const bool warned = sense && op.writes() && no_space && answer.key() == kNoSense &&
+                      answer.code() == kEndOfPartition && answer.end_of_medium();
+  const std::vector<Tape> before = std::move(may_be_);
+  may_be_.clear();
+  for (const Tape& tape : before) {
+    Expected expected;
+    Tape after = carried_out(tape, op, expected);
+    if (!warned && !expected.fits(answer)) continue;
+    remember(tape, op);
+    may_be_.push_back(std::move(after));
+  }
+  if (may_be_.empty()) {
+    may_be_ = before;
+    broken("no such tape", op, answer);
+  }
+  make_unique(may_be_);
+  wrote_ = wrote_ || op.writes();
+  const bool synchronises = (op.kind == Operation::Kind::kFilemarks && !op.immediate) ||
+                            op.kind == Operation::Kind::kErase;
+  if (synchronises) {
+    if (failed_ != Failed::kYes) durable();
+  }
+  if (op.writes() || synchronises) failed_ = Failed::kNo;
+  if (after_crash_.size() > 256) make_unique(after_crash_);
+  return true;
+}
+
+// 3/0C/00: what was accepted since the last barrier is on the tape up to some object. INFORMATION
+// says to which, where it counts objects.
+void TapeModel::write_fault(const Operation& op, const Answer& answer) {
+  if (!disk_faults) broken("a write error out of nowhere", op, answer);
+  using Kind = Operation::Kind;
+  told_ = true;
+  if (answer.deferred()) {
+    if (told_later_) broken("told twice", op, answer);
+    told_later_ = true;
+  } else if (failed_ != Failed::kNo && op.writes() && !answer.has_information()) {
+    failed_ = Failed::kYes;  // a refusal
+    return;
+  }
+  const bool marks = op.kind == Kind::kFilemarks && !answer.deferred();
+  const bool counts =
+      answer.has_information() &&
+      (answer.deferred() || marks || op.kind == Kind::kLocate || op.kind == Kind::kRewind);
+  std::vector<std::uint64_t> positions;
+  std::vector<std::uint64_t> sizes;
+  for (const Tape& tape : may_be_) {
+    positions.push_back(tape.position);
+    std::uint64_t size = tape.contents.size();
+    if (!answer.deferred()) {
+      Expected expected;
+      const Tape after = carried_out(tape, op, expected);
+      remember(tape, op);
+      positions.push_back(after.position);
+      if (marks) size = op.count == 0 ? size : after.contents.size();
+    }
+    // The cut itself may have failed: then all that was there still is.
+    if (marks && tape.position < tape.contents.size()) sizes.push_back(tape.contents.size());
+    if (counts) sizes.push_back(size - std::min<std::uint64_t>(size, answer.information()));
+  }
+  make_unique(positions);
+  const bool known = failed_ != Failed::kNo;
+  // Where a write could not begin nothing is lost, and it may be tried again.
+  failed_ = answer.deferred() || failed_ == Failed::kYes ? Failed::kYes : Failed::kUnknown;
+  const std::vector<Tape> before = may_be_;
+  only_crash_states(positions);
+  if (!counts || known) return;
+  std::erase_if(may_be_, [&](const Tape& tape) {
+    return std::find(sizes.begin(), sizes.end(), tape.contents.size()) == sizes.end();
+  });
+  if (!may_be_.empty()) return;
+  may_be_ = before;
+  broken("no tape has lost that many", op, answer);
+}
+
+// It could not be read, or the place not be found: where the tape is now, READ POSITION will say.
+void TapeModel::read_fault(const Operation& op) {
+  std::vector<Tape> after = may_be_;
+  for (const Tape& tape : may_be_) {
+    if (op.writes()) remember(tape, op);
+    const std::uint64_t size = tape.contents.size();
+    if (op.kind == Operation::Kind::kRead)
+      after.push_back({tape.contents, std::min(tape.position + 1, size)});
+    else
+      for (std::uint64_t at = 0; at <= size; ++at) after.push_back({tape.contents, at});
+  }
+  may_be_ = std::move(after);
+  make_unique(may_be_);
+}
+
+// INFORMATION is what was not taken: bytes of the one record, or filemarks.
+void TapeModel::volume_overflow(const Operation& op, const Answer& answer) {
+  std::vector<Tape> after;
+  for (const Tape& tape : may_be_) {
+    Operation done = op;
+    if (op.kind == Operation::Kind::kFilemarks) done.count -= answer.information();
+    // Nothing was taken; what follows the position may be cut off already.
+    if (op.kind != Operation::Kind::kFilemarks || done.count == 0) {
+      after.push_back(tape);
+      after.push_back({Contents(tape.contents.begin(),
+                                tape.contents.begin() + static_cast<std::ptrdiff_t>(tape.position)),
+                       tape.position});
+      after_crash_.push_back(after.back().contents);
+      continue;
+    }
+    Expected expected;
+    after.push_back(carried_out(tape, done, expected));
+    remember(tape, done);
+  }
+  may_be_ = std::move(after);
+  make_unique(may_be_);
+}
+
+void TapeModel::unanswered(const std::vector<Operation>& operations) {
+  if (!loaded_) return;
+  std::vector<Tape> now = may_be_;
+  std::vector<Tape> all = may_be_;
+  for (const Operation& op : operations) {
+    if (op.kind == Operation::Kind::kUnload) maybe_unloaded_ = true;
+    std::vector<Tape> next;
+    for (const Tape& tape : now) {
+      Expected expected;
+      next.push_back(carried_out(tape, op, expected));
+      remember(tape, op);
+      if (op.writes())  // cut, and then nothing was accepted
+        all.push_back({Contents(tape.contents.begin(),
+                                tape.contents.begin() + static_cast<std::ptrdiff_t>(tape.position)),
+                       tape.position});
+    }
+    make_unique(next);
+    all.insert(all.end(), next.begin(), next.end());
+    now = std::move(next);
+  }
+  if (disk_faults) {
+    // One of the answers that are lost may have told of a write error.
+    std::vector<std::uint64_t> positions;
+    for (const Tape& tape : all) positions.push_back(tape.position);
+    make_unique(positions);
+    only_crash_states(positions);
+    all.insert(all.end(), may_be_.begin(), may_be_.end());
+    if (failed_ == Failed::kNo) failed_ = Failed::kUnknown;
+  }
+  may_be_ = std::move(all);
+  make_unique(may_be_);
+}
+
+}  // namespace sim

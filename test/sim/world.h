@@ -1,0 +1,77 @@
+// A world: virtual time, one library, its hosts and all that can happen to them, from one seed.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "test/sim/hosts.h"
+#include "test/sim/line.h"
+#include "test/sim/process.h"
+#include "test/sim/swarm.h"
+
+namespace sim {
+
+class World {
+ public:
+  World(std::uint64_t seed, bool print_trace);
+  ~World();
+
+  // The whole story: faults, then none, then everything is looked at.
+  void run();
+  const Counts& counts() const { return counts_; }
+  // Of everything that happened: the same for the same seed.
+  std::uint32_t trace_crc() const { return trace_crc_; }
+
+  // --- for hosts
+  Random& random() { return random_; }
+  const Swarm& swarm() const { return swarm_; }
+  Books& books() { return books_; }
+  Process* process() { return process_.get(); }
+  ChangerHost& changer() { return *changer_; }
+  TimePoint now() const { return now_; }
+  bool calm() const { return calm_; }  // no more faults
+  Counts& count() { return counts_; }
+  // nullptr: nobody listens.
+  Line* connect(Host& host);
+  void hang_up(Line& line);
+  void trace(const std::string& text);
+
+ private:
+  void make_library();
+  void start();
+  void crash(bool power);
+  void cut(Line& line);
+  int injected(const std::string& what, const std::string& path);
+  void step();
+  bool work();
+  bool deliver(Line& line);
+  void misfortune();
+  void pass(std::chrono::microseconds time);
+  void wait_for_something();
+  void until(const char* what, const std::function<bool()>& reached);
+  void verify_everything();
+
+  const std::uint64_t seed_;
+  const bool print_;
+  Random random_;
+  const Swarm swarm_;
+  Counts counts_;
+  std::uint32_t trace_crc_ = 0;
+  TimePoint now_{std::chrono::hours(1)};
+  Books books_;
+  vtl::test::MemoryFiles files_;
+  std::unique_ptr<Process> process_;
+  std::vector<std::unique_ptr<Line>> lines_;
+  std::vector<std::unique_ptr<DriveHost>> hosts_;
+  std::unique_ptr<ChangerHost> changer_;
+  bool calm_ = false;
+  bool disk_fails_ = false;
+  unsigned faults_left_ = 0;
+  TimePoint disk_stalls_until_{};
+  TimePoint next_settle_{};
+  unsigned lives_ = 0;
+};
+
+}  // namespace sim
