@@ -300,8 +300,10 @@ void TapeModel::write_fault(const Operation& op, const Answer& answer) {
       positions.push_back(after.position);
       if (marks) size = op.count == 0 ? size : after.contents.size();
     }
-    // The cut itself may have failed: then all that was there still is.
-    if (marks && tape.position < tape.contents.size()) sizes.push_back(tape.contents.size());
+    // The cut itself may have failed: then what was to go is there still, or a part of it.
+    if (marks && tape.position < tape.contents.size())
+      for (std::uint64_t kept = tape.position; kept <= tape.contents.size(); ++kept)
+        sizes.push_back(kept);
     if (counts) sizes.push_back(size - std::min<std::uint64_t>(size, answer.information()));
   }
   make_unique(positions);
