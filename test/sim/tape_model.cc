@@ -237,7 +237,8 @@ bool TapeModel::answered(const Operation& op, const Answer& answer) {
   // Its label could not be written; it is recovered the next time.
   if (sense && answer.key() == kVolumeOverflow && no_space && op.kind == Operation::Kind::kUnload)
     return true;
-  if (sense && answer.key() == kVolumeOverflow && no_space && op.writes()) {
+  // Room that the disk fails to prepare is told like room that there is not.
+  if (sense && answer.key() == kVolumeOverflow && (no_space || disk_faults) && op.writes()) {
     volume_overflow(op, answer);
     return true;
   }
