@@ -376,6 +376,8 @@ void TapeModel::unanswered(const std::vector<Operation>& operations) {
                                 tape.contents.begin() + static_cast<std::ptrdiff_t>(tape.position)),
                        tape.position});
     }
+    // Refused for want of space; the next one may fit again.
+    if (op.writes() && (no_space || disk_faults)) next.insert(next.end(), now.begin(), now.end());
     make_unique(next);
     all.insert(all.end(), next.begin(), next.end());
     now = std::move(next);
