@@ -237,7 +237,8 @@ bool TapeModel::answered(const Operation& op, const Answer& answer) {
   // Its label could not be written; it is recovered the next time.
   if (sense && answer.key() == kVolumeOverflow && no_space && op.kind == Operation::Kind::kUnload)
     return true;
-  if (sense && answer.key() == kVolumeOverflow && no_space && op.writes()) {
+  // Room that the disk fails to prepare is told like room that there is not.
+  if (sense && answer.key() == kVolumeOverflow && (no_space || disk_faults) && op.writes()) {
     volume_overflow(op, answer);
     return true;
   }
@@ -300,8 +301,10 @@ void TapeModel::write_fault(const Operation& op, const Answer& answer) {
       positions.push_back(after.position);
       if (marks) size = op.count == 0 ? size : after.contents.size();
     }
-    // The cut itself may have failed: then all that was there still is.
-    if (marks && tape.position < tape.contents.size()) sizes.push_back(tape.contents.size());
+    // The cut itself may have failed: then what was to go is there still, or a part of it.
+    if (marks && tape.position < tape.contents.size())
+      for (std::uint64_t kept = tape.position; kept <= tape.contents.size(); ++kept)
+        sizes.push_back(kept);
     if (counts) sizes.push_back(size - std::min<std::uint64_t>(size, answer.information()));
   }
   make_unique(positions);
@@ -373,6 +376,8 @@ void TapeModel::unanswered(const std::vector<Operation>& operations) {
                                 tape.contents.begin() + static_cast<std::ptrdiff_t>(tape.position)),
                        tape.position});
     }
+    // Refused for want of space; the next one may fit again.
+    if (op.writes() && (no_space || disk_faults)) next.insert(next.end(), now.begin(), now.end());
     make_unique(next);
     all.insert(all.end(), next.begin(), next.end());
     now = std::move(next);
