@@ -11,4 +11,8 @@ namespace scsi {
 // The CRC of `bytes`; with `previous`, of what `previous` covered followed by `bytes`. Any thread.
 std::uint32_t crc32c(Bytes bytes, std::uint32_t previous = 0);
 
+// The CRC of what `first` covered followed by `second_length` bytes that `second` covers, without
+// looking at any of them: some hundred nanoseconds at most, so worth it from 16 KiB on. Any thread.
+std::uint32_t crc32c_join(std::uint32_t first, std::uint32_t second, std::uint32_t second_length);
+
 }  // namespace scsi

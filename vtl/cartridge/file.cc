@@ -72,8 +72,10 @@ class PosixFile final : public File {
     return ::ftruncate(fd_, static_cast<off_t>(size)) == 0 ? ok_status()
                                                            : Status(at("ftruncate", size));
   }
-  Status allocate(std::uint64_t size) override {
-    if (::fallocate(fd_, FALLOC_FL_KEEP_SIZE, 0, static_cast<off_t>(size)) == 0) return ok_status();
+  Status allocate(std::uint64_t from, std::uint64_t size) override {
+    if (::fallocate(fd_, FALLOC_FL_KEEP_SIZE, static_cast<off_t>(from),
+                    static_cast<off_t>(size - from)) == 0)
+      return ok_status();
     // Without preallocation the head-room that space() shows must do.
     if (errno == EOPNOTSUPP || errno == ENOSYS) return ok_status();
     return at("fallocate", size);

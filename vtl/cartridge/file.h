@@ -62,7 +62,8 @@ class File {
                         std::uint64_t offset) = 0;  // all of it; a short write is an error
   virtual Status fdatasync() = 0;
   virtual Status truncate(std::uint64_t size) = 0;
-  virtual Status allocate(std::uint64_t size) = 0;  // FALLOC_FL_KEEP_SIZE from 0
+  // FALLOC_FL_KEEP_SIZE of [from, size)
+  virtual Status allocate(std::uint64_t from, std::uint64_t size) = 0;
   virtual Result<std::uint64_t> size() = 0;
 };
 

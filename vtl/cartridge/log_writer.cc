@@ -17,7 +17,11 @@ using format::RecordType;
 namespace {
 
 // The smallest step in which a segment still grows when the file system is almost full.
-constexpr std::uint64_t kSmallestGrowth = 4u << 20;
+constexpr std::uint64_t kSmallestStep = 4u << 20;
+
+// From this length on a payload's CRC is joined to the file's; below, computing it again is
+// quicker.
+constexpr std::size_t kWorthJoining = 16u << 10;
 
 std::uint64_t footer_allowance(std::uint64_t capacity, std::uint32_t max_objects) {
   const std::uint64_t objects =
@@ -96,8 +100,8 @@ MaybeFault LogWriter::reopen() {
   data_crc_ = crc;
   salt_ = log_.salt(last);
   // Without space for more it stays open: what fits into the reserve may still be written.
-  const Result<std::uint64_t> capacity = allocate(*file_, end, kSmallestGrowth);
-  capacity_ = capacity ? *capacity : end;
+  space_ = {end, last.data_end};
+  (void)allocate(*file_, space_, 0);
   return std::nullopt;
 }
 
@@ -118,10 +122,21 @@ Result<std::uint32_t> LogWriter::checksum(std::uint64_t end) {
 // --- appending
 
 bool LogWriter::fits(const RecordHeader& header) const {
-  const std::uint64_t limit =
-      header.type == RecordType::kFilemark ? capacity_ + kFilemarkReserveBytes : capacity_;
+  const std::uint64_t limit = header.type == RecordType::kFilemark
+                                  ? space_.capacity + kFilemarkReserveBytes
+                                  : space_.capacity;
   return log_.segments.back().count < config_.max_objects &&
          log_offset() + header.total_length() <= limit;
+}
+
+// Who prepares room himself before he appends has a spare here when the segment is not to grow.
+MaybeFault LogWriter::make_room(const RecordHeader& header) {
+  if (spares_.empty() && space_.capacity < config_.segment_bytes &&
+      log_.segments.back().count < config_.max_objects) {
+    if (MaybeFault fault = provision(false, header.total_length())) return fault;
+    if (fits(header)) return std::nullopt;
+  }
+  return start_segment(header.total_length());
 }
 
 MaybeFault LogWriter::append_block(scsi::Bytes block) {
@@ -150,9 +165,8 @@ MaybeFault LogWriter::append_filemark() {
 MaybeFault LogWriter::append(RecordHeader header, scsi::Bytes payload) {
   VTL_CHECK(attached() && !failed_);
   header.stored_length = static_cast<std::uint32_t>(payload.size());
-  if (!fits(header)) {
-    if (MaybeFault fault = start_segment(header.total_length())) return fault;
-  }
+  if (!fits(header))
+    if (MaybeFault fault = make_room(header)) return fault;
   const std::uint64_t lba = log_.end_of_data;
   header.lba = lba;
   header.epoch = epoch_;
@@ -167,6 +181,11 @@ MaybeFault LogWriter::append(RecordHeader header, scsi::Bytes payload) {
   static constexpr std::array<std::byte, format::kRecordAlign> kZeros{};
   for (const scsi::Bytes part : {scsi::Bytes(bytes), payload, scsi::Bytes(kZeros).first(padding)})
     if (const Status status = put(part); !status) return fail(status.error(), written_);
+  data_crc_ = scsi::crc32c(bytes, data_crc_);
+  data_crc_ = payload.size() < kWorthJoining
+                  ? scsi::crc32c(payload, data_crc_)
+                  : scsi::crc32c_join(data_crc_, header.payload_crc, header.stored_length);
+  data_crc_ = scsi::crc32c(scsi::Bytes(kZeros).first(padding), data_crc_);
 
   SegmentInfo& segment = log_.segments.back();
   log_.tail_index->add(offset, header.logical_length, header.type);
@@ -204,10 +223,7 @@ Status LogWriter::write_stage(std::size_t bytes) {
   const scsi::Bytes out(stage_.data(), bytes);
   dirty_ = true;
   if (const Status status = file_->pwrite(out, stage_offset_); !status) return status;
-  if (!in_footer_) {
-    data_crc_ = scsi::crc32c(out, data_crc_);
-    written_ = log_.end_of_data;
-  }
+  if (!in_footer_) written_ = log_.end_of_data;
   stage_offset_ += bytes;
   fill_ = 0;
   return ok_status();
@@ -216,9 +232,13 @@ Status LogWriter::write_stage(std::size_t bytes) {
 Status LogWriter::pad_and_write() {
   if (fill_ == 0) return ok_status();
   const std::size_t end = static_cast<std::size_t>(format::align_up(fill_, kBlock));
-  std::memset(stage_.data() + fill_, 0, end - fill_);
+  const scsi::MutableBytes padding = stage_.all().first(end).subspan(fill_);
+  std::fill(padding.begin(), padding.end(), std::byte{});
   fill_ = end;
-  if (!in_footer_) log_.segments.back().data_end = log_offset();
+  if (!in_footer_) {
+    data_crc_ = scsi::crc32c(padding, data_crc_);
+    log_.segments.back().data_end = log_offset();
+  }
   return write_stage(end);
 }
 
@@ -245,7 +265,8 @@ MaybeFault LogWriter::sync() {
 // --- segments
 
 MaybeFault LogWriter::start_segment(std::uint64_t need) {
-  if (MaybeFault fault = provision(1, need)) return fault;
+  if (spares_.empty() || spares_.front().space.capacity < kBlock + need)
+    if (MaybeFault fault = provision(spares_.empty(), need)) return fault;
   // I4: a segment has a successor only when it is sealed, and durable with its name.
   if (attached())
     if (MaybeFault fault = finish_segment()) return fault;
@@ -269,13 +290,13 @@ MaybeFault LogWriter::start_segment(std::uint64_t need) {
   spares_.pop_front();
   file_ = std::move(spare.file);
   stage_offset_ = 0;
-  data_crc_ = 0;
   fill_ = kBlock;
+  data_crc_ = scsi::crc32c(scsi::Bytes(stage_.data(), kBlock));
   if (const Status status = write_stage(kBlock); !status) return fail(status.error(), durable_);
   if (const Status status = log_.files().rename(spare.path, log_.path(segment)); !status)
     return fail(status.error(), durable_);
   directory_dirty_ = true;
-  capacity_ = spare.capacity;
+  space_ = spare.space;
   salt_ = log_.salt(segment);
   ++segment_number_;
   ++log_.next_seq;
@@ -355,16 +376,21 @@ MaybeFault LogWriter::seal() {
 
 // --- space
 
-MaybeFault LogWriter::provision(std::size_t ahead, std::uint64_t need) {
-  while (spares_.size() < ahead) {
-    Result<Spare> spare = make_spare(need);
-    if (!spare) return write_fault(spare.error());
-    spares_.push_back(std::move(*spare));
+MaybeFault LogWriter::provision(bool next, std::uint64_t need) {
+  const bool here = spares_.empty();
+  if (!next && (!here || attached())) {
+    File& last = here ? *file_ : *spares_.back().file;
+    Space& space = here ? space_ : spares_.back().space;
+    // Nothing is in a spare: it grows for `need`.
+    const bool grows = !here && space.capacity < kBlock + need;
+    if (space.capacity < config_.segment_bytes || grows) {
+      const Status grown = allocate(last, space, grows ? kBlock + need - space.capacity : 0);
+      return grown ? std::nullopt : MaybeFault(write_fault(grown.error()));
+    }
   }
-  if (ahead == 0 || spares_[ahead - 1].capacity >= kBlock + need) return std::nullopt;
-  const Result<std::uint64_t> grown = allocate(*spares_[ahead - 1].file, kBlock, need);
-  if (!grown) return write_fault(grown.error());
-  spares_[ahead - 1].capacity = *grown;
+  Result<Spare> spare = make_spare(need);
+  if (!spare) return write_fault(spare.error());
+  spares_.push_back(std::move(*spare));
   return std::nullopt;
 }
 
@@ -374,39 +400,45 @@ Result<LogWriter::Spare> LogWriter::make_spare(std::uint64_t need) {
   auto file = log_.files().open(spare.path, FileSystem::Mode::kCreate, log_.io());
   if (!file) return file.error();
   ++next_spare_;
-  const Result<std::uint64_t> capacity = allocate(**file, kBlock, need);
-  if (!capacity) {
+  spare.space.capacity = kBlock;
+  if (const Status backed = allocate(**file, spare.space, need); !backed) {
     file->reset();
     (void)log_.files().remove(spare.path);  // recovery removes what is left of it
-    return capacity.error();
+    return backed.error();
   }
   spare.file = std::move(*file);
-  spare.capacity = *capacity;
   return spare;
 }
 
-// Backs a segment with space from offset `from` on, for `need` bytes at least; its capacity. The
-// file system's last bytes are for footers, filemarks and labels.
-Result<std::uint64_t> LogWriter::allocate(File& file, std::uint64_t from, std::uint64_t need) {
-  const Result<SpaceInfo> space = log_.files().space(log_.directory);
-  if (!space) return space.error();
-  const std::uint64_t low = config_.low_water_bytes != 0 ? config_.low_water_bytes
-                                                         : default_low_water(space->total_bytes);
-  const std::uint64_t hard = std::min(config_.hard_water_bytes, space->total_bytes / 16);
+// Bytes of a file that has room for records up to `capacity`.
+std::uint64_t LogWriter::footprint(std::uint64_t capacity) const {
+  return capacity + kFilemarkReserveBytes + footer_allowance(capacity, config_.max_objects);
+}
+
+// Backs a segment with more space: a step, or `need` bytes if that is more. The file system's last
+// bytes are for footers, filemarks and labels.
+Status LogWriter::allocate(File& file, Space& space, std::uint64_t need) {
+  const Result<SpaceInfo> pool = log_.files().space(log_.directory);
+  if (!pool) return pool.error();
+  const std::uint64_t low =
+      config_.low_water_bytes != 0 ? config_.low_water_bytes : default_low_water(pool->total_bytes);
+  const std::uint64_t hard = std::min(config_.hard_water_bytes, pool->total_bytes / 16);
   IoError error{ENOSPC,
-                fmt::format("{}: only {} bytes are free", log_.directory, space->free_bytes)};
-  const std::uint64_t least = std::max(need, std::min(kSmallestGrowth, config_.segment_bytes));
-  std::uint64_t growth =
-      std::max(config_.segment_bytes - std::min(config_.segment_bytes, from), least);
+                fmt::format("{}: only {} bytes are free", log_.directory, pool->free_bytes)};
+  const std::uint64_t left =
+      config_.segment_bytes - std::min(config_.segment_bytes, space.capacity);
+  const std::uint64_t least = std::max(need, std::min({kSmallestStep, step(), left}));
+  std::uint64_t growth = std::max(std::min(step(), left), least);
   while (true) {
-    const std::uint64_t capacity = from + growth;
-    const std::uint64_t total =
-        capacity + kFilemarkReserveBytes + footer_allowance(capacity, config_.max_objects);
-    if (space->free_bytes >= total - from + hard) {
-      const Status status = file.allocate(total);
+    const std::uint64_t capacity = space.capacity + growth;
+    const std::uint64_t total = footprint(capacity);
+    const std::uint64_t more = total - space.backed;
+    if (pool->free_bytes >= more + hard) {
+      const Status status = file.allocate(space.backed, total);
       if (status) {
-        pool_low_ = space->free_bytes - (total - from) < low;
-        return capacity;
+        pool_low_ = pool->free_bytes - more < low;
+        space = {capacity, total};
+        return ok_status();
       }
       if (!is_out_of_space(status.error())) return status.error();
       error = status.error();
@@ -426,8 +458,9 @@ void LogWriter::drop_spares() {
 }
 
 LogWriter::Room LogWriter::room() const {
-  Room room{segment_number_, log_offset(), log_.segments.back().count, {capacity_}};
-  for (const Spare& spare : spares_) room.capacities.push_back(spare.capacity);
+  Room room{segment_number_,   log_offset(),          log_.segments.back().count,
+            {space_.capacity}, config_.segment_bytes, step()};
+  for (const Spare& spare : spares_) room.capacities.push_back(spare.space.capacity);
   return room;
 }
 

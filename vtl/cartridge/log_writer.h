@@ -28,6 +28,9 @@ namespace vtl {
 // 1,000 filemarks, each on a 4 KiB block of its own after a synchronisation, fit behind the end of
 // the data.
 inline constexpr std::uint64_t kFilemarkReserveBytes = 4u << 20;
+// Space is preallocated in steps of this part of a segment: where it costs as much as writing (a
+// file system in memory), or is short, little of it is set aside that may not be needed.
+inline constexpr std::uint64_t kStepsOfSegment = 8;
 
 struct WriterConfig {
   format::SegmentHeader header;  // what all segments of the partition share
@@ -58,9 +61,10 @@ class LogWriter {
   MaybeFault seal();
   void drop_spares();
 
-  // Preallocates until `ahead` segments follow this one, the last with room for `need` bytes of
-  // records.
-  MaybeFault provision(std::size_t ahead, std::uint64_t need);
+  // Preallocates another step behind what is prepared, with room for `need` bytes of records: in
+  // the last segment that is prepared, or, when that has its full size or with `next`, in one that
+  // follows it.
+  MaybeFault provision(bool next, std::uint64_t need);
 
   std::uint64_t written() const { return written_; }  // objects below are in the file
   std::uint64_t durable() const { return durable_; }  // objects below survive power loss
@@ -68,19 +72,24 @@ class LogWriter {
   bool pool_low() const { return pool_low_; }
 
   // What is preallocated: this segment, then the spares. Offsets count from the start of a
-  // segment's file.
+  // segment's file. A segment grows in steps until it has its full size.
   struct Room {
     std::uint64_t segment = 0;  // number of this segment in the session
     std::uint64_t offset = 0, objects = 0;
     std::vector<std::uint64_t> capacities;  // this one's first
+    std::uint64_t full_size = 0, step = 0;
   };
   Room room() const;
 
  private:
+  // Of a segment's file: records may end at `capacity`; the first `backed` bytes are preallocated.
+  struct Space {
+    std::uint64_t capacity = 0, backed = 0;
+  };
   struct Spare {
     std::unique_ptr<File> file;
     std::string path;
-    std::uint64_t capacity = 0;
+    Space space;
   };
   std::uint64_t log_offset() const { return stage_offset_ + fill_; }
   bool fits(const format::RecordHeader& header) const;
@@ -88,13 +97,16 @@ class LogWriter {
   void begin(std::uint32_t epoch);
   MaybeFault reopen();
   Result<std::uint32_t> checksum(std::uint64_t end);
+  MaybeFault make_room(const format::RecordHeader& header);
   MaybeFault start_segment(std::uint64_t need);
   MaybeFault finish_segment();
   MaybeFault write_footer(const SegmentInfo& segment);
   Status put(scsi::Bytes bytes);
   Status write_stage(std::size_t bytes);
   Status pad_and_write();
-  Result<std::uint64_t> allocate(File& file, std::uint64_t from, std::uint64_t need);
+  std::uint64_t step() const { return config_.segment_bytes / kStepsOfSegment; }
+  std::uint64_t footprint(std::uint64_t capacity) const;
+  Status allocate(File& file, Space& space, std::uint64_t need);
   Result<Spare> make_spare(std::uint64_t need);
   Fault fail(const IoError& error, std::uint64_t good_until);
 
@@ -106,12 +118,12 @@ class LogWriter {
   std::vector<std::byte> scratch_;  // of the compressor
   std::uint32_t epoch_ = 0;
   std::uint32_t salt_ = 0;
-  std::uint64_t capacity_ = 0;
+  Space space_;
   std::uint64_t segment_number_ = 0;
   std::uint32_t next_spare_ = 0;
   std::uint64_t stage_offset_ = 0;  // in the file, of the stage's first byte
   std::size_t fill_ = 0;
-  std::uint32_t data_crc_ = 0;  // of the file up to stage_offset_
+  std::uint32_t data_crc_ = 0;  // of the file up to log_offset()
   std::uint64_t written_ = 0;
   std::uint64_t durable_ = 0;
   bool in_footer_ = false;

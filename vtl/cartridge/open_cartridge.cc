@@ -310,8 +310,8 @@ MaybeFault OpenCartridge::sync() {
   return std::nullopt;
 }
 
-MaybeFault OpenCartridge::provision(std::size_t ahead, std::uint64_t need) {
-  return latched(writer()->provision(ahead, need));
+MaybeFault OpenCartridge::provision(bool next, std::uint64_t need) {
+  return latched(writer()->provision(next, need));
 }
 
 // --- discarding

@@ -63,7 +63,7 @@ class OpenCartridge {
   MaybeFault append_filemark();
   MaybeFault flush();
   MaybeFault sync();  // of all partitions
-  MaybeFault provision(std::size_t ahead, std::uint64_t need);
+  MaybeFault provision(bool next, std::uint64_t need);
   // End of data becomes `lba`; durable.
   MaybeFault erase(std::uint32_t partition, std::uint64_t lba);
   bool append_failed() const { return failed_; }

@@ -104,7 +104,8 @@ WriteBehind::Admission WriteBehind::append(Run& run) {
   if (fitting < run.count) {
     if (!no_space_) {
       wants_room_ = true;
-      provision(at.segment + 1, cost);
+      const bool full = at.objects >= max_objects_ || at.offset + cost > room_.full_size;
+      provision(full && at.segment - room_.segment + 1 == room_.capacities.size(), cost);
       return {Admit::kFull, 0};
     }
     // Asked for again by the next one: space may have come back.
@@ -123,30 +124,25 @@ WriteBehind::Admission WriteBehind::append(Run& run) {
   appended_ += fitting;
   dirty_ = true;
   queue_.push_back(std::move(run));
-  // The next segment's space is prepared long before it is needed.
+  // The next step is prepared before it is needed.
   const std::size_t here = static_cast<std::size_t>(place_.segment - room_.segment);
-  if (here + 1 == room_.capacities.size() && place_.offset > room_.capacities[here] / 2 &&
-      !pool_low_)
-    provision(place_.segment + 1, 0);
+  if (here + 1 == room_.capacities.size() &&
+      place_.offset + room_.step / 2 > room_.capacities[here] && !pool_low_)
+    provision(false, 0);
   pump();
   return {admit, fitting};
 }
 
-void WriteBehind::provision(std::uint64_t segment, std::uint64_t need) {
+void WriteBehind::provision(bool next, std::uint64_t need) {
   if (provisioning_) return;
   provisioning_ = true;
   const std::uint32_t partition = partition_;
   strand_.run(
       std::make_shared<Progress>(),
-      [segment, need, partition](std::unique_ptr<OpenCartridge>& cartridge, Progress& progress) {
-        LogWriter* writer = cartridge->writer();
-        if (!cartridge->append_failed() && writer != nullptr && writer->attached()) {
-          // Segments that have been begun since this was asked for are not ahead any more.
-          const std::uint64_t current = writer->room().segment;
-          if (segment > current)
-            progress.fault =
-                cartridge->provision(static_cast<std::size_t>(segment - current), need);
-        }
+      [next, need, partition](std::unique_ptr<OpenCartridge>& cartridge, Progress& progress) {
+        const LogWriter* writer = cartridge->writer();
+        if (!cartridge->append_failed() && writer != nullptr && writer->attached())
+          progress.fault = cartridge->provision(next, need);
         capture(*cartridge, partition, progress);
       },
       [this](Progress& progress) {

@@ -119,7 +119,7 @@ class WriteBehind {
   bool place(Place& at, std::uint64_t cost, bool filemark) const;
   void pump();
   void submit_batch();
-  void provision(std::uint64_t segment, std::uint64_t need);
+  void provision(bool next, std::uint64_t need);
   void finish(After after, scsi::Done<MaybeFault> done);
   void progressed(Progress& progress);
   void resync();

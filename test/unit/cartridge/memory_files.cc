@@ -77,7 +77,8 @@ class MemoryFile final : public File {
     node_->allocated = 0;
     return ok_status();
   }
-  Status allocate(std::uint64_t size) override {
+  Status allocate(std::uint64_t from, std::uint64_t size) override {
+    VTL_CHECK(from < size && from <= std::max<std::uint64_t>(node_->allocated, node_->now.size()));
     if (auto error = files_.step("fallocate", path_)) return *error;
     const std::uint64_t held = std::max<std::uint64_t>(node_->allocated, node_->now.size());
     if (size > held && files_.used_bytes() + (size - held) > files_.total_bytes)
@@ -116,7 +117,7 @@ class MemoryLock final : public File {
   Status pwrite(scsi::Bytes, std::uint64_t) override { return ok_status(); }
   Status fdatasync() override { return ok_status(); }
   Status truncate(std::uint64_t) override { return ok_status(); }
-  Status allocate(std::uint64_t) override { return ok_status(); }
+  Status allocate(std::uint64_t, std::uint64_t) override { return ok_status(); }
   Result<std::uint64_t> size() override { return std::uint64_t{0}; }
 
  private:

@@ -176,7 +176,7 @@ class MemoryFile final : public vtl::File {
     inode_->now.resize(size);
     return vtl::ok_status();
   }
-  vtl::Status allocate(std::uint64_t) override { return vtl::ok_status(); }
+  vtl::Status allocate(std::uint64_t, std::uint64_t) override { return vtl::ok_status(); }
   vtl::Result<std::uint64_t> size() override { return std::uint64_t{inode_->now.size()}; }
 
  private:

@@ -53,6 +53,12 @@ TEST_CASE("CRC32C of the vectors in RFC 3720 B.4, whole and in pieces") {
   CHECK(crc32c(up) == 0x46DD794E);
   CHECK(crc32c(down) == 0x113FDB5C);
   CHECK(crc32c(Bytes(up).subspan(5), crc32c(Bytes(up).first(5))) == 0x46DD794E);
+  const std::vector<std::byte> long_one(100'003, std::byte{0xA7});
+  for (const std::size_t cut : {0u, 1u, 5u, 4096u, 65536u, 100'003u}) {
+    const Bytes head = Bytes(long_one).first(cut), tail = Bytes(long_one).subspan(cut);
+    CHECK(scsi::crc32c_join(crc32c(head), crc32c(tail), static_cast<std::uint32_t>(tail.size())) ==
+          crc32c(long_one));
+  }
 }
 
 TEST_CASE("Done owns what it captures, small or large, and is empty after the call") {
