@@ -3,10 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <utility>
 
+#include "scsi/buffer.h"
 #include "scsi/crc32c.h"
 #include "vtl/cartridge/scan.h"
-#include "vtl/cartridge/stage.h"
 
 namespace vtl {
 
@@ -17,6 +19,9 @@ namespace {
 constexpr std::size_t kOpenSegments = 4;
 // Objects whose index entries are kept: two of the largest segments, 24 MiB at worst.
 constexpr std::size_t kCachedEntries = 2u * format::kMaxSegmentObjects;
+// Filemarks whose places are kept, 8 MiB, and what a segment counts for besides its own.
+constexpr std::size_t kCachedMarks = 2u * format::kMaxSegmentObjects;
+constexpr std::size_t kMarksOfSegment = 32;
 }  // namespace
 
 // --- SegmentIndex
@@ -30,11 +35,6 @@ void SegmentIndex::truncate(std::uint64_t count) {
   if (count >= entries.size()) return;
   entries.resize(static_cast<std::size_t>(count));
   while (!filemarks.empty() && filemarks.back() >= count) filemarks.pop_back();
-}
-
-std::uint64_t SegmentIndex::filemarks_before(std::uint64_t ordinal) const {
-  return static_cast<std::uint64_t>(std::lower_bound(filemarks.begin(), filemarks.end(), ordinal) -
-                                    filemarks.begin());
 }
 
 std::uint64_t SegmentIndex::payload_estimate(std::uint64_t count, std::uint64_t data_end) const {
@@ -98,6 +98,8 @@ Result<std::shared_ptr<File>> PartitionLog::open(std::size_t index) {
 void PartitionLog::forget_files() {
   open_.clear();
   indexes_.clear();
+  marks_.clear();
+  marks_held_ = 0;
 }
 
 Result<format::Trailer> PartitionLog::read_trailer(File& file) const {
@@ -105,9 +107,11 @@ Result<format::Trailer> PartitionLog::read_trailer(File& file) const {
   if (!size) return size.error();
   if (*size < 2 * format::kBlock || *size % format::kBlock != 0)
     return IoError{EBADMSG, "no trailer"};
-  AlignedReader reader(file, *size);
-  const auto trailer = format::decode_trailer(reader.view(*size - format::kBlock, format::kBlock));
-  if (!reader.ok()) return reader.error();
+  scsi::Buffer block = scsi::Buffer::allocate(format::kBlock);
+  const Result<std::size_t> got = file.pread(block.view(), *size - format::kBlock);
+  if (!got) return got.error();
+  if (*got != format::kBlock) return IoError{EBADMSG, "no trailer"};
+  const auto trailer = format::decode_trailer(block.view());
   if (!trailer || trailer->uuid != uuid_ || trailer->partition != number ||
       trailer->data_end + format::footer_bytes(trailer->count, trailer->filemarks) != *size)
     return IoError{EBADMSG, "no valid trailer"};
@@ -168,14 +172,19 @@ Result<std::shared_ptr<const SegmentIndex>> PartitionLog::load_index(const Segme
   return std::shared_ptr<const SegmentIndex>(std::move(index));
 }
 
-Result<std::shared_ptr<const SegmentIndex>> PartitionLog::index(std::size_t number_of_segment) {
-  const SegmentInfo& segment = segments[number_of_segment];
-  if (!segment.sealed) return std::shared_ptr<const SegmentIndex>(tail_index);
+const PartitionLog::CachedIndex* PartitionLog::cached_index(const SegmentInfo& segment) {
   for (auto it = indexes_.begin(); it != indexes_.end(); ++it) {
     if (it->seq != segment.seq || it->epoch != segment.epoch) continue;
     indexes_.splice(indexes_.begin(), indexes_, it);
-    return indexes_.front().index;
+    return &indexes_.front();
   }
+  return nullptr;
+}
+
+Result<std::shared_ptr<const SegmentIndex>> PartitionLog::index(std::size_t number_of_segment) {
+  const SegmentInfo& segment = segments[number_of_segment];
+  if (!segment.sealed) return std::shared_ptr<const SegmentIndex>(tail_index);
+  if (const CachedIndex* cached = cached_index(segment)) return cached->index;
   Result<std::shared_ptr<File>> file = open(number_of_segment);
   if (!file) return file.error();
   auto loaded = load_index(segment, **file);
@@ -189,6 +198,70 @@ Result<std::shared_ptr<const SegmentIndex>> PartitionLog::index(std::size_t numb
     break;
   }
   return loaded;
+}
+
+Result<std::uint64_t> PartitionLog::offset(std::size_t number_of_segment, std::size_t ordinal) {
+  const SegmentInfo& segment = segments[number_of_segment];
+  if (segment.sealed && cached_index(segment) == nullptr) {
+    const auto file = open(number_of_segment);
+    if (!file) return file.error();
+    const std::uint64_t at = format::align_up(segment.data_end, format::kBlock) + 8 * ordinal;
+    scsi::Buffer block = scsi::Buffer::allocate(format::kBlock);
+    const auto got = (*file)->pread(block.view(), at / format::kBlock * format::kBlock);
+    if (got && *got == format::kBlock) {
+      scsi::ByteReader r(block.view().subspan(at % format::kBlock));
+      const std::uint64_t found = format::index_offset(r.u64());
+      if (found >= format::kBlock && found < segment.data_end) return found;
+    }
+  }
+  const auto whole = index(number_of_segment);
+  if (!whole) return whole.error();
+  return format::index_offset((*whole)->entries[ordinal]);
+}
+
+// EBADMSG: they are not what was written.
+Result<PartitionLog::Marks> PartitionLog::load_marks(const SegmentInfo& segment, File& file) const {
+  const IoError damaged{EBADMSG, path(segment) + ": its index is damaged"};
+  const Result<format::Trailer> trailer = read_trailer(file);
+  if (!trailer) return trailer.error();
+  if (trailer->count != segment.count || trailer->filemarks != segment.filemarks) return damaged;
+  const std::uint64_t begin = trailer->index_offset + 8 * trailer->count;
+  const std::uint64_t skip = begin % format::kBlock;
+  const std::uint64_t bytes = 4 * trailer->filemarks;
+  const std::uint64_t whole = format::align_up(skip + bytes, format::kBlock);
+  scsi::Buffer blocks = scsi::Buffer::allocate(static_cast<std::size_t>(whole));
+  const auto got = file.pread(blocks.view(), begin - skip);
+  if (!got) return got.error();
+  if (*got != whole) return damaged;
+  const scsi::Bytes stored = std::as_const(blocks).view().subspan(skip, bytes);
+  if (scsi::crc32c(stored) != trailer->filemark_crc) return damaged;
+  auto marks = std::make_shared<std::vector<std::uint32_t>>();
+  marks->reserve(static_cast<std::size_t>(trailer->filemarks));
+  for (scsi::ByteReader r(stored); r.remaining() != 0;) marks->push_back(r.u32());
+  return Marks(std::move(marks));
+}
+
+Result<PartitionLog::Marks> PartitionLog::marks(std::size_t number_of_segment) {
+  const SegmentInfo& segment = segments[number_of_segment];
+  const std::uint64_t key = std::uint64_t{segment.seq} << 32 | segment.epoch;
+  if (segment.sealed && cached_index(segment) == nullptr) {
+    if (const auto kept = marks_.find(key); kept != marks_.end()) return kept->second;
+    const auto file = open(number_of_segment);
+    if (!file) return file.error();
+    Result<Marks> loaded = load_marks(segment, **file);
+    if (loaded) {
+      if (marks_held_ + (*loaded)->size() > kCachedMarks) {
+        marks_.clear();
+        marks_held_ = 0;
+      }
+      marks_held_ += (*loaded)->size() + kMarksOfSegment;
+      marks_.emplace(key, *loaded);
+    }
+    if (loaded || loaded.error().code != EBADMSG) return loaded;
+  }
+  const auto whole = index(number_of_segment);
+  if (!whole) return whole.error();
+  return Marks(*whole, &(*whole)->filemarks);
 }
 
 void PartitionLog::truncate(std::uint64_t lba) {
@@ -239,7 +312,7 @@ PartitionLog::Found PartitionLog::filemark_lba(std::uint64_t ordinal) {
     found.fault_lba = segment->end_lba();
     return found;
   }
-  const auto loaded = index(static_cast<std::size_t>(segment - segments.begin()));
+  const auto loaded = marks(static_cast<std::size_t>(segment - segments.begin()));
   if (!loaded) {
     found.fault = read_fault(loaded.error());
     found.fault_lba = segment->first_lba;
@@ -247,13 +320,13 @@ PartitionLog::Found PartitionLog::filemark_lba(std::uint64_t ordinal) {
     return found;
   }
   const std::uint64_t nth = ordinal - segment->first_filemark;
-  if (nth >= (*loaded)->filemarks.size()) {  // rebuilt from what damage has left of the records
+  if (nth >= (*loaded)->size()) {  // rebuilt from what damage has left of the records
     found.fault = make_fault(Fault::Kind::kReadError,
                              fmt::format("{}: filemark {} is damaged", path(*segment), ordinal));
     found.fault_lba = segment->first_lba;
     return found;
   }
-  found.value = segment->first_lba + (*loaded)->filemarks[static_cast<std::size_t>(nth)];
+  found.value = segment->first_lba + (**loaded)[static_cast<std::size_t>(nth)];
   return found;
 }
 
@@ -272,9 +345,11 @@ PartitionLog::Found PartitionLog::filemarks_before(std::uint64_t lba) {
     found.value = segment->first_filemark;
   } else if (lba >= segment->end_lba()) {
     found.value = segment->first_filemark + segment->filemarks;
-  } else if (const auto loaded = index(static_cast<std::size_t>(segment - segments.begin()));
+  } else if (const auto loaded = marks(static_cast<std::size_t>(segment - segments.begin()));
              loaded) {
-    found.value = segment->first_filemark + (*loaded)->filemarks_before(lba - segment->first_lba);
+    const std::vector<std::uint32_t>& places = **loaded;
+    const auto next = std::lower_bound(places.begin(), places.end(), lba - segment->first_lba);
+    found.value = segment->first_filemark + static_cast<std::uint64_t>(next - places.begin());
   } else {
     found.fault = read_fault(loaded.error());
     found.fault_lba = lba;

@@ -1,14 +1,17 @@
 // Where objects are: the segment table of one partition, the index of a segment, and the searches
 // over both.
 //
-// A sealed segment's index is its footer, read whole and checked when first needed, and kept within
-// a bound; the open segment's is in memory. LOCATE and SPACE are binary searches. Strand side;
-// every call may read files.
+// A sealed segment's index is its footer; the open segment's is in memory. LOCATE and SPACE are
+// binary searches over the filemarks, which are read and checked when first needed and kept within
+// a bound: a million take 4 MB. Where an object begins is one entry of the footer, and whether it
+// is right the record itself tells; only when it is not is the whole index read. Strand side; every
+// call may read files.
 #pragma once
 
 #include <algorithm>
 #include <cstdint>
 #include <list>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -48,7 +51,6 @@ class SegmentIndex {
   // An object that cannot be read; `offset` is where the next good one begins.
   void add_lost(std::uint64_t offset, bool filemark);
   void truncate(std::uint64_t count);
-  std::uint64_t filemarks_before(std::uint64_t ordinal) const;
   // Stored payload of the first `count` objects; exact where nothing was compressed, else a little
   // high.
   std::uint64_t payload_estimate(std::uint64_t count, std::uint64_t data_end) const;
@@ -80,6 +82,8 @@ class PartitionLog {
   // For reading; the last few stay open.
   Result<std::shared_ptr<File>> open(std::size_t segment);
   Result<std::shared_ptr<const SegmentIndex>> index(std::size_t segment);
+  // Where the segment's object `ordinal` begins, unchecked; or by a checked index that is at hand.
+  Result<std::uint64_t> offset(std::size_t segment, std::size_t ordinal);
   Result<format::Trailer> read_trailer(File& file) const;
   // Forgets open files and cached indexes: segments were changed or renamed.
   void forget_files();
@@ -108,10 +112,18 @@ class PartitionLog {
       return fault_lba < end && std::max(fault_end, fault_lba + 1) > begin;
     }
   };
+  struct CachedIndex {
+    std::uint32_t seq, epoch;
+    std::shared_ptr<const SegmentIndex> index;
+  };
   Found filemark_lba(std::uint64_t ordinal);  // ordinal < filemarks
   Found filemarks_before(std::uint64_t lba);  // lba <= end_of_data
   Seek at(std::uint64_t lba, std::uint64_t spaced, scsi::ssc::SpaceOutcome::Stop stop);
   Seek failed(std::uint64_t lba, std::uint64_t spaced, Fault fault);
+  using Marks = std::shared_ptr<const std::vector<std::uint32_t>>;
+  Result<Marks> marks(std::size_t segment);
+  Result<Marks> load_marks(const SegmentInfo& segment, File& file) const;
+  const CachedIndex* cached_index(const SegmentInfo& segment);
   Result<std::shared_ptr<const SegmentIndex>> load_index(const SegmentInfo& segment, File& file);
 
   FileSystem* files_;
@@ -121,12 +133,10 @@ class PartitionLog {
     std::uint32_t seq, epoch;
     std::shared_ptr<File> file;
   };
-  struct CachedIndex {
-    std::uint32_t seq, epoch;
-    std::shared_ptr<const SegmentIndex> index;
-  };
   std::list<OpenSegment> open_;     // most recent first
   std::list<CachedIndex> indexes_;  // likewise
+  std::map<std::uint64_t, Marks> marks_;  // by sequence number and epoch; all go when too many
+  std::size_t marks_held_ = 0;
 };
 
 }  // namespace vtl

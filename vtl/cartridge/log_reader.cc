@@ -82,12 +82,12 @@ class ChunkReader {
     unplace();
     std::uint64_t offset = kBlock;
     if (cursor_.lba != segment_.first_lba) {
-      const auto index = log_.index(segment_number_);
-      if (!index) {
-        unreadable(index.error());
+      const auto found = log_.offset(segment_number_, ordinal());
+      if (!found) {
+        unreadable(found.error());
         return false;
       }
-      offset = format::index_offset((*index)->entries[ordinal()]);
+      offset = *found;
     }
     cursor_.placed = true;
     cursor_.seq = segment_.seq;
