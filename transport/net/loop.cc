@@ -36,7 +36,7 @@ Loop::Loop() : impl_(std::make_unique<Impl>()) {
   impl_->uv.data = impl_.get();
   VTL_CHECK(uv_async_init(&impl_->uv, &impl_->wake, [](uv_async_t* handle) {
               auto* impl = static_cast<Impl*>(handle->loop->data);
-              impl->last_event = std::chrono::steady_clock::now();
+              impl->note_event();
               impl->run_posted();
             }) == 0);
   uv_prepare_init(&impl_->uv, &impl_->before_poll);
@@ -58,11 +58,21 @@ Loop::~Loop() {
 }
 
 void Loop::run() {
-  impl_->stopping = false;
-  while (!impl_->stopping) {
-    const bool spin = impl_->spin.count() > 0 &&
-                      std::chrono::steady_clock::now() - impl_->last_event < impl_->spin;
-    uv_run(&impl_->uv, spin ? UV_RUN_NOWAIT : UV_RUN_ONCE);
+  using Clock = std::chrono::steady_clock;
+  constexpr int kMostPaid = 16;
+  Impl& impl = *impl_;
+  impl.stopping = false;
+  TimePoint waiting_since = Clock::now();
+  while (!impl.stopping) {
+    const bool poll = impl.busy_poll_paid > 0 && Clock::now() - waiting_since < impl.busy_poll;
+    impl.first_event = {};
+    uv_run(&impl.uv, poll ? UV_RUN_NOWAIT : UV_RUN_ONCE);
+    if (impl.first_event == TimePoint{} || impl.busy_poll.count() == 0) continue;
+    // What came too late for polling counts more than what came in time: being wrong costs more.
+    const bool paid = impl.first_event - waiting_since < impl.busy_poll;
+    impl.busy_poll_paid =
+        paid ? std::min(impl.busy_poll_paid + 1, kMostPaid) : std::max(impl.busy_poll_paid - 2, 0);
+    waiting_since = Clock::now();
   }
 }
 
@@ -93,7 +103,7 @@ void Loop::cancel(Deferred& what) {
                static_cast<Deferred*>(nullptr));
 }
 
-void Loop::set_spin(std::chrono::microseconds spin) { impl_->spin = spin; }
+void Loop::set_busy_poll(std::chrono::microseconds most) { impl_->busy_poll = most; }
 
 struct Timer::Impl {
   uv_timer_t uv{};
@@ -184,7 +194,7 @@ void Poll::want(bool read, bool write) {
   }
   uv_poll_start(&handle_->uv, events, [](uv_poll_t* poll, int status, int ready) {
     auto* handle = static_cast<Handle*>(poll->data);
-    handle->loop->last_event = std::chrono::steady_clock::now();
+    handle->loop->note_event();
     // After an error, a read or write tells what it is.
     handle->ready(status < 0 || (ready & UV_READABLE) != 0,
                   status < 0 || (ready & UV_WRITABLE) != 0);

@@ -49,9 +49,10 @@ class Loop {
   void defer(Deferred& what);
   void cancel(Deferred& what);
 
-  // Polls for events without sleeping for so long after the last one: a sleeping core takes 30-60
-  // microseconds to wake. 0 sleeps at once.
-  void set_spin(std::chrono::microseconds spin);
+  // Polls for events for at most so long before it sleeps: a sleeping core takes 30-60 microseconds
+  // to wake, longer than a command takes. Only while that pays: where events come later than this
+  // time after one another, and when none come, it sleeps at once. 0 always does.
+  void set_busy_poll(std::chrono::microseconds most);
 
   struct Impl;  // holds the uv_loop_t; for this folder's files
   Impl& impl() { return *impl_; }

@@ -17,8 +17,9 @@ struct Loop::Impl {
   uv_async_t wake{};
   uv_prepare_t before_poll{};  // runs what timers deferred
   uv_check_t after_poll{};     // and what sockets and posted callbacks did
-  std::chrono::microseconds spin{0};
-  TimePoint last_event{};
+  std::chrono::microseconds busy_poll{0};
+  int busy_poll_paid = 0;   // of the last waits, those that polling would have caught
+  TimePoint first_event{};  // of this turn; as constructed: none
   bool stopping = false;
 
   std::vector<Deferred*> deferred;
@@ -28,6 +29,9 @@ struct Loop::Impl {
   std::vector<Callback> posted;
   std::vector<Callback> running;
 
+  void note_event() {
+    if (first_event == TimePoint{}) first_event = std::chrono::steady_clock::now();
+  }
   void run_posted();
   void run_deferred();
 };

@@ -133,8 +133,8 @@ class PartitionLog {
     std::uint32_t seq, epoch;
     std::shared_ptr<File> file;
   };
-  std::list<OpenSegment> open_;     // most recent first
-  std::list<CachedIndex> indexes_;  // likewise
+  std::list<OpenSegment> open_;           // most recent first
+  std::list<CachedIndex> indexes_;        // likewise
   std::map<std::uint64_t, Marks> marks_;  // by sequence number and epoch; all go when too many
   std::size_t marks_held_ = 0;
 };

@@ -116,6 +116,7 @@ struct IscsiConfig {
   std::uint32_t login_timeout_ms = 15000;
   std::uint32_t ping_after_ms = 30000;
   std::uint32_t send_timeout_ms = 60000;
+  std::uint32_t busy_poll_us = 0;
   friend bool operator==(const IscsiConfig&, const IscsiConfig&) = default;
 };
 

@@ -59,6 +59,10 @@ const std::vector<Key<IscsiConfig>>& iscsi_keys() {
              "it must answer."),
       number("send_timeout_ms", &C::send_timeout_ms, 1000, 3600000,
              "Milliseconds after which an initiator that takes no data is dropped."),
+      number(
+          "busy_poll_us", &C::busy_poll_us, 0, 1000,
+          "Microseconds that a thread polls for the next request before it sleeps, while requests "
+          "come that fast: lower latency for CPU time. 0: sleeps at once."),
   };
   return keys;
 }

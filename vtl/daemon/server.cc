@@ -139,6 +139,7 @@ std::vector<std::string> Server::listen(const std::vector<config::Endpoint>& end
 }
 
 ExitCode Server::run() {
+  loop_.set_busy_poll(std::chrono::microseconds(directory_.config.iscsi.busy_poll_us));
   // What an import or a deletion had not finished when power went. Imports begin after this.
   interchange::clear_incoming(*room_.files, room_.pool_path);
   room_.trash.empty();

@@ -437,6 +437,7 @@ TEST_CASE("the written file reads back, and shows every key") {
                           "initiators",
                           "max_recv_data_segment_length",
                           "send_timeout_ms",
+                          "busy_poll_us",
                           "pool",
                           "segment_mib",
                           "low_water_bytes",
