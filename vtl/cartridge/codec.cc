@@ -3,6 +3,8 @@
 #include <lz4.h>
 #include <zstd.h>
 
+#include "scsi/crc32c.h"
+
 namespace vtl {
 namespace {
 
@@ -38,6 +40,19 @@ bool decompress(std::uint8_t algorithm, scsi::Bytes stored, scsi::MutableBytes o
       break;
   }
   return false;
+}
+
+CodedBlock code_block(Compression algorithm, scsi::Bytes block, scsi::MutableBytes scratch) {
+  CodedBlock out;
+  out.logical_length = static_cast<std::uint32_t>(block.size());
+  out.logical_crc = out.payload_crc = scsi::crc32c(block);
+  out.payload = block;
+  if (const std::size_t n = compress(algorithm, block, scratch); n != 0) {
+    out.compression = algorithm;
+    out.payload = scsi::Bytes(scratch).first(n);
+    out.payload_crc = scsi::crc32c(out.payload);
+  }
+  return out;
 }
 
 }  // namespace vtl

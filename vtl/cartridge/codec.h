@@ -19,4 +19,15 @@ std::size_t compress(Compression algorithm, scsi::Bytes block, scsi::MutableByte
 // then.
 bool decompress(std::uint8_t algorithm, scsi::Bytes stored, scsi::MutableBytes out);
 
+// A block as its record will hold it.
+struct CodedBlock {
+  std::uint32_t logical_length = 0;  // of the block itself, and its CRC32C
+  std::uint32_t logical_crc = 0;
+  Compression compression = Compression::kNone;  // what was worth it
+  scsi::Bytes payload;                           // in the block or in `scratch`
+  std::uint32_t payload_crc = 0;
+};
+// `scratch` holds at least block.size() bytes where there is to be compression. Any thread.
+CodedBlock code_block(Compression algorithm, scsi::Bytes block, scsi::MutableBytes scratch);
+
 }  // namespace vtl

@@ -139,21 +139,16 @@ MaybeFault LogWriter::make_room(const RecordHeader& header) {
   return start_segment(header.total_length());
 }
 
-MaybeFault LogWriter::append_block(scsi::Bytes block) {
+MaybeFault LogWriter::append_block(const CodedBlock& block) {
   RecordHeader header;
-  header.logical_length = static_cast<std::uint32_t>(block.size());
-  header.logical_crc = scsi::crc32c(block);
-  header.payload_crc = header.logical_crc;
-  if (config_.compression != Compression::kNone) {
-    if (scratch_.size() < block.size()) scratch_.resize(block.size());
-    if (const std::size_t n = compress(config_.compression, block, scratch_); n != 0) {
-      header.flags = format::kCompressed;
-      header.compression = static_cast<std::uint8_t>(config_.compression);
-      block = scsi::Bytes(scratch_).first(n);
-      header.payload_crc = scsi::crc32c(block);
-    }
+  header.logical_length = block.logical_length;
+  header.logical_crc = block.logical_crc;
+  header.payload_crc = block.payload_crc;
+  if (block.compression != Compression::kNone) {
+    header.flags = format::kCompressed;
+    header.compression = static_cast<std::uint8_t>(block.compression);
   }
-  return append(header, block);
+  return append(header, block.payload);
 }
 
 MaybeFault LogWriter::append_filemark() {

@@ -38,7 +38,6 @@ struct WriterConfig {
   std::uint32_t max_objects = format::kMaxSegmentObjects;
   std::uint64_t low_water_bytes = 0;  // 0: by the size of the file system
   std::uint64_t hard_water_bytes = 0;
-  Compression compression = Compression::kNone;
   std::function<std::uint64_t()> now_ns;
 };
 
@@ -52,7 +51,7 @@ class LogWriter {
   bool failed() const { return failed_; }
   void set_epoch(std::uint32_t epoch) { epoch_ = epoch; }
 
-  MaybeFault append_block(scsi::Bytes block);
+  MaybeFault append_block(const CodedBlock& block);
   MaybeFault append_filemark();
   MaybeFault flush();  // all that was appended is in the file, and readable
   MaybeFault sync();   // ... and durable
@@ -115,7 +114,6 @@ class LogWriter {
   WriterConfig config_;
   std::unique_ptr<File> file_;
   std::deque<Spare> spares_;
-  std::vector<std::byte> scratch_;  // of the compressor
   std::uint32_t epoch_ = 0;
   std::uint32_t salt_ = 0;
   Space space_;

@@ -51,8 +51,8 @@ void Medium::load(LoadRecord drive, Done<LoadOutcome> done) {
         if (facts.fault) {
           strand_.reset();
         } else {
-          writer_ = std::make_unique<WriteBehind>(*strand_, options_.queue_bytes,
-                                                  format::kMaxSegmentObjects);
+          writer_ = std::make_unique<WriteBehind>(*strand_, executor_, options_.compression,
+                                                  options_.queue_bytes, format::kMaxSegmentObjects);
           writer_->on_progress = [this](const WriteBehind::Progress& progress) {
             progressed(progress);
           };

@@ -198,7 +198,6 @@ std::unique_ptr<LogWriter> OpenCartridge::make_writer(std::uint32_t partition) {
   config.max_objects = options_.max_segment_objects;
   config.low_water_bytes = options_.low_water_bytes;
   config.hard_water_bytes = options_.hard_water_bytes;
-  config.compression = options_.compression;
   config.now_ns = options_.now_ns;
   return std::make_unique<LogWriter>(*logs_[partition], *stage_, std::move(config));
 }
@@ -288,6 +287,12 @@ MaybeFault OpenCartridge::begin_epoch() {
 }
 
 MaybeFault OpenCartridge::append_block(scsi::Bytes block) {
+  if (scratch_.size() < block.size() && options_.compression != Compression::kNone)
+    scratch_.resize(block.size());
+  return append_block(code_block(options_.compression, block, scratch_));
+}
+
+MaybeFault OpenCartridge::append_block(const CodedBlock& block) {
   return latched(writer()->append_block(block));
 }
 

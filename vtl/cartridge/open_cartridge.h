@@ -60,6 +60,7 @@ class OpenCartridge {
   // nothing was changed that matters, and it may be tried again.
   MaybeFault begin_append(std::uint32_t partition, std::uint64_t lba);
   MaybeFault append_block(scsi::Bytes block);  // capacity is the caller's to watch
+  MaybeFault append_block(const CodedBlock& block);
   MaybeFault append_filemark();
   MaybeFault flush();
   MaybeFault sync();  // of all partitions
@@ -114,6 +115,7 @@ class OpenCartridge {
   std::array<std::unique_ptr<PartitionLog>, format::kMaxPartitions> logs_;
   std::array<std::unique_ptr<LogWriter>, format::kMaxPartitions> writers_;
   std::unique_ptr<Stage> stage_;
+  std::vector<std::byte> scratch_;  // of the compressor
   MamStore mam_;
   std::uint32_t current_ = 0;
   std::uint32_t epoch_ = 0;  // of this append session; 0: none yet

@@ -1,11 +1,11 @@
-// One loaded cartridge's work on its strand: how loop objects hand jobs over and hear of their end.
+// How loop objects hand jobs to a strand and hear of their end.
 //
-// The cartridge is reached through a shared holder that loop objects own but never look into. What
-// a job computes goes into a shared result; the job is gone before `done` runs on the loop, so the
-// last release of everything in it happens there.
+// What a job computes goes into a shared result; the job is gone before `done` runs on the loop, so
+// the last release of everything in it happens there.
 #pragma once
 
 #include <memory>
+#include <string_view>
 #include <utility>
 
 #include "vtl/cartridge/executor.h"
@@ -13,42 +13,58 @@
 
 namespace vtl {
 
-class CartridgeStrand {
+class JobStrand {
  public:
-  CartridgeStrand(Executor& executor, std::string_view name)
-      : executor_(executor),
-        strand_(executor.make_strand(name)),
-        holder_(std::make_shared<Holder>()) {}
+  JobStrand(Executor& executor, std::string_view name)
+      : executor_(executor), strand_(executor.make_strand(name)) {}
   // What was submitted still runs; nobody hears of it.
-  ~CartridgeStrand() {
-    executor_.submit(
-        strand_, [holder = holder_] { holder->cartridge.reset(); }, [] {});
-    executor_.close_strand(strand_);
-  }
-  CartridgeStrand(const CartridgeStrand&) = delete;
-  CartridgeStrand& operator=(const CartridgeStrand&) = delete;
+  ~JobStrand() { executor_.close_strand(strand_); }
+  JobStrand(const JobStrand&) = delete;
+  JobStrand& operator=(const JobStrand&) = delete;
 
-  // job(holder, shared) on the strand, then done(shared) here, unless this object has gone.
+  // job(shared) on the strand, then done(shared) here, unless this object has gone.
   template <class Shared, class JobFunction, class DoneFunction>
   void run(std::shared_ptr<Shared> shared, JobFunction job, DoneFunction done) {
     executor_.submit(
-        strand_,
-        [holder = holder_, shared, job = std::move(job)]() mutable {
-          job(holder->cartridge, *shared);
-        },
+        strand_, [shared, job = std::move(job)]() mutable { job(*shared); },
         [life = std::weak_ptr<char>(life_), shared, done = std::move(done)]() mutable {
           if (!life.expired()) done(*shared);
         });
   }
 
  private:
+  Executor& executor_;
+  Strand strand_;
+  std::shared_ptr<char> life_ = std::make_shared<char>();
+};
+
+// One loaded cartridge's work. The cartridge is reached through a shared holder that loop objects
+// own but never look into.
+class CartridgeStrand {
+ public:
+  CartridgeStrand(Executor& executor, std::string_view name) : strand_(executor, name) {}
+  ~CartridgeStrand() {
+    strand_.run(
+        holder_, [](Holder& holder) { holder.cartridge.reset(); }, [](Holder&) {});
+  }
+  CartridgeStrand(const CartridgeStrand&) = delete;
+  CartridgeStrand& operator=(const CartridgeStrand&) = delete;
+
+  // job(cartridge, shared) on the strand, then done(shared) here.
+  template <class Shared, class JobFunction, class DoneFunction>
+  void run(std::shared_ptr<Shared> shared, JobFunction job, DoneFunction done) {
+    strand_.run(
+        std::move(shared),
+        [holder = holder_, job = std::move(job)](Shared& s) mutable { job(holder->cartridge, s); },
+        std::move(done));
+  }
+
+ private:
   struct Holder {
     std::unique_ptr<OpenCartridge> cartridge;  // the strand's
   };
-  Executor& executor_;
-  Strand strand_;
-  std::shared_ptr<Holder> holder_;
-  std::shared_ptr<char> life_ = std::make_shared<char>();
+  std::shared_ptr<Holder> holder_ = std::make_shared<Holder>();
+  JobStrand strand_;
 };
 
 }  // namespace vtl

@@ -10,6 +10,9 @@ namespace {
 // come back soon.
 constexpr std::uint64_t kBatchBytes = 1u << 20;
 constexpr std::uint64_t kLargestBatch = 4u << 20;
+// What is kept of codings for reuse.
+constexpr std::size_t kIdleCodings = 32;
+constexpr std::size_t kIdleScratch = 1u << 20;
 // In the queue a filemark counts like a small block.
 constexpr std::uint64_t kFilemarkBytes = 64;
 
@@ -22,12 +25,15 @@ std::uint64_t queue_bytes_of(const Run& run) {
 
 }  // namespace
 
-WriteBehind::WriteBehind(CartridgeStrand& strand, std::size_t queue_bytes,
-                         std::uint32_t max_segment_objects)
+WriteBehind::WriteBehind(CartridgeStrand& strand, Executor& executor, Compression compression,
+                         std::size_t queue_bytes, std::uint32_t max_segment_objects)
     : strand_(strand),
       queue_limit_(queue_bytes),
       max_objects_(max_segment_objects),
-      batch_(std::make_shared<Batch>()) {}
+      compression_(compression),
+      batch_(std::make_shared<Batch>()) {
+  if (compression != Compression::kNone) codec_.emplace(executor, "codec");
+}
 
 // On the strand.
 void WriteBehind::capture(OpenCartridge& cartridge, std::uint32_t partition, Progress& progress) {
@@ -123,7 +129,7 @@ WriteBehind::Admission WriteBehind::append(Run& run) {
   used_bytes_ += run.bytes();
   appended_ += fitting;
   dirty_ = true;
-  queue_.push_back(std::move(run));
+  queue_.push_back(enqueue(std::move(run)));
   // The next step is prepared before it is needed.
   const std::size_t here = static_cast<std::size_t>(place_.segment - room_.segment);
   if (here + 1 == room_.capacities.size() &&
@@ -171,10 +177,62 @@ void WriteBehind::wake() {
 
 // --- batches
 
+WriteBehind::CodingPtr WriteBehind::enqueue(Run&& run) {
+  CodingPtr coding;
+  if (idle_codings_.empty()) {
+    coding = std::make_shared<Coding>();
+  } else {
+    coding = std::move(idle_codings_.back());
+    idle_codings_.pop_back();
+  }
+  coding->run = std::move(run);
+  coding->ready = !codec_ || coding->run.is_filemarks();
+  if (coding->ready)
+    ready_bytes_ += coding->run.bytes();
+  else
+    code(coding);
+  return coding;
+}
+
+void WriteBehind::code(CodingPtr coding) {
+  codec_->run(
+      std::move(coding),
+      [algorithm = compression_](Coding& c) {
+        const std::size_t length = c.run.block_length;
+        c.scratch.resize(c.run.bytes());
+        for (std::size_t at = 0; at < c.run.bytes(); at += length)
+          c.blocks.push_back(code_block(algorithm,
+                                        std::as_const(c.run.data).view().subspan(at, length),
+                                        scsi::MutableBytes(c.scratch).subspan(at, length)));
+      },
+      [this](Coding& c) {
+        if (failed_) return;  // it is not waited for any more
+        c.ready = true;
+        ready_bytes_ += c.run.bytes();
+        pump();
+      });
+}
+
+// On the cartridge's strand.
+MaybeFault WriteBehind::write(OpenCartridge& cartridge, const Coding& coding) {
+  const Run& run = coding.run;
+  MaybeFault fault;
+  for (std::uint32_t i = 0; i < run.count && !fault; ++i) {
+    if (run.is_filemarks())
+      fault = cartridge.append_filemark();
+    else if (!coding.blocks.empty())
+      fault = cartridge.append_block(coding.blocks[i]);
+    else
+      fault = cartridge.append_block(
+          run.data.view().subspan(std::size_t{i} * run.block_length, run.block_length));
+  }
+  return fault;
+}
+
 void WriteBehind::pump() {
   if (busy_ || failed_) return;
-  if (queue_.empty() && after_ == After::kNothing) return;
-  const bool full = waiting_bytes_ >= kBatchBytes || queued_bytes_ > queue_limit_;
+  if (queue_.empty() ? after_ == After::kNothing : !queue_.front()->ready) return;
+  const bool full = ready_bytes_ >= kBatchBytes || queued_bytes_ > queue_limit_;
   if (full || settle_ || after_ != After::kNothing || room_waiter_) submit_batch();
 }
 
@@ -189,14 +247,15 @@ void WriteBehind::submit_batch() {
   Batch& batch = *batch_;
   std::uint64_t bytes = 0;
   batch_bytes_ = 0;
-  while (!queue_.empty() && bytes < kLargestBatch) {
-    Run& run = queue_.front();
+  while (!queue_.empty() && queue_.front()->ready && bytes < kLargestBatch) {
+    const Run& run = queue_.front()->run;
     bytes += queue_bytes_of(run);
     waiting_bytes_ -= run.bytes();
+    ready_bytes_ -= run.bytes();
     batch_bytes_ += run.bytes();
     waiting_cost_ -= cost_of(run.block_length) * run.count;
     waiting_objects_ -= run.count;
-    batch.runs.push_back(std::move(run));
+    batch.runs.push_back(std::move(queue_.front()));
     queue_.pop_front();
   }
   batch.after = queue_.empty() ? after_ : After::kNothing;
@@ -204,22 +263,15 @@ void WriteBehind::submit_batch() {
   strand_.run(
       batch_,
       [partition](std::unique_ptr<OpenCartridge>& cartridge, Batch& b) {
-        for (Run& run : b.runs) {
-          for (std::uint32_t i = 0; i < run.count && !b.progress.fault; ++i)
-            b.progress.fault =
-                run.is_filemarks()
-                    ? cartridge->append_filemark()
-                    : cartridge->append_block(
-                          scsi::Bytes(std::as_const(run.data).data(), run.data.size())
-                              .subspan(std::size_t{i} * run.block_length, run.block_length));
-        }
+        for (const CodingPtr& coding : b.runs)
+          if (!b.progress.fault) b.progress.fault = write(*cartridge, *coding);
         if (!b.progress.fault && b.after == After::kFlush) b.progress.fault = cartridge->flush();
         if (!b.progress.fault && b.after == After::kSync) b.progress.fault = cartridge->sync();
         capture(*cartridge, partition, b.progress);
       },
       [this](Batch& b) {
         busy_ = false;
-        for (const Run& run : b.runs) queued_bytes_ -= queue_bytes_of(run);
+        for (CodingPtr& coding : b.runs) retire(std::move(coding));
         b.runs.clear();
         Progress progress = std::exchange(b.progress, {});
         const bool finished = b.after != After::kNothing && !progress.fault;
@@ -235,6 +287,14 @@ void WriteBehind::submit_batch() {
         if (room_waiter_ && !wants_room_ && queued_bytes_ <= queue_limit_ / 2) wake();
         pump();
       });
+}
+
+void WriteBehind::retire(CodingPtr coding) {
+  queued_bytes_ -= queue_bytes_of(coding->run);
+  coding->run = {};
+  coding->blocks.clear();
+  if (idle_codings_.size() < kIdleCodings && coding->scratch.size() <= kIdleScratch)
+    idle_codings_.push_back(std::move(coding));
 }
 
 void WriteBehind::finish(After after, scsi::Done<MaybeFault> done) {
@@ -294,7 +354,7 @@ void WriteBehind::fail(Fault fault, std::uint64_t end_of_data) {
   fault.objects_lost = appended_ - std::min(appended_, end_of_data);
   fault_ = std::move(fault);
   queue_.clear();
-  queued_bytes_ = waiting_bytes_ = waiting_cost_ = waiting_objects_ = 0;
+  queued_bytes_ = waiting_bytes_ = ready_bytes_ = waiting_cost_ = waiting_objects_ = 0;
   after_ = After::kNothing;
   appended_ = written_ = end_of_data;
   durable_ = std::min(durable_, end_of_data);

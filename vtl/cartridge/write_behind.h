@@ -9,6 +9,9 @@
 // the worst case - uncompressed, with headers and padding - so that running out of space is noticed
 // at admission and never behind a GOOD.
 //
+// What is to be compressed is so on a strand of its own, while the cartridge's strand writes what
+// was before; the order of the objects stays.
+//
 // The first failed write or sync is final: what is queued is dropped and counted, the fault is told
 // once, and nothing more is accepted until the cartridge is loaded again.
 //
@@ -19,12 +22,14 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "scsi/buffer.h"
 #include "scsi/done.h"
 #include "scsi/ssc/medium.h"
+#include "vtl/cartridge/codec.h"
 #include "vtl/cartridge/fault.h"
 #include "vtl/cartridge/log_writer.h"
 #include "vtl/cartridge/strand_job.h"
@@ -54,7 +59,9 @@ class WriteBehind {
     std::uint32_t accepted;  // of run.count; the run is left untouched when 0
   };
 
-  WriteBehind(CartridgeStrand& strand, std::size_t queue_bytes, std::uint32_t max_segment_objects);
+  // `executor` runs the codec, and is asked for a strand only if there is something to compress.
+  WriteBehind(CartridgeStrand& strand, Executor& executor, Compression compression,
+              std::size_t queue_bytes, std::uint32_t max_segment_objects);
 
   // Hears, after every job, what changed: used bytes, a fault, notes for the log.
   struct Progress {
@@ -107,8 +114,16 @@ class WriteBehind {
 
  private:
   enum class After { kNothing, kFlush, kSync };
+  // A run on its way. With a codec strand, that strand's until `ready`.
+  struct Coding {
+    Run run;
+    std::vector<CodedBlock> blocks;  // where a codec has been at work
+    std::vector<std::byte> scratch;
+    bool ready = true;
+  };
+  using CodingPtr = std::shared_ptr<Coding>;
   struct Batch {
-    std::vector<Run> runs;
+    std::vector<CodingPtr> runs;
     After after = After::kNothing;
     Progress progress;
   };
@@ -117,8 +132,12 @@ class WriteBehind {
     std::uint64_t segment = 0, offset = 0, objects = 0;
   };
   bool place(Place& at, std::uint64_t cost, bool filemark) const;
+  CodingPtr enqueue(Run&& run);
+  void code(CodingPtr coding);
+  static MaybeFault write(OpenCartridge& cartridge, const Coding& coding);
   void pump();
   void submit_batch();
+  void retire(CodingPtr coding);
   void provision(bool next, std::uint64_t need);
   void finish(After after, scsi::Done<MaybeFault> done);
   void progressed(Progress& progress);
@@ -137,7 +156,11 @@ class WriteBehind {
   bool pool_low_ = false;
   bool dirty_ = false;  // something may not be durable yet
 
-  std::deque<Run> queue_;
+  const Compression compression_;
+  std::optional<JobStrand> codec_;
+  std::vector<CodingPtr> idle_codings_;  // for reuse
+  std::deque<CodingPtr> queue_;
+  std::uint64_t ready_bytes_ = 0;    // of the runs at its front that are coded; payload
   std::uint64_t queued_bytes_ = 0;   // in the queue and in the batch under way
   std::uint64_t waiting_bytes_ = 0;  // in the queue only; payload
   std::uint64_t batch_bytes_ = 0;    // in the batch; payload

@@ -48,7 +48,9 @@ void random_operation(Player& p, std::mt19937& random) {
 void random_world(std::uint32_t seed) {
   INFO("seed " << seed);
   std::mt19937 random(seed);
-  TapeFixture f(seed);
+  MediumOptions options;
+  options.compression = static_cast<Compression>(seed % 3);
+  TapeFixture f(seed, test_spec(), options);
   Player p(f.tape);
   for (int life = 0; life < 4; ++life) {
     p.load();

@@ -58,7 +58,7 @@ struct TemporaryDirectory {
 class Drive {
  public:
   Drive(FileSystem& files, Executor& executor, const std::string& dir, std::uint64_t tag)
-      : tag_(tag), medium_(make_medium(files, executor, *read_summary(files, dir), options())) {
+      : tag_(tag), medium_(make_medium(files, executor, *read_summary(files, dir), options(tag))) {
     medium_->load({"TEST", "SERIAL"}, [this](LoadOutcome out) {
       CHECK_FALSE(out.fault);
       write();
@@ -68,13 +68,17 @@ class Drive {
 
  private:
   static constexpr std::uint64_t kBlocks = 60;
-  static MediumOptions options() {
+  // One compresses nothing, two do, and have a strand more each.
+  static MediumOptions options(std::uint64_t tag) {
     MediumOptions o;
+    o.compression = static_cast<Compression>(tag);
     o.queue_bytes = 2u << 20;
     o.hard_water_bytes = 1;
     return o;
   }
-  std::string block(std::uint64_t i) const { return block_text(tag_ * 1000 + i, 256u << 10); }
+  std::string block(std::uint64_t i) const {
+    return block_text(tag_ * 1000 + i, 128u << 10) + std::string(128u << 10, 'x');
+  }
   void write() {
     if (count_ == kBlocks)
       return medium_->write_filemarks(1, WriteMode::kDurable, [this](WriteOutcome out) {
