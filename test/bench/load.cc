@@ -72,6 +72,10 @@ struct Drive {
   bool closing = false;  // the last filemark has been sent
 };
 
+struct Place {
+  std::int64_t object, file;
+};
+
 class Load {
  public:
   Load(std::uint16_t port, const std::vector<std::string>& targets, const Options& options)
@@ -134,12 +138,12 @@ class Load {
     const auto [objects, files] = position(session);
     std::string out;
     for (const std::int64_t reach : {std::int64_t{100}, std::int64_t{100'000}, objects / 2}) {
-      const auto add = [&](const char* name, std::int64_t end, const auto& cdb) {
+      const auto add = [&](const char* name, std::int64_t end, auto part, const auto& cdb) {
         if (!out.empty()) out += ", ";
         out += "\"" + std::string(name) + "_" + std::to_string(reach) +
-               "\": " + walk(session, end, reach, cdb);
+               "\": " + walk(session, end, reach, part, cdb);
       };
-      add("locate", objects, [](std::int64_t to, std::int64_t) {
+      add("locate", objects, &Place::object, [](std::int64_t to, std::int64_t) {
         std::vector<std::uint8_t> cdb = {0x2B, 0, 0, 0, 0, 0, 0, 0, 0, 0};
         bench::put(&cdb[3], static_cast<std::uint64_t>(to), 4);
         return cdb;
@@ -151,8 +155,8 @@ class Load {
           return cdb;
         };
       };
-      add("space_blocks", objects / 2, space(0));
-      add("space_filemarks", files, space(1));
+      add("space_blocks", objects / 2, &Place::object, space(0));
+      add("space_filemarks", files, &Place::file, space(1));
     }
     std::printf("{\"objects\": %lld, \"filemarks\": %lld, %s}\n", static_cast<long long>(objects),
                 static_cast<long long>(files), out.c_str());
@@ -228,7 +232,8 @@ class Load {
 
   // Forward and backward between 0 and `end`, half of `reach` at a time or more. The first tenth
   // warms up.
-  std::string walk(Session& session, std::int64_t end, std::int64_t reach, const auto& cdb) {
+  std::string walk(Session& session, std::int64_t end, std::int64_t reach,
+                   std::int64_t Place::*part, const auto& cdb) {
     std::mt19937_64 random(1);
     const auto pick = [&](std::int64_t low, std::int64_t high) {
       return std::uniform_int_distribution<std::int64_t>(low, high)(random);
@@ -245,13 +250,14 @@ class Load {
       const double t = timed(session, cdb(at, back ? -distance : distance));
       if (i >= warm_up) latency.push_back(t);
     }
+    if (position(session).*part != at) fail("LOCATE or SPACE ended in the wrong place");
     return percentiles(latency);
   }
 
   // READ POSITION, long form: objects and filemarks before the position.
-  std::pair<std::int64_t, std::int64_t> position(Session& session) {
+  Place position(Session& session) {
     std::uint8_t in[32];
-    const Answer answer = execute(session, {0x34, 6, 0, 0, 0, 0, 0, 0, 32, 0}, nullptr, 32, in);
+    const Answer answer = execute(session, {0x34, 6, 0, 0, 0, 0, 0, 0, 0, 0}, nullptr, 32, in);
     if (answer.status != 0) fail("READ POSITION: " + answer.text());
     return {static_cast<std::int64_t>(bench::get(in + 8, 8)),
             static_cast<std::int64_t>(bench::get(in + 16, 8))};

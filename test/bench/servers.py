@@ -42,7 +42,7 @@ class Server:
 
     def memory_mb(self, field):
         lines = pathlib.Path(f"/proc/{self.process.pid}/status").read_text().splitlines()
-        kb = {line.split(":")[0]: line.split()[1] for line in lines}
+        kb = {key: value.split()[0] for key, value in (line.split(":", 1) for line in lines) if value.endswith(" kB")}
         return (int(kb[field]) + int(kb["HugetlbPages"])) * 1024 / 1e6
 
     def measure(self, mode, sessions=1, **load):
@@ -157,10 +157,13 @@ class Tgtd(Server):
             self.admin("--mode", "target", "--op", "bind", "--tid", i, "-I", "ALL")
             self.targets.append(name)
         for mode in ("write", "read"):
-            self.load(mode, 256, block=1048576)
+            self.load(mode, 32, block=1048576)
 
     def erase(self, sessions):
-        """It overwrites in place, which is its advantage."""
+        # It would overwrite in place. The beginning, which it reads when it rewinds, stays.
+        super().erase(sessions)
+        for image in sorted(self.home.iterdir())[:sessions]:
+            run("fallocate", "--punch-hole", "--offset", 4 << 20, "--length", image.stat().st_size, image)
 
 
 class Pipeline:
