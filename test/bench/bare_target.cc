@@ -13,7 +13,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -27,11 +26,7 @@
 
 namespace {
 
-using bench::get;
-using bench::get32;
-using bench::kHeader;
-using bench::kSegment;
-using bench::put;
+using bench::get, bench::get32, bench::put, bench::kHeader, bench::kSegment;
 
 [[noreturn]] void fail(const char* what) {
   std::perror(what);
@@ -44,13 +39,13 @@ class Buffers {
  public:
   static constexpr std::size_t kSize = kHeader + kSegment;
   std::uint8_t* take() {
-    if (free_.empty()) return static_cast<std::uint8_t*>(std::aligned_alloc(4096, 2 * kSize));
+    if (free_.empty()) return static_cast<std::uint8_t*>(std::aligned_alloc(4096, kSegment + 4096));
     std::uint8_t* out = free_.back();
     free_.pop_back();
     return out;
   }
   void give_back(std::uint8_t*& buffer) {
-    free_.push_back(buffer);
+    if (buffer != nullptr) free_.push_back(buffer);
     buffer = nullptr;
   }
 
@@ -73,7 +68,7 @@ struct Tape {
   std::uint64_t end = 0;  // of the file
 
   // What follows the position is discarded.
-  Object& append(std::uint32_t length) {
+  std::uint64_t append(std::uint32_t length) {
     if (position < objects.size()) {
       end = objects[position].offset;
       objects.resize(position);
@@ -81,12 +76,10 @@ struct Tape {
     }
     objects.push_back({end, length});
     end += length;
-    ++position;
-    return objects.back();
+    return objects[position++].offset;
   }
 };
 
-enum Status : std::uint8_t { kGood = 0x00, kCheckCondition = 0x02 };
 enum Opcode : std::uint8_t { kNopOut = 0, kCommand = 1, kLogin = 3, kLogout = 6 };
 
 class Connection {
@@ -98,8 +91,8 @@ class Connection {
     setsockopt(fd_, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
   }
   ~Connection() {
-    if (in_ != nullptr) buffers_.give_back(in_);
-    if (out_ != nullptr) buffers_.give_back(out_);
+    buffers_.give_back(in_);
+    buffers_.give_back(out_);
     close(fd_);
   }
 
@@ -110,6 +103,7 @@ class Connection {
     if (in_ == nullptr) in_ = buffers_.take();
     // The next PDU is expected to be as long as the last one.
     const std::size_t want = received_ < kHeader ? kHeader + expected_ : size_of(in_);
+    if (want > Buffers::kSize) return false;
     if (want > received_) {
       const ssize_t n = recv(fd_, in_ + received_, want - received_, 0);
       if (n == 0 || (n < 0 && errno != EAGAIN)) return false;
@@ -117,7 +111,7 @@ class Connection {
     }
     while (out_ == nullptr && received_ >= kHeader && received_ >= size_of(in_)) {
       const std::size_t size = size_of(in_);
-      if (size > Buffers::kSize || !handle()) return false;
+      if (!handle()) return false;
       expected_ = size - kHeader;
       received_ -= size;
       if (received_ != 0) std::memmove(in_, in_ + size, received_);
@@ -127,10 +121,7 @@ class Connection {
     return true;
   }
   bool wants_to_send() const { return out_ != nullptr; }
-  // A whole PDU was taken in while the one before it was answered.
-  bool has_more() const {
-    return out_ == nullptr && in_ != nullptr && received_ >= kHeader && received_ >= size_of(in_);
-  }
+  int fd() const { return fd_; }
   bool waits_for_output = false;  // as epoll has been told
 
  private:
@@ -166,23 +157,18 @@ class Connection {
   bool handle() {
     const std::uint8_t opcode = in_[0] & 0x3F;
     if ((in_[0] & 0x40) == 0) exp_cmd_sn_ = get32(in_ + 24) + 1;  // not immediate
-    switch (opcode) {
-      case kLogin:
-        return login();
-      case kCommand:
-        command();
-        return true;
-      case kNopOut:
-        if (get32(in_ + 16) == 0xFFFFFFFF) return true;  // wants no answer
-        answer(0x20, 0x80, 0);
-        put(out_ + 20, 0xFFFFFFFF, 4);
-        return true;
-      case kLogout:
-        answer(0x26, 0x80, 0);
-        return true;
-      default:
-        return false;
+    if (opcode == kLogin) return login();
+    if (opcode == kCommand) {
+      command();
+    } else if (opcode == kLogout) {
+      answer(0x26, 0x80, 0);
+    } else if (opcode != kNopOut) {
+      return false;
+    } else if (get32(in_ + 16) != 0xFFFFFFFF) {  // a ping
+      answer(0x20, 0x80, 0);
+      put(out_ + 20, 0xFFFFFFFF, 4);
     }
+    return true;
   }
 
   // RFC 7143 11.13. Every key that is negotiated here has one answer.
@@ -205,7 +191,12 @@ class Connection {
       const std::string_view key = pair.substr(0, pair.find('='));
       for (const auto& known : kAnswers)
         if (known[0] == key) add(key, known[1]);
-      if (key == "TargetName") load(std::string(pair.substr(key.size() + 1)));
+      if (key == "TargetName") {
+        const std::string name(pair.substr(key.size() + 1));
+        auto& tape = tapes_[name];
+        if (tape == nullptr) tape = std::make_unique<Tape>(directory_ + "/" + name);
+        tape_ = tape.get();
+      }
       at = end + 1;
     }
     if (tape_ == nullptr) return false;
@@ -217,17 +208,12 @@ class Connection {
     std::memcpy(out_ + kHeader, text.data(), text.size());
     return true;
   }
-  void load(const std::string& name) {
-    auto& tape = tapes_[name];
-    if (tape == nullptr) tape = std::make_unique<Tape>(directory_ + "/" + name);
-    tape_ = tape.get();
-  }
 
   // SCSI Response (RFC 7143 11.4); sense key and additional sense code, fixed format.
   void status(std::uint8_t key = 0, std::uint16_t code = 0, std::uint8_t flags = 0) {
     answer(0x21, 0x80, key == 0 && flags == 0 ? 0 : 20);
     if (to_send_ == kHeader) return;
-    out_[3] = kCheckCondition;
+    out_[3] = 0x02;  // CHECK CONDITION
     std::uint8_t* sense = out_ + kHeader + 2;
     std::memset(sense - 2, 0, 20);
     put(sense - 2, 18, 2);
@@ -253,43 +239,29 @@ class Connection {
 
   void command() {
     const std::uint8_t* cdb = in_ + 32;
-    switch (cdb[0]) {
-      case 0x00:  // TEST UNIT READY
-      case 0x15:  // MODE SELECT(6)
-      case 0x1E:
-        return status();  // PREVENT ALLOW
-      case 0x01:          // REWIND
-      case 0x1B:
-        tape_->position = 0;
-        return status();  // LOAD UNLOAD
-      case 0x03:
-        return reply({0x70, 0, 0, 0, 0, 0, 0, 10}, 18);  // REQUEST SENSE
-      case 0x05:
-        return reply({0, 0x04, 0, 0, 0, 1}, 6);  // READ BLOCK LIMITS
-      case 0x12:                                 // INQUIRY
-        return reply({0x01, 0x80, 6,   2,   31,  0,   0,   2,   'V', 'T',
-                      'L',  ' ',  ' ', ' ', ' ', ' ', 'B', 'A', 'R', 'E'},
-                     36);
-      case 0x1A:
-        return reply({11, 0, 0x10, 8, 0x58}, 12);  // MODE SENSE(6): block length 0
-      case 0xA0:
-        return reply({0, 0, 0, 8}, 16);  // REPORT LUNS
-      case 0x0A:
-        return write(get(in_ + 5, 3));  // WRITE(6)
-      case 0x08:
-        return read();  // READ(6)
-      case 0x10:        // WRITE FILEMARKS(6)
-        for (auto count = get(cdb + 2, 3); count != 0; --count) tape_->append(0);
-        if ((cdb[1] & 1) == 0 && fdatasync(tape_->fd) != 0) fail("fdatasync");
-        return status();
-      default:
-        return status(5, 0x2000);
+    const std::uint8_t operation = cdb[0];
+    if (operation == 0x0A) return write(get(in_ + 5, 3));  // WRITE(6)
+    if (operation == 0x08) return read();                  // READ(6)
+    if (operation == 0x10) {                               // WRITE FILEMARKS(6)
+      for (auto count = get(cdb + 2, 3); count != 0; --count) tape_->append(0);
+      if ((cdb[1] & 1) == 0 && fdatasync(tape_->fd) != 0) fail("fdatasync");
+      return status();
     }
+    if (operation == 0x01 || operation == 0x1B) tape_->position = 0;  // REWIND, LOAD UNLOAD
+    // And TEST UNIT READY, MODE SELECT(6), PREVENT ALLOW MEDIUM REMOVAL.
+    for (const int simple : {0x00, 0x01, 0x15, 0x1B, 0x1E})
+      if (operation == simple) return status();
+    if (operation == 0x03) return reply({0x70, 0, 0, 0, 0, 0, 0, 10}, 18);  // REQUEST SENSE
+    if (operation == 0x05) return reply({0, 0x04, 0, 0, 0, 1}, 6);          // READ BLOCK LIMITS
+    if (operation == 0x12) return reply({0x01, 0x80, 6, 2, 31}, 36);        // INQUIRY
+    if (operation == 0x1A) return reply({11, 0, 0x10, 8, 0x58}, 12);        // MODE SENSE(6)
+    if (operation == 0xA0) return reply({0, 0, 0, 8}, 16);                  // REPORT LUNS
+    status(5, 0x2000);
   }
 
   void write(std::size_t length) {
     if (length != get(in_ + 34, 3)) return status(5, 0x2400);  // not all of it immediate, or fixed
-    const auto at = static_cast<off_t>(tape_->append(static_cast<std::uint32_t>(length)).offset);
+    const auto at = static_cast<off_t>(tape_->append(static_cast<std::uint32_t>(length)));
     if (pwrite(tape_->fd, in_ + kHeader, length, at) != static_cast<ssize_t>(length))
       fail("pwrite");
     status();
@@ -313,8 +285,7 @@ class Connection {
   std::string directory_;
   Tape* tape_ = nullptr;
   std::uint8_t *in_ = nullptr, *out_ = nullptr;
-  std::size_t received_ = 0, expected_ = 0;
-  std::size_t sent_ = 0, to_send_ = 0;
+  std::size_t received_ = 0, expected_ = 0, sent_ = 0, to_send_ = 0;
   std::uint32_t stat_sn_ = 1, exp_cmd_sn_ = 1;
 };
 
@@ -326,8 +297,8 @@ int listen_on(std::uint16_t port) {
   address.sin_family = AF_INET;
   address.sin_port = htons(port);
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  if (bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) fail("bind");
-  if (listen(fd, 64) != 0) fail("listen");
+  if (bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0 || listen(fd, 64) != 0)
+    fail("listen");
   return fd;
 }
 
@@ -347,7 +318,7 @@ int main(int argc, char** argv) {
   }
   Buffers buffers;
   std::map<std::string, std::unique_ptr<Tape>> tapes;
-  std::map<Connection*, std::pair<int, std::unique_ptr<Connection>>> connections;
+  std::map<Connection*, std::unique_ptr<Connection>> connections;
   const int listener = listen_on(static_cast<std::uint16_t>(std::strtoul(argv[1], nullptr, 10)));
   const int epoll = epoll_create1(0);
   watch(epoll, EPOLL_CTL_ADD, listener, EPOLLIN, nullptr);
@@ -364,16 +335,14 @@ int main(int argc, char** argv) {
         auto made = std::make_unique<Connection>(fd, buffers, tapes, argv[2]);
         watch(epoll, EPOLL_CTL_ADD, fd, EPOLLIN, made.get());
         Connection* key = made.get();
-        connections[key] = {fd, std::move(made)};
+        connections[key] = std::move(made);
         continue;
       }
-      bool alive = connection->ready();
-      while (alive && connection->has_more()) alive = connection->ready();
-      if (!alive) {
+      if (!connection->ready()) {
         connections.erase(connection);
       } else if (connection->wants_to_send() != connection->waits_for_output) {
         connection->waits_for_output = connection->wants_to_send();
-        watch(epoll, EPOLL_CTL_MOD, connections[connection].first,
+        watch(epoll, EPOLL_CTL_MOD, connection->fd(),
               connection->waits_for_output ? EPOLLOUT : EPOLLIN, connection);
       }
     }
