@@ -289,6 +289,7 @@ void Session::pdu_complete() {
   max_cmd_sn_ = get32(h + 32);
   const std::uint32_t tag = get32(h + 16);
   if (opcode == 0x20) {  // NOP-In
+    if (on_window) on_window();
     if (get32(h + 20) == kNoTag) return;
     Outgoing& pong = queue(0x40, 0x80, kNoTag);
     std::memcpy(pong.header.data() + 8, h + 8, 8);

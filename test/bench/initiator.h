@@ -34,6 +34,9 @@ class Session {
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
 
+  // Called when the target has said something that may have opened its window, and no command
+  // ended.
+  std::function<void()> on_window;
   // Whether the target's window has room for one more command.
   bool may_send() const { return static_cast<std::int32_t>(max_cmd_sn_ - cmd_sn_) >= 0; }
   // `out` and `in` stay where they are until done; what lies at one address does not change, so

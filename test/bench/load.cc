@@ -103,7 +103,7 @@ class Load {
     total_ = blocks * drives_.size();
     for (auto& drive : drives_) drive->to_send = blocks;
     start_ = Clock::now();
-    for (auto& drive : drives_) pump(*drive, writing);
+    for (auto& drive : drives_) begin(*drive, writing);
     while (finished_ < drives_.size()) turn();
     const double elapsed = seconds_since(start_);
     const double bytes = static_cast<double>(total_ * options_["block"]);
@@ -116,7 +116,7 @@ class Load {
 
   void filemark() {
     for (auto& drive : drives_) drive->to_send = UINT64_MAX;
-    for (std::size_t i = 1; i < drives_.size(); ++i) pump(*drives_[i], true);
+    for (std::size_t i = 1; i < drives_.size(); ++i) begin(*drives_[i], true);
     Drive& one = *drives_[0];
     std::vector<double> latency;
     // A second for the streams to fill their buffers.
@@ -206,6 +206,7 @@ class Load {
   Answer execute(Session& session, const std::vector<std::uint8_t>& cdb,
                  const std::uint8_t* out = nullptr, std::uint32_t length = 0,
                  std::uint8_t* in = nullptr) {
+    while (!session.may_send()) turn();
     bool ended = false;
     Answer result;
     session.command(cdb, out, in, length, [&](const Answer& answer) {
@@ -263,6 +264,10 @@ class Load {
             static_cast<std::int64_t>(bench::get(in + 16, 8))};
   }
 
+  void begin(Drive& drive, bool writing) {
+    drive.session.on_window = [this, &drive, writing] { pump(drive, writing); };
+    pump(drive, writing);
+  }
   void pump(Drive& drive, bool writing) {
     const auto n = static_cast<std::uint32_t>(drive.block.size());
     Session& session = drive.session;
