@@ -27,6 +27,9 @@ vtl_gate(sim TIMEOUT 600 COMMAND ${release}/vtl_sim --seeds 1000)
 vtl_gate(sim_asan TIMEOUT 600 COMMAND ${asan}/vtl_sim --seed 1001 --seeds 200)
 vtl_gate(tidy SERIAL TIMEOUT 1200 COMMAND ${test}/layering/tidy.sh ${CMAKE_SOURCE_DIR}/build/release)
 
+# What a block costs the server, in instructions.
+vtl_gate(instructions TIMEOUT 120 COMMAND ${test}/bench/instructions)
+
 # The README's first command, as a new user types it.
 vtl_gate(quickstart SERIAL TIMEOUT 300 COMMAND ${test}/quickstart.sh)
 
