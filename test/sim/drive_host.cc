@@ -238,9 +238,9 @@ void DriveHost::answered(std::uint32_t tag, const Answer& answer) {
   const bool not_ready = !answer.good() && !answer.deferred() && answer.key() == 2;
   if (answer.deferred() && answer.code() == 0x0C00) ++world_.count().write_faults_told;
   Bay& bay = *world_.process()->bays[drive_];
-  if (answer.deferred() && bay.owes != nullptr) {
-    bay.owes->tape.told_late();
-    bay.owes = nullptr;
+  if (answer.deferred() && bay.owed) {
+    check(!bay.owed->told_later, "a write error was told twice");
+    bay.owed.reset();
     ready_ = Ready::kNo;
     return;
   }
@@ -285,7 +285,7 @@ void DriveHost::outcome(const Operation& op, const Answer& answer, bool done) {
   if (op.kind == Kind::kTestUnitReady) {
     // Its session may have changed, or a reset have made it forget; else it has to have been told.
     const bool remembers = !world_.swarm().lines_fail() && !world_.swarm().task_management;
-    check(bay.owes == nullptr || !remembers || bay.owes->tape.told() || !answer.good(),
+    check(!bay.owed || !remembers || bay.owed->told || !answer.good(),
           "nobody was told of a write error");
     ready_ = answer.good() ? Ready::kPosition : Ready::kNo;
   } else if (op.kind == Kind::kReadPosition) {

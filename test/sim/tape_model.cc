@@ -190,11 +190,6 @@ void TapeModel::loaded() {
   only_crash_states({0});
 }
 
-void TapeModel::told_late() {
-  check(!told_later_, barcode_ + ": a write error was told twice");
-  told_ = told_later_ = true;
-}
-
 void TapeModel::unloaded(bool all_written) {
   if (!loaded_) return;
   loaded_ = false;
@@ -282,8 +277,12 @@ void TapeModel::write_fault(const Operation& op, const Answer& answer) {
     if (told_later_) broken("told twice", op, answer);
     told_later_ = true;
   } else if (failed_ != Failed::kNo && op.writes() && !answer.has_information()) {
-    failed_ = Failed::kYes;  // a refusal
-    return;
+    // A refusal. An ERASE never counts what is lost: where nobody knows of an earlier error it may
+    // as well have met the first.
+    if (failed_ == Failed::kYes || op.kind != Kind::kErase) {
+      failed_ = Failed::kYes;
+      return;
+    }
   }
   const bool marks = op.kind == Kind::kFilemarks && !answer.deferred();
   const bool counts =

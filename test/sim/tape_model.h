@@ -74,10 +74,9 @@ class TapeModel {
   // For choosing what to do: one of the states.
   const Tape& guess() const { return may_be_.front(); }
   bool is_certain() const { return may_be_.size() == 1; }
-  // Of the write error of the last load, by a deferred error that came after its unload.
-  void told_late();
-  // Its host has heard of that error, or had written nothing.
+  // Of this load: its host has heard of a write error, or had written nothing; by a deferred one.
   bool told() const { return told_ || !wrote_; }
+  bool told_later() const { return told_later_; }
   bool must_refuse_writes() const { return failed_ == Failed::kYes; }
   std::string text() const;
 
