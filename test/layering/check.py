@@ -38,6 +38,8 @@ RULES = [
      # scsi/ssc/medium.h: a loaded cartridge passes through the library on its way to a drive bay.
      lambda h: h.startswith(("vtl/library/", "vtl/cartridge/")) or h in GROUND | {"scsi/smc/inventory.h", "scsi/ssc/medium.h"},
      {"fmt/format.h", "fmt/core.h"} | LANGUAGE, {"thread", "mutex"}),
+    ("vtl/timing", lambda f: f.startswith("vtl/timing/"),
+     lambda h: h.startswith("vtl/timing/") or h in GROUND | {"scsi/ssc/medium.h"}, set(), {"thread", "mutex"}),
     ("vtl/interchange", lambda f: f.startswith("vtl/interchange/"),
      lambda h: h.startswith(("vtl/interchange/", "vtl/cartridge/")) or h in GROUND,
      {"nlohmann/json.hpp", "fmt/format.h", "fmt/core.h"} | LANGUAGE, {"thread", "mutex"}),

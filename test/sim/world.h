@@ -45,6 +45,7 @@ class World {
   void cut(Line& line);
   int injected(const std::string& what, const std::string& path);
   void step();
+  bool lost() const;  // some tape may be too many things
   bool work();
   bool deliver(Line& line);
   void misfortune();

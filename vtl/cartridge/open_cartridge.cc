@@ -160,7 +160,7 @@ MaybeFault OpenCartridge::make_durable(PartitionLog& log) {
   const auto file = files_.open(
       log.path(last), read_only() ? FileSystem::Mode::kRead : FileSystem::Mode::kReadWrite, io_);
   if (!file) return read_fault(file.error());
-  if (cart_.has(format::kAppendFailed) && !read_only())
+  if (!read_only())
     if (const Status status = write_again(**file); !status) return read_fault(status.error());
   if (const Status status = (*file)->fdatasync(); !status) return read_fault(status.error());
   if (const Status status = files_.sync_directory(log.directory); !status)
@@ -168,18 +168,23 @@ MaybeFault OpenCartridge::make_durable(PartitionLog& log) {
   return std::nullopt;
 }
 
-// After a sync has failed the system's memory may show what the disk never got, and call it clean:
-// the next sync would pass over it. The same bytes, written once more, are dirty again.
+// After a failed sync the system's memory may show what the disk never got, and call it clean: the
+// next sync would pass over it. The same bytes, written once more, are dirty again. The label may
+// not have been able to say that a sync had failed; where it has not, a part that cannot be read is
+// passed over, as damage is.
 Status OpenCartridge::write_again(File& file) {
-  for (std::uint64_t offset = 0;; offset += Stage::kBytes) {
+  const Result<std::uint64_t> size = file.size();
+  if (!size) return size.error();
+  for (std::uint64_t offset = 0; offset < *size; offset += Stage::kBytes) {
     const Result<std::size_t> read = file.pread(stage_->all(), offset);
-    if (!read) return read.error();
+    if (!read && cart_.has(format::kAppendFailed)) return read.error();
+    if (!read) continue;
     const std::size_t whole = format::align_up(*read, format::kBlock);
     std::fill(stage_->data() + *read, stage_->data() + whole, std::byte{});
     if (whole != 0)
       if (Status status = file.pwrite(stage_->all().first(whole), offset); !status) return status;
-    if (*read < Stage::kBytes) return ok_status();
   }
+  return ok_status();
 }
 
 std::unique_ptr<LogWriter> OpenCartridge::make_writer(std::uint32_t partition) {

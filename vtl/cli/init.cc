@@ -85,6 +85,8 @@ void add_serve(CLI::App& app, Result& result) {
         const auto* error = std::get_if<std::string>(&parsed);
         return error == nullptr ? std::string() : *error;
       });
+  command->add_flag("--realistic", options->realistic,
+                    "Take the time of real drives to load, unload, rewind, locate and stream");
   command->callback([options, listen, &result] {
     for (const std::string& text : *listen) {
       options->listen.push_back(std::get<config::Endpoint>(config::parse_endpoint(text)));

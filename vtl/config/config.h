@@ -135,6 +135,8 @@ struct StorageConfig {
   // Free space in the pool's file system below which every tape reports early warning; 0: the
   // store's own rule.
   std::uint64_t low_water_bytes = 0;
+  // Drives take the time of real ones to load, wind and stream.
+  bool realistic = false;
   friend bool operator==(const StorageConfig&, const StorageConfig&) = default;
 };
 

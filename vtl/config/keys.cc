@@ -90,6 +90,9 @@ const std::vector<Key<StorageConfig>>& storage_keys() {
       size("low_water_bytes", &C::low_water_bytes, 0, 1ull << 60,
            "Free space in the pool below which every tape reports early warning; 0: 20 GiB or "
            "5 %, whichever is more, but at most 10 %."),
+      flag("realistic", &C::realistic,
+           "Drives take the time of real ones to load, unload, rewind, locate and stream: for "
+           "testing backup software."),
   };
   return keys;
 }

@@ -66,12 +66,20 @@ std::vector<std::string> drive_identifiers(const config::LibraryConfig& library)
   return out;
 }
 
-Drive::Drive(scsi::ssc::TapeDriveOptions options) : device_(std::move(options)) {
+Drive::Drive(scsi::ssc::TapeDriveOptions options, MakeAlarm make_alarm)
+    : device_(options),
+      timing_(find_timing(options.generation)),
+      make_alarm_(std::move(make_alarm)) {
   target_.add(0, device_);
 }
 
 void Drive::load(std::unique_ptr<scsi::ssc::TapeMedium> medium, scsi::Done<BayLoad> done) {
   medium_ = dynamic_cast<CartridgeMedium*>(medium.get());
+  if (make_alarm_ && timing_ != nullptr) {
+    auto timed = std::make_unique<TimedMedium>(std::move(medium), *timing_, make_alarm_());
+    timed_ = timed.get();
+    medium = std::move(timed);
+  }
   device_.insert(std::move(medium),
                  [done = std::move(done)](scsi::ssc::InsertOutcome outcome) mutable {
                    BayLoad load;
@@ -98,6 +106,8 @@ void Drive::unload(scsi::Done<BayUnload> done) {
     }
     if (outcome.fault) unload.detail = std::move(outcome.fault->detail);
     unload.medium = std::move(outcome.medium);
+    if (unload.medium != nullptr && timed_ != nullptr)
+      unload.medium = std::exchange(timed_, nullptr)->take();
     done(std::move(unload));
   });
 }

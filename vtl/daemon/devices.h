@@ -2,6 +2,7 @@
 // and the port through which the library reaches a drive.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -12,6 +13,7 @@
 #include "vtl/cartridge/medium.h"
 #include "vtl/config/config.h"
 #include "vtl/library/drive_bay.h"
+#include "vtl/timing/timed_medium.h"
 
 namespace vtl::daemon {
 
@@ -23,7 +25,9 @@ scsi::smc::ChangerOptions changer_options(const config::LibraryConfig& library);
 // A drive and its bay. Loop thread.
 class Drive final : public DriveBay {
  public:
-  explicit Drive(scsi::ssc::TapeDriveOptions options);
+  // With alarms it takes the time of a real drive; without it is as fast as it can be.
+  using MakeAlarm = std::function<std::unique_ptr<Alarm>()>;
+  explicit Drive(scsi::ssc::TapeDriveOptions options, MakeAlarm make_alarm = {});
 
   void load(std::unique_ptr<scsi::ssc::TapeMedium> medium, scsi::Done<BayLoad> done) override;
   void unload(scsi::Done<BayUnload> done) override;
@@ -38,7 +42,11 @@ class Drive final : public DriveBay {
  private:
   scsi::ssc::TapeDrive device_;
   scsi::Target target_;
-  CartridgeMedium* medium_ = nullptr;  // while it is in the drive, which owns it
+  const LtoTiming* timing_;
+  MakeAlarm make_alarm_;
+  // While they are in the drive, which owns them:
+  CartridgeMedium* medium_ = nullptr;
+  TimedMedium* timed_ = nullptr;  // around it, if there is one
 };
 
 // A bay while no server runs: cartridges are put down in it and taken out of it, and nobody opens

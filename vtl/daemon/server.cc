@@ -17,6 +17,7 @@
 #include "vtl/daemon/control.h"
 #include "vtl/daemon/devices.h"
 #include "vtl/daemon/log.h"
+#include "vtl/daemon/loop_clock.h"
 #include "vtl/daemon/management.h"
 #include "vtl/daemon/settings.h"
 #include "vtl/daemon/system.h"
@@ -61,6 +62,7 @@ class Server {
   auth::AccessPolicy policy_;
   scsi::BufferPool buffers_;  // outlives everything that may hold a buffer
   net::Loop loop_;
+  LoopClock clock_{loop_};
   std::vector<Drive*> drives_;  // the room's bays
   LibraryRoom room_;
   scsi::Target changer_target_;
@@ -103,7 +105,10 @@ Server::Server(DataDirectory directory, std::string version, std::ostream& out)
 std::vector<std::unique_ptr<DriveBay>> Server::make_drives() {
   std::vector<std::unique_ptr<DriveBay>> bays;
   for (std::size_t i = 0; i < directory_.config.library.drives.size(); ++i) {
-    auto drive = std::make_unique<Drive>(drive_options(directory_.config.library, i));
+    Drive::MakeAlarm make_alarm;
+    if (directory_.config.storage.realistic) make_alarm = [this] { return clock_.make_alarm(); };
+    auto drive =
+        std::make_unique<Drive>(drive_options(directory_.config.library, i), std::move(make_alarm));
     drives_.push_back(drive.get());
     bays.push_back(std::move(drive));
   }
@@ -202,6 +207,7 @@ void Server::stop() {
                         kStopLimit.count() / 1000));
   });
   for (const auto& listener : listeners_) listener->stop_accepting();
+  clock_.hurry();
   portal_.shut_down();
   grace_timer_.start(kLogoutGrace, [this] {
     for (const auto& listener : listeners_) listener->drop_connections();
@@ -314,6 +320,8 @@ ExitCode serve(const ServeOptions& options, std::ostream& out) {
     for (const std::string& problem : problems) log_error(problem);
     if (!problems.empty()) return kExitConfig;
   }
+  config.storage.realistic = config.storage.realistic || options.realistic;
+  if (config.storage.realistic) log_info("drives take the time of real ones (realistic)");
   std::signal(SIGPIPE, SIG_IGN);
   raise_descriptor_limit();
   const std::vector<config::Endpoint> endpoints = config.listen;

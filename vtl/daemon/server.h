@@ -13,6 +13,7 @@ namespace vtl::daemon {
 struct ServeOptions {
   std::string data_directory;
   std::vector<config::Endpoint> listen;  // instead of the configuration's; empty: those
+  bool realistic = false;                // whatever the configuration says
   std::string version;
 };
 

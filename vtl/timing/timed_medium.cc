@@ -1,0 +1,100 @@
+#include "vtl/timing/timed_medium.h"
+
+#include <utility>
+
+namespace vtl {
+
+using scsi::Done;
+using namespace scsi::ssc;  // NOLINT: this file is about nothing else
+
+TimedMedium::TimedMedium(std::unique_ptr<TapeMedium> inside, const LtoTiming& timing,
+                         std::unique_ptr<Alarm> alarm)
+    : inside_(std::move(inside)),
+      alarm_(std::move(alarm)),
+      motion_(timing, inside_->info().generation) {}
+
+template <class Outcome>
+void TimedMedium::answer(TapeMotion::TimePoint when, Done<Outcome> done, Outcome outcome) {
+  if (outcome.fault || when <= alarm_->now()) return done(std::move(outcome));
+  alarm_->at(when, [done = std::move(done), outcome = std::move(outcome)]() mutable {
+    done(std::move(outcome));
+  });
+}
+
+Done<SpaceOutcome> TimedMedium::moved(Done<SpaceOutcome> done) {
+  return [this, from = inside_->position_bytes(),
+          done = std::move(done)](SpaceOutcome outcome) mutable {
+    answer(motion_.move(alarm_->now(), from, inside_->position_bytes()), std::move(done),
+           std::move(outcome));
+  };
+}
+
+Done<WriteOutcome> TimedMedium::drained(Done<WriteOutcome> done) {
+  return [this, done = std::move(done)](WriteOutcome outcome) mutable {
+    answer(motion_.drain(alarm_->now()), std::move(done), std::move(outcome));
+  };
+}
+
+void TimedMedium::load(LoadRecord drive, Done<LoadOutcome> done) {
+  inside_->load(std::move(drive), [this, done = std::move(done)](LoadOutcome outcome) mutable {
+    answer(motion_.load(alarm_->now()), std::move(done), std::move(outcome));
+  });
+}
+
+void TimedMedium::unload(Done<WriteOutcome> done) {
+  inside_->unload([this, from = inside_->position_bytes(),
+                   done = std::move(done)](WriteOutcome outcome) mutable {
+    answer(motion_.unload(alarm_->now(), from), std::move(done), std::move(outcome));
+  });
+}
+
+void TimedMedium::write(scsi::Buffer data, std::uint32_t block_length, WriteMode mode,
+                        Done<WriteOutcome> done) {
+  inside_->write(std::move(data), block_length, mode,
+                 [this, block_length, mode, done = std::move(done)](WriteOutcome outcome) mutable {
+                   const auto now = alarm_->now();
+                   const auto room = motion_.write(now, outcome.accepted * block_length);
+                   answer(mode == WriteMode::kDurable ? motion_.drain(now) : room, std::move(done),
+                          std::move(outcome));
+                 });
+}
+
+void TimedMedium::write_filemarks(std::uint32_t count, WriteMode mode, Done<WriteOutcome> done) {
+  inside_->write_filemarks(
+      count, mode, mode == WriteMode::kDurable ? drained(std::move(done)) : std::move(done));
+}
+
+void TimedMedium::read(std::uint32_t block_length, std::uint32_t count, Done<ReadOutcome> done) {
+  inside_->read(block_length, count, [this, done = std::move(done)](ReadOutcome outcome) mutable {
+    const auto now = alarm_->now();
+    const auto written = motion_.drain(now);
+    answer(motion_.read(written, scsi::total_size(outcome.data)), std::move(done),
+           std::move(outcome));
+  });
+}
+
+void TimedMedium::space(SpaceUnit unit, std::int64_t count, Done<SpaceOutcome> done) {
+  inside_->space(unit, count, moved(std::move(done)));
+}
+
+void TimedMedium::locate_object(std::uint32_t partition, std::uint64_t object,
+                                Done<SpaceOutcome> done) {
+  inside_->locate_object(partition, object, moved(std::move(done)));
+}
+
+void TimedMedium::locate_file(std::uint32_t partition, std::uint64_t file,
+                              Done<SpaceOutcome> done) {
+  inside_->locate_file(partition, file, moved(std::move(done)));
+}
+
+void TimedMedium::locate_end_of_data(std::uint32_t partition, Done<SpaceOutcome> done) {
+  inside_->locate_end_of_data(partition, moved(std::move(done)));
+}
+
+void TimedMedium::erase(Done<WriteOutcome> done) { inside_->erase(drained(std::move(done))); }
+
+void TimedMedium::flush(WriteMode mode, Done<WriteOutcome> done) {
+  inside_->flush(mode, drained(std::move(done)));
+}
+
+}  // namespace vtl
