@@ -358,12 +358,12 @@ MaybeFault LogWriter::seal() {
 MaybeFault LogWriter::provision(std::size_t ahead, std::uint64_t need) {
   while (spares_.size() < ahead) {
     Result<Spare> spare = make_spare(need);
-    if (!spare) return write_fault(spare.error());
+    if (!spare) return no_room(spare.error());
     spares_.push_back(std::move(*spare));
   }
   if (ahead == 0 || spares_[ahead - 1].capacity >= kBlock + need) return std::nullopt;
   const Result<std::uint64_t> grown = allocate(*spares_[ahead - 1].file, kBlock, need);
-  if (!grown) return write_fault(grown.error());
+  if (!grown) return no_room(grown.error());
   spares_[ahead - 1].capacity = *grown;
   return std::nullopt;
 }
@@ -429,6 +429,11 @@ LogWriter::Room LogWriter::room() const {
   Room room{segment_number_, log_offset(), log_.segments.back().count, {capacity_}};
   for (const Spare& spare : spares_) room.capacities.push_back(spare.capacity);
   return room;
+}
+
+// Out of space leaves everything as it was; a disk that fails is not written to any more.
+Fault LogWriter::no_room(const IoError& error) {
+  return is_out_of_space(error) ? write_fault(error) : fail(error, written_);
 }
 
 Fault LogWriter::fail(const IoError& error, std::uint64_t good_until) {

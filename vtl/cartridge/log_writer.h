@@ -96,6 +96,7 @@ class LogWriter {
   Status pad_and_write();
   Result<std::uint64_t> allocate(File& file, std::uint64_t from, std::uint64_t need);
   Result<Spare> make_spare(std::uint64_t need);
+  Fault no_room(const IoError& error);
   Fault fail(const IoError& error, std::uint64_t good_until);
 
   PartitionLog& log_;
