@@ -24,6 +24,7 @@ foreach(fuzzer ${fuzzers})
   vtl_gate(${fuzzer} TIMEOUT 120 COMMAND ${asan}/${fuzzer}_replay ${test}/fuzz/corpus/${fuzzer})
 endforeach()
 vtl_gate(sim TIMEOUT 600 COMMAND ${release}/vtl_sim --seeds 1000)
+vtl_gate(sim_sweep TIMEOUT 120 COMMAND ${release}/vtl_sim --sweep --stride 3)
 vtl_gate(sim_asan TIMEOUT 600 COMMAND ${asan}/vtl_sim --seed 1001 --seeds 200)
 vtl_gate(tidy SERIAL TIMEOUT 1200 COMMAND ${test}/layering/tidy.sh ${CMAKE_SOURCE_DIR}/build/release)
 
@@ -57,6 +58,7 @@ if(VTL_LANE STREQUAL full)
   endforeach()
   # 100 000 with those of the push.
   vtl_gate(sim_long TIMEOUT 7200 COMMAND ${release}/vtl_sim --seed 1201 --seeds 98800)
+  vtl_gate(sim_sweep_long TIMEOUT 3600 COMMAND ${release}/vtl_sim --sweep)
   vtl_gate(cartridge_long TIMEOUT 7200 COMMAND ${asan}/unit_cartridge
            ENVIRONMENT "VTL_SWEEP=full;VTL_CRASH_ROUNDS=3000;VTL_DAMAGE_ROUNDS=3000")
 endif()

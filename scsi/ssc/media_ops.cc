@@ -14,7 +14,9 @@ bool TapeDrive::Impl::write_protected() const {
 
 TapeDrive::Impl::Outcome TapeDrive::Impl::write_refusal() {
   if (write_protected()) {
-    const bool by_cartridge = medium->info().write_protected || access != Access::kReadWrite;
+    const MediumInfo& label = medium->info();
+    const bool by_cartridge =
+        (label.write_protected && !label.software_protected) || access != Access::kReadWrite;
     alerts.raise(access == Access::kReadWrite ? alert::kWriteProtect : alert::kReadOnlyFormat);
     return Sense::make(SenseKey::kDataProtect,
                        by_cartridge ? Asc::kWriteProtected : Asc::kSoftwareWriteProtected);

@@ -111,6 +111,7 @@ struct MediumInfo {
   bool cleaning = false;
   bool write_protected = false;
   std::string write_protect_reason;  // for people
+  bool software_protected = false;   // by the state that it is in, not by the switch on its case
   std::string manufactured;          // YYYYMMDD
   std::uint64_t load_count = 0;
   std::uint32_t initialization_count = 1;

@@ -1,4 +1,5 @@
 // vtl_sim [--seeds N] [--seed S] [--trace]: worlds of seeds S to S + N - 1.
+// vtl_sim --sweep [--stride N] [--kind K --operation N]: one story, each of its operations failing.
 #include <fmt/format.h>
 
 #include <charconv>
@@ -9,6 +10,7 @@
 #include <cstring>
 #include <string_view>
 
+#include "test/sim/sweep.h"
 #include "test/sim/world.h"
 
 namespace {
@@ -24,8 +26,40 @@ void aborted(int) {
 }
 
 int usage() {
-  std::fputs("usage: vtl_sim [--seeds N] [--seed FIRST] [--trace]\n", stderr);
+  std::fputs(
+      "usage: vtl_sim [--seeds N] [--seed FIRST] [--trace]\n"
+      "       vtl_sim --sweep [--stride N] [--kind eio|no-space|power-cut|kill --operation N]\n",
+      stderr);
   return 2;
+}
+
+void about_to_live(const char* kind, std::uint64_t operation) {
+  fmt::format_to_n(replay_line, sizeof replay_line - 1,
+                   "replay: {} --sweep --kind {} --operation {}\n{}", "build/release/bin/vtl_sim",
+                   kind, operation, '\0');
+}
+
+int run_sweep(int argc, char** argv) {
+  sim::SweepOptions options;
+  for (int i = 2; i < argc; i += 2) {
+    const std::string_view option = argv[i];
+    if (i + 1 == argc) return usage();
+    if (option == "--kind") {
+      options.kind = argv[i + 1];
+      continue;
+    }
+    std::uint64_t& number = option == "--stride" ? options.stride : options.operation;
+    const char* end = argv[i + 1] + std::strlen(argv[i + 1]);
+    if ((option != "--stride" && option != "--operation") ||
+        std::from_chars(argv[i + 1], end, number).ptr != end || options.stride == 0)
+      return usage();
+  }
+  std::signal(SIGABRT, aborted);
+  const auto started = std::chrono::steady_clock::now();
+  sim::sweep(options, about_to_live);
+  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - started;
+  std::printf("%.1f s\n", took.count());
+  return 0;
 }
 
 }  // namespace
@@ -43,6 +77,7 @@ void broken(const std::string& what) {
 int main(int argc, char** argv) {
   std::uint64_t first = 1, seeds = 0;
   bool trace = false, named = false;
+  if (argc > 1 && std::string_view(argv[1]) == "--sweep") return run_sweep(argc, argv);
   for (int i = 1; i < argc; ++i) {
     const std::string_view option = argv[i];
     if (option == "--trace") {

@@ -43,14 +43,19 @@ std::string drive_target(std::size_t index) {
 void Bay::load(std::unique_ptr<scsi::ssc::TapeMedium> medium, scsi::Done<vtl::BayLoad> done) {
   check(inside == nullptr, "a cartridge was put into a full drive");
   inside = &books_.at(medium->info().barcode);
-  drive.load(std::move(medium), [this, done = std::move(done)](vtl::BayLoad outcome) mutable {
-    check(outcome.taken, "a drive did not take a cartridge");
-    if (outcome.detail.empty())
-      inside->tape.loaded();
-    else
-      check(inside->tape.disk_faults, "a cartridge was refused: " + outcome.detail);
-    done(std::move(outcome));
-  });
+  const scsi::ssc::MediumInfo& label = medium->info();
+  drive.load(
+      std::move(medium), [this, &label, done = std::move(done)](vtl::BayLoad outcome) mutable {
+        check(outcome.taken, "a drive did not take a cartridge");
+        if (outcome.detail.empty()) {
+          inside->tape.loaded();
+          check(!label.write_protected || inside->tape.disk_faults, "a cartridge is protected");
+          if (label.write_protected) inside->tape.protect();
+        } else {
+          check(inside->tape.disk_faults, "a cartridge was refused: " + outcome.detail);
+        }
+        done(std::move(outcome));
+      });
 }
 
 void Bay::unload(scsi::Done<vtl::BayUnload> done) {

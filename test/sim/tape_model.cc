@@ -191,7 +191,7 @@ void TapeModel::loaded() {
   check(!loaded_, barcode_ + " was loaded twice");
   loaded_ = true;
   failed_ = Failed::kNo;
-  wrote_ = told_ = told_later_ = maybe_unloaded_ = false;
+  protected_ = wrote_ = told_ = told_later_ = maybe_unloaded_ = false;
   only_crash_states({0});
 }
 
@@ -225,6 +225,10 @@ bool TapeModel::answered(const Operation& op, const Answer& answer) {
     if (code != 0x2800 && code != 0x2900 && code != 0x2903 && code != 0x2907 && code != 0x2F00)
       broken("an unknown unit attention", op, answer);
     return false;
+  }
+  if (protected_) {
+    if (op.writes() && answer.good()) broken("written, though it is protected", op, answer);
+    return !answer.deferred();
   }
   if (sense && answer.code() == kWriteError) {
     write_fault(op, answer);
@@ -368,6 +372,11 @@ void TapeModel::volume_overflow(const Operation& op, const Answer& answer) {
 // A fault may meet them after their host has given up, and nobody hears of it.
 void TapeModel::unanswered(const std::vector<Operation>& operations) {
   if (!loaded_ || operations.empty()) return;
+  if (protected_) {
+    for (const Operation& op : operations)
+      maybe_unloaded_ = maybe_unloaded_ || op.kind == Operation::Kind::kUnload;
+    return;
+  }
   std::vector<Tape> now = may_be_;
   std::vector<Tape> all = may_be_;
   for (const Operation& op : operations) {

@@ -68,6 +68,9 @@ class TapeModel {
   void loaded();
   void unloaded(bool all_written);
   bool is_loaded() const { return loaded_; }
+  // In this load the disk did not show all of it, so that the drive protects it: nothing changes,
+  // and what it answers says little.
+  void protect() { protected_ = true; }
 
   // The answer to `operation`; some state has to fit it. False: it was not carried out, for a
   // unit attention or a deferred error.
@@ -101,7 +104,7 @@ class TapeModel {
                            const Answer& answer) const;
 
   const std::string barcode_;
-  bool loaded_ = false;
+  bool loaded_ = false, protected_ = false;
   std::vector<Tape> may_be_ = {Tape{}};
   std::vector<Contents> after_crash_ = {Contents{}};  // one of these is found then
   Failed failed_ = Failed::kNo;

@@ -27,11 +27,16 @@ Swarm swarm_of(std::uint64_t seed) {
 }  // namespace
 
 World::World(std::uint64_t seed, bool print_trace)
+    : World(seed, print_trace, swarm_of(seed), std::nullopt) {}
+
+World::World(std::uint64_t seed, bool print_trace, const Swarm& swarm,
+             std::optional<OneFault> fault)
     : seed_(seed),
       print_(print_trace),
       random_(seed),
-      swarm_(swarm_of(seed)),
-      files_(static_cast<std::uint32_t>(seed)) {
+      swarm_(swarm),
+      files_(static_cast<std::uint32_t>(seed)),
+      one_fault_(fault) {
   trace(swarm_.text());
   make_library();
   for (std::size_t i = 0; i < swarm_.drives; ++i)
@@ -115,7 +120,29 @@ void World::crash(bool power) {
   start();
 }
 
+int World::swept(const std::string& what, const std::string& path) {
+  using Kind = OneFault::Kind;
+  ++counts_.faults;
+  trace(fmt::format("{} of {} is it", what, path));
+  if (one_fault_->kind == Kind::kPowerCut || one_fault_->kind == Kind::kKill) {
+    files_.cut_power();  // this one is still carried out
+    dies_ = one_fault_->kind == Kind::kKill;
+    return 0;
+  }
+  const bool no_space = one_fault_->kind == Kind::kNoSpace;
+  bool known = false;
+  for (auto& [barcode, cartridge] : books_.cartridges) {
+    if (path.find(barcode) == std::string::npos) continue;
+    known = cartridge->tape.disk_faults = true;
+    cartridge->tape.no_space = no_space;
+  }
+  if (!known) books_.library_faults = true;
+  return no_space ? ENOSPC : EIO;
+}
+
 int World::injected(const std::string& what, const std::string& path) {
+  if (!calm_ && file_operations_++ == (one_fault_ ? one_fault_->operation : UINT64_MAX))
+    return swept(what, path);
   if (!disk_fails_ || faults_left_ == 0 || !random_.chance(8)) return 0;
   const bool read = what == "pread", write = what == "pwrite", sync = what == "fdatasync";
   const bool name = !read && !write && !sync && what != "statvfs" && what != "stat" &&
@@ -235,7 +262,7 @@ bool World::work() {
     switch ((first + i) % 3) {
       case 0:
         if (now_ < disk_stalls_until_ || !process_->executor.step()) break;
-        if (!files_.has_power()) crash(true);
+        if (!files_.has_power()) crash(!std::exchange(dies_, false));
         return true;
       case 1: {
         if (lines_.empty()) break;

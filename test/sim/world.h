@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -13,9 +14,18 @@
 
 namespace sim {
 
+// For a sweep: what becomes of one operation on a file, counted from when the library is there.
+struct OneFault {
+  enum class Kind { kEio, kNoSpace, kPowerCut, kKill /* the last two: right after it */ };
+  std::uint64_t operation = 0;
+  Kind kind = Kind::kEio;
+};
+
 class World {
  public:
   World(std::uint64_t seed, bool print_trace);
+  // Not what the seed would choose, and no fault but one.
+  World(std::uint64_t seed, bool print_trace, const Swarm& swarm, std::optional<OneFault> fault);
   ~World();
 
   // The whole story: faults, then none, then everything is looked at.
@@ -23,6 +33,8 @@ class World {
   const Counts& counts() const { return counts_; }
   // Of everything that happened: the same for the same seed.
   std::uint32_t trace_crc() const { return trace_crc_; }
+  // On files, before everything is looked at.
+  std::uint64_t file_operations() const { return file_operations_; }
 
   // --- for hosts
   Random& random() { return random_; }
@@ -44,6 +56,7 @@ class World {
   void crash(bool power);
   void cut(Line& line);
   int injected(const std::string& what, const std::string& path);
+  int swept(const std::string& what, const std::string& path);
   void step();
   bool lost() const;  // some tape may be too many things
   bool work();
@@ -68,6 +81,9 @@ class World {
   std::vector<std::unique_ptr<DriveHost>> hosts_;
   std::unique_ptr<ChangerHost> changer_;
   bool calm_ = false;
+  const std::optional<OneFault> one_fault_;
+  std::uint64_t file_operations_ = 0;
+  bool dies_ = false;
   bool disk_fails_ = false;
   unsigned faults_left_ = 0;
   TimePoint disk_stalls_until_{};

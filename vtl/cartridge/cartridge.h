@@ -114,14 +114,27 @@ struct Damage {
 struct VerifyReport {
   std::uint64_t blocks = 0;
   std::uint64_t filemarks = 0;
-  std::uint64_t bytes = 0;         // of blocks, as the host wrote them
-  std::vector<Damage> damage;      // empty: every block was read and every checksum is right
+  std::uint64_t bytes = 0;     // of blocks, as the host wrote them
+  std::vector<Damage> damage;  // empty: every block was read and every checksum is right
+  // Damage that costs no object, which repair_cartridge() puts right.
+  std::vector<std::string> repairable;
   std::vector<std::string> notes;  // what opening it had to repair or set aside
 };
 // Reads everything. `progress` hears objects done and in all, now and then; returning false stops
 // with ECANCELED.
 using Progress = std::function<bool(std::uint64_t objects_done, std::uint64_t objects_total)>;
 Result<VerifyReport> verify_cartridge(FileSystem& files, const std::string& dir,
+                                      const Progress& progress = {});
+
+struct RepairReport {
+  std::vector<std::string> repaired;  // what was damaged, and was made anew; empty: nothing was
+  VerifyReport after;                 // what is left: `damage` is lost
+};
+// Makes anew what can be made from the segments - label, indexes, trailers, the table of segments -
+// and then reads everything. No data goes: what is replaced or belongs to nothing is moved to the
+// cartridge's quarantine/. What the disk cannot read is left alone. May be repeated, also after a
+// crash. EBADMSG: nothing says what the cartridge is.
+Result<RepairReport> repair_cartridge(FileSystem& files, const std::string& dir,
                                       const Progress& progress = {});
 
 // --- from end to end, without a drive: import and export

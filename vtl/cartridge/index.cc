@@ -118,43 +118,52 @@ Result<format::Trailer> PartitionLog::read_trailer(File& file) const {
   return *trailer;
 }
 
+// As its footer has it; EBADMSG if that is damaged.
+Result<std::shared_ptr<const SegmentIndex>> PartitionLog::read_footer(const SegmentInfo& segment,
+                                                                      File& file) const {
+  const Result<format::Trailer> trailer = read_trailer(file);
+  if (!trailer) return trailer.error();
+  if (trailer->count != segment.count || trailer->filemarks != segment.filemarks)
+    return IoError{EBADMSG, "another trailer"};
+  AlignedReader reader(
+      file, trailer->data_end + format::footer_bytes(trailer->count, trailer->filemarks));
+  auto index = std::make_shared<SegmentIndex>();
+  index->entries.reserve(static_cast<std::size_t>(trailer->count));
+  index->filemarks.reserve(static_cast<std::size_t>(trailer->filemarks));
+  std::uint64_t at = trailer->index_offset;
+  // Reads `count` numbers of `width` bytes and gives their checksum.
+  const auto numbers = [&](std::uint64_t count, std::size_t width, const auto& take) {
+    std::uint32_t crc = 0;
+    for (std::uint64_t left = count * width; left != 0;) {
+      const scsi::Bytes part = reader.view(
+          at, static_cast<std::size_t>(std::min<std::uint64_t>(left, AlignedReader::kMost)));
+      if (part.size() < width) break;
+      const scsi::Bytes whole = part.first(part.size() / width * width);
+      crc = scsi::crc32c(whole, crc);
+      for (scsi::ByteReader r(whole); r.remaining() != 0;) take(r);
+      at += whole.size();
+      left -= whole.size();
+    }
+    return crc;
+  };
+  const std::uint32_t index_crc =
+      numbers(trailer->count, 8, [&](scsi::ByteReader& r) { index->entries.push_back(r.u64()); });
+  const std::uint32_t filemark_crc = numbers(
+      trailer->filemarks, 4, [&](scsi::ByteReader& r) { index->filemarks.push_back(r.u32()); });
+  if (!reader.ok()) return reader.error();
+  if (index_crc != trailer->index_crc || filemark_crc != trailer->filemark_crc)
+    return IoError{EBADMSG, "no valid index"};
+  return std::shared_ptr<const SegmentIndex>(std::move(index));
+}
+
+bool PartitionLog::footer_is_sound(std::size_t number_of_segment) {
+  const Result<std::shared_ptr<File>> file = open(number_of_segment);
+  return file && read_footer(segments[number_of_segment], **file);
+}
+
 Result<std::shared_ptr<const SegmentIndex>> PartitionLog::load_index(const SegmentInfo& segment,
                                                                      File& file) {
-  const Result<format::Trailer> trailer = read_trailer(file);
-  if (trailer && trailer->count == segment.count && trailer->filemarks == segment.filemarks) {
-    AlignedReader reader(
-        file, trailer->data_end + format::footer_bytes(trailer->count, trailer->filemarks));
-    auto index = std::make_shared<SegmentIndex>();
-    index->entries.reserve(static_cast<std::size_t>(trailer->count));
-    index->filemarks.reserve(static_cast<std::size_t>(trailer->filemarks));
-    std::uint64_t at = trailer->index_offset;
-    // Reads `count` numbers of `width` bytes and gives their checksum.
-    const auto numbers = [&](std::uint64_t count, std::size_t width, const auto& take) {
-      std::uint32_t crc = 0;
-      for (std::uint64_t left = count * width; left != 0;) {
-        const scsi::Bytes part = reader.view(
-            at, static_cast<std::size_t>(std::min<std::uint64_t>(left, AlignedReader::kMost)));
-        if (part.size() < width) break;
-        const scsi::Bytes whole = part.first(part.size() / width * width);
-        crc = scsi::crc32c(whole, crc);
-        for (scsi::ByteReader r(whole); r.remaining() != 0;) take(r);
-        at += whole.size();
-        left -= whole.size();
-      }
-      return crc;
-    };
-    const std::uint32_t index_crc =
-        numbers(trailer->count, 8, [&](scsi::ByteReader& r) { index->entries.push_back(r.u64()); });
-    const std::uint32_t filemark_crc = numbers(
-        trailer->filemarks, 4, [&](scsi::ByteReader& r) { index->filemarks.push_back(r.u32()); });
-    if (!reader.ok()) return reader.error();
-    if (index_crc == trailer->index_crc && filemark_crc == trailer->filemark_crc)
-      return std::shared_ptr<const SegmentIndex>(std::move(index));
-  } else if (!trailer && trailer.error().code != EBADMSG) {
-    return trailer.error();
-  }
-  notes.push_back(
-      fmt::format("{}: its index is damaged and was rebuilt from the records", path(segment)));
+  if (auto index = read_footer(segment, file)) return index;
   const Result<std::uint64_t> size = file.size();
   if (!size) return size.error();
   ScanRules rules;
@@ -164,6 +173,10 @@ Result<std::shared_ptr<const SegmentIndex>> PartitionLog::load_index(const Segme
   rules.expected_count = segment.count;
   Result<ScanResult> scanned = scan_segment(file, *size, rules);
   if (!scanned) return scanned.error();
+  // What a disk does not show now is not lost yet, and a filemark in it not where it seems.
+  if (scanned->unreadable) return *scanned->unreadable;
+  notes.push_back(
+      fmt::format("{}: its index is damaged and was rebuilt from the records", path(segment)));
   auto index = std::make_shared<SegmentIndex>(std::move(scanned->index));
   while (index->entries.size() < segment.count) {
     const std::uint64_t missing = segment.count - index->entries.size();
@@ -219,7 +232,6 @@ Result<std::uint64_t> PartitionLog::offset(std::size_t number_of_segment, std::s
   return format::index_offset((*whole)->entries[ordinal]);
 }
 
-// EBADMSG: they are not what was written.
 Result<PartitionLog::Marks> PartitionLog::load_marks(const SegmentInfo& segment, File& file) const {
   const IoError damaged{EBADMSG, path(segment) + ": its index is damaged"};
   const Result<format::Trailer> trailer = read_trailer(file);
@@ -257,7 +269,7 @@ Result<PartitionLog::Marks> PartitionLog::marks(std::size_t number_of_segment) {
       marks_held_ += (*loaded)->size() + kMarksOfSegment;
       marks_.emplace(key, *loaded);
     }
-    if (loaded || loaded.error().code != EBADMSG) return loaded;
+    if (loaded) return loaded;
   }
   const auto whole = index(number_of_segment);
   if (!whole) return whole.error();

@@ -73,7 +73,10 @@ class PartitionLog {
   std::uint32_t next_seq = 0;       // above every segment's that was ever seen in the directory
   std::uint32_t highest_epoch = 0;  // of those that recovery has looked at
   bool from_table = false;          // SEGTAB said all this
-  std::vector<std::string> notes;   // for the log: what a lookup had to work around
+  // Of the last segment's file, as recovery found it: from here on it may be in memory only.
+  std::uint64_t durable_end = 0;
+  bool unreadable = false;  // a disk did not show recovery everything: nothing may be changed
+  std::vector<std::string> notes;  // for the log: what a lookup had to work around
 
   // The segment that holds an object, or none: the object is in a lost extent. lba < end_of_data.
   std::optional<std::size_t> find(std::uint64_t lba) const;
@@ -85,6 +88,8 @@ class PartitionLog {
   // Where the segment's object `ordinal` begins, unchecked; or by a checked index that is at hand.
   Result<std::uint64_t> offset(std::size_t segment, std::size_t ordinal);
   Result<format::Trailer> read_trailer(File& file) const;
+  // Whether a sealed segment's index can be had from its file, without reading all records.
+  bool footer_is_sound(std::size_t segment);
   // Forgets open files and cached indexes: segments were changed or renamed.
   void forget_files();
   // Drops what is known from `lba` on, after a fault or a cut. Touches no file.
@@ -124,6 +129,8 @@ class PartitionLog {
   Result<Marks> marks(std::size_t segment);
   Result<Marks> load_marks(const SegmentInfo& segment, File& file) const;
   const CachedIndex* cached_index(const SegmentInfo& segment);
+  Result<std::shared_ptr<const SegmentIndex>> read_footer(const SegmentInfo& segment,
+                                                          File& file) const;
   Result<std::shared_ptr<const SegmentIndex>> load_index(const SegmentInfo& segment, File& file);
 
   FileSystem* files_;

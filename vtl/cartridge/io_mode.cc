@@ -1,22 +1,19 @@
 #include "vtl/cartridge/io_mode.h"
 
 #include <array>
+#include <cerrno>
 
 namespace vtl {
 
-bool direct_io_works(FileSystem& files, const std::string& dir) {
+bool direct_io_works(FileSystem& files, const std::string& path) {
   struct alignas(4096) Block {
     std::array<std::byte, 4096> bytes{};
   };
-  const std::string path = dir + "/direct-io.probe";
-  (void)files.remove(path);  // of an earlier crash
-  auto file = files.open(path, FileSystem::Mode::kCreate, FileSystem::Io::kDirect);
-  if (!file) return false;
+  const auto file = files.open(path, FileSystem::Mode::kRead, FileSystem::Io::kDirect);
+  if (!file) return file.error().code != EINVAL;
   Block block;
-  const bool works = (*file)->pwrite(block.bytes, 0).ok() && (*file)->pread(block.bytes, 0).ok();
-  file->reset();
-  (void)files.remove(path);
-  return works;
+  const auto read = (*file)->pread(block.bytes, 0);
+  return read || read.error().code != EINVAL;
 }
 
 }  // namespace vtl

@@ -13,7 +13,8 @@ enum class IoMode {
   kBuffered,  // through the page cache, paced: network and FUSE file systems
 };
 
-// Whether files in `dir` can be written and read with O_DIRECT: tried with a file of its own.
-bool direct_io_works(FileSystem& files, const std::string& dir);
+// Whether the file system lets its files be used with O_DIRECT: tried by reading one that is there,
+// as a full pool has no room for another. Only EINVAL says no.
+bool direct_io_works(FileSystem& files, const std::string& path);
 
 }  // namespace vtl

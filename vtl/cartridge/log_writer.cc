@@ -380,11 +380,11 @@ MaybeFault LogWriter::provision(bool next, std::uint64_t need) {
     const bool grows = !here && space.capacity < kBlock + need;
     if (space.capacity < config_.segment_bytes || grows) {
       const Status grown = allocate(last, space, grows ? kBlock + need - space.capacity : 0);
-      return grown ? std::nullopt : MaybeFault(write_fault(grown.error()));
+      return grown ? std::nullopt : MaybeFault(no_room(grown.error()));
     }
   }
   Result<Spare> spare = make_spare(need);
-  if (!spare) return write_fault(spare.error());
+  if (!spare) return no_room(spare.error());
   spares_.push_back(std::move(*spare));
   return std::nullopt;
 }
@@ -457,6 +457,11 @@ LogWriter::Room LogWriter::room() const {
             {space_.capacity}, config_.segment_bytes, step()};
   for (const Spare& spare : spares_) room.capacities.push_back(spare.space.capacity);
   return room;
+}
+
+// Out of space leaves everything as it was; a disk that fails is not written to any more.
+Fault LogWriter::no_room(const IoError& error) {
+  return is_out_of_space(error) ? write_fault(error) : fail(error, written_);
 }
 
 Fault LogWriter::fail(const IoError& error, std::uint64_t good_until) {

@@ -107,6 +107,7 @@ class LogWriter {
   std::uint64_t footprint(std::uint64_t capacity) const;
   Status allocate(File& file, Space& space, std::uint64_t need);
   Result<Spare> make_spare(std::uint64_t need);
+  Fault no_room(const IoError& error);
   Fault fail(const IoError& error, std::uint64_t good_until);
 
   PartitionLog& log_;

@@ -123,6 +123,7 @@ void Medium::begin_write(bool cuts) {
 void Medium::count_lost(MediumFault& fault, std::uint64_t object) const {
   const std::uint64_t end = partitions_[position_.partition].end_of_data;
   fault.objects_lost = object - std::min(object, end);
+  if (fault.objects_lost != 0) fault.kind = Fault::Kind::kWriteError;
 }
 
 // Blocks that still fit into the partition. Filemarks always do.

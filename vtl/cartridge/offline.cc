@@ -7,6 +7,7 @@
 #include "vtl/cartridge/cartridge.h"
 #include "vtl/cartridge/log_reader.h"
 #include "vtl/cartridge/open_cartridge.h"
+#include "vtl/cartridge/repair.h"
 #include "vtl/cartridge/stage.h"
 
 namespace vtl {
@@ -164,12 +165,10 @@ Result<std::unique_ptr<CartridgeWriter>> CartridgeWriter::open(FileSystem& files
   return std::unique_ptr<CartridgeWriter>(std::move(writer));
 }
 
-Result<VerifyReport> verify_cartridge(FileSystem& files, const std::string& dir,
-                                      const Progress& progress) {
-  OpenCartridge::Opened opened = OpenCartridge::open(files, dir, {}, nullptr);
-  if (opened.fault) return io_error(*opened.fault);
-  OpenCartridge& cartridge = *opened.cartridge;
-  VerifyReport report;
+namespace {
+
+// Reads all objects of an open cartridge.
+Status read_all(OpenCartridge& cartridge, VerifyReport& report, const Progress& progress) {
   std::uint64_t done = 0;
   std::uint64_t total = 0;
   for (std::uint32_t p = 0; p < cartridge.partition_count(); ++p)
@@ -189,15 +188,60 @@ Result<VerifyReport> verify_cartridge(FileSystem& files, const std::string& dir,
       } else {
         report.damage.push_back({p, lba, 1, walk.detail()});
       }
-      if (++done % 1024 == 0 && progress && !progress(done, total)) {
-        (void)cartridge.close({});
-        return IoError{ECANCELED, dir + ": stopped"};
-      }
+      if (++done % 1024 == 0 && progress && !progress(done, total))
+        return IoError{ECANCELED, cartridge.cart().barcode + ": stopped"};
     }
   }
   if (progress) progress(done, total);
-  report.notes = cartridge.take_notes();
-  (void)cartridge.close({});
+  return ok_status();
+}
+
+}  // namespace
+
+Result<VerifyReport> verify_cartridge(FileSystem& files, const std::string& dir,
+                                      const Progress& progress) {
+  VerifyReport report;
+  Result<Findings> found = check_label(files, dir, false);
+  if (!found) return found.error();
+  report.repairable = std::move(*found);
+  OpenCartridge::Opened opened = OpenCartridge::open(files, dir, {}, nullptr);
+  if (opened.fault) return io_error(*opened.fault);
+  const Status read = read_all(*opened.cartridge, report, progress);
+  if (found = check_footers(*opened.cartridge, false); found)
+    report.repairable.insert(report.repairable.end(), found->begin(), found->end());
+  const MaybeFault fault = opened.cartridge->close({});
+  report.notes = opened.cartridge->take_notes();
+  if (!read) return read.error();
+  if (fault) return io_error(*fault);
+  return report;
+}
+
+Result<RepairReport> repair_cartridge(FileSystem& files, const std::string& dir,
+                                      const Progress& progress) {
+  RepairReport report;
+  Result<Findings> found = check_label(files, dir, true);
+  if (!found) return found.error();
+  report.repaired = std::move(*found);
+  // First what its table of segments knows of, then what the files say without one.
+  for (const bool every_trailer : {false, true}) {
+    OpenCartridge::Options options;
+    options.read_every_trailer = every_trailer;
+    OpenCartridge::Opened opened = OpenCartridge::open(files, dir, options, nullptr);
+    if (opened.fault) return io_error(*opened.fault);
+    OpenCartridge& cartridge = *opened.cartridge;
+    if (found = check_footers(cartridge, true); found)
+      report.repaired.insert(report.repaired.end(), found->begin(), found->end());
+    Status read = ok_status();
+    if (every_trailer) {
+      read = read_all(cartridge, report.after, progress);
+      if (found = check_footers(cartridge, false); found)
+        report.after.repairable = std::move(*found);
+    }
+    const MaybeFault fault = cartridge.close({});
+    for (std::string& note : cartridge.take_notes()) report.after.notes.push_back(std::move(note));
+    if (!read) return read.error();
+    if (fault) return io_error(*fault);
+  }
   return report;
 }
 

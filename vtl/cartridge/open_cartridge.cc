@@ -90,12 +90,19 @@ MaybeFault OpenCartridge::load(const scsi::ssc::LoadRecord* drive) {
     cart_.last_loads[0] = *drive;
     cart_.bytes_written_load = cart_.bytes_read_load = 0;
   }
-  return save_cart();
+  if (MaybeFault fault = save_cart()) {
+    // Without space it can still be read; whoever writes is told. (Its label is written then.)
+    if (fault->kind != Fault::Kind::kNoSpace) return fault;
+    failed_ = false;
+    notes_.push_back(fault->detail);
+  }
+  return std::nullopt;
 }
 
 void OpenCartridge::choose_io() {
-  const bool direct = options_.io_mode == IoMode::kDirect ||
-                      (options_.io_mode == IoMode::kAuto && direct_io_works(files_, dir_));
+  const bool direct =
+      options_.io_mode == IoMode::kDirect ||
+      (options_.io_mode == IoMode::kAuto && direct_io_works(files_, dir_ + "/CART"));
   io_ = direct ? FileSystem::Io::kDirect : FileSystem::Io::kBuffered;
 }
 
@@ -119,6 +126,7 @@ MaybeFault OpenCartridge::recover() {
     input.cart = &cart_;
     input.cartridge_dir = dir_;
     input.read_only = read_only();
+    input.use_table = !options_.read_every_trailer;
     input.notes = &notes_;
     input.discard = [this, p](const std::string& name) {
       const Status status = discard(logs_[p]->directory + "/" + name);
@@ -131,6 +139,7 @@ MaybeFault OpenCartridge::recover() {
       return !writer.seal();
     };
     if (MaybeFault fault = recover_partition(*logs_[p], input)) return fault;
+    if (logs_[p]->unreadable) leave_alone("the disk cannot read a part of it");
     if (MaybeFault fault = make_durable(*logs_[p])) return fault;
     // I2, also when the newest copy of the label is the one that was lost.
     cart_.next_epoch = std::max(cart_.next_epoch, logs_[p]->highest_epoch + 1);
@@ -160,31 +169,36 @@ MaybeFault OpenCartridge::make_durable(PartitionLog& log) {
   const auto file = files_.open(
       log.path(last), read_only() ? FileSystem::Mode::kRead : FileSystem::Mode::kReadWrite, io_);
   if (!file) return read_fault(file.error());
-  if (!read_only())
-    if (const Status status = write_again(**file); !status) return read_fault(status.error());
-  if (const Status status = (*file)->fdatasync(); !status) return read_fault(status.error());
-  if (const Status status = files_.sync_directory(log.directory); !status)
-    return read_fault(status.error());
-  return std::nullopt;
+  Status status = ok_status();
+  if (!read_only()) status = write_again(**file, log.durable_end);
+  if (status) status = (*file)->fdatasync();
+  if (status) status = files_.sync_directory(log.directory);
+  if (status) return std::nullopt;
+  return make_fault(Fault::Kind::kWriteError, status.error().what);
 }
 
-// After a failed sync the system's memory may show what the disk never got, and call it clean: the
-// next sync would pass over it. The same bytes, written once more, are dirty again. The label may
-// not have been able to say that a sync had failed; where it has not, a part that cannot be read is
-// passed over, as damage is.
-Status OpenCartridge::write_again(File& file) {
-  const Result<std::uint64_t> size = file.size();
-  if (!size) return size.error();
-  for (std::uint64_t offset = 0; offset < *size; offset += Stage::kBytes) {
+// After a sync has failed the system's memory may show what the disk never got, and call it clean:
+// the next sync would pass over it. The same bytes, written once more, are dirty again. Whether one
+// has failed the label may not have been able to say.
+Status OpenCartridge::write_again(File& file, std::uint64_t from) {
+  for (std::uint64_t offset = from / format::kBlock * format::kBlock;; offset += Stage::kBytes) {
     const Result<std::size_t> read = file.pread(stage_->all(), offset);
-    if (!read && cart_.has(format::kAppendFailed)) return read.error();
-    if (!read) continue;
+    if (!read) {
+      leave_alone("the disk cannot read a part of it");
+      notes_.push_back(read.error().what);
+      return ok_status();
+    }
     const std::size_t whole = format::align_up(*read, format::kBlock);
     std::fill(stage_->data() + *read, stage_->data() + whole, std::byte{});
     if (whole != 0)
-      if (Status status = file.pwrite(stage_->all().first(whole), offset); !status) return status;
+      if (Status status = file.pwrite(stage_->all().first(whole), offset); !status) {
+        if (!is_out_of_space(status.error())) return status;
+        leave_alone("for want of space it was not made certain that all of it is on the disk");
+        notes_.push_back(status.error().what);
+        return ok_status();
+      }
+    if (*read < Stage::kBytes) return ok_status();
   }
-  return ok_status();
 }
 
 std::unique_ptr<LogWriter> OpenCartridge::make_writer(std::uint32_t partition) {
@@ -209,7 +223,14 @@ std::unique_ptr<LogWriter> OpenCartridge::make_writer(std::uint32_t partition) {
 
 // --- facts
 
-scsi::ssc::MediumInfo OpenCartridge::info() const { return medium_info({cart_, label_damaged_}); }
+scsi::ssc::MediumInfo OpenCartridge::info() const {
+  scsi::ssc::MediumInfo info = medium_info({cart_, label_damaged_});
+  if (!left_alone_.empty()) {
+    info.write_protected = info.software_protected = true;
+    info.write_protect_reason = left_alone_ + "; until a load can, nothing is written";
+  }
+  return info;
+}
 
 scsi::ssc::PartitionInfo OpenCartridge::partition_info(std::uint32_t partition) const {
   const format::PartitionRow& row = cart_.partitions[partition];
@@ -298,12 +319,17 @@ MaybeFault OpenCartridge::append_block(scsi::Bytes block) {
 }
 
 MaybeFault OpenCartridge::append_block(const CodedBlock& block) {
+  if (failed_) return refusal();
   return latched(writer()->append_block(block));
 }
 
-MaybeFault OpenCartridge::append_filemark() { return latched(writer()->append_filemark()); }
+MaybeFault OpenCartridge::append_filemark() {
+  if (failed_) return refusal();
+  return latched(writer()->append_filemark());
+}
 
 MaybeFault OpenCartridge::flush() {
+  if (failed_) return refusal();
   if (writer() == nullptr || !writer()->attached()) return std::nullopt;
   if (MaybeFault fault = latched(writer()->flush())) return fault;
   if (!pending_failed_)
@@ -353,7 +379,10 @@ MaybeFault OpenCartridge::cut_all(std::uint32_t partition) {
   const std::string new_directory =
       dir_ + "/" + format::partition_directory(partition, row.dirgen + 1);
   Status status = files_.make_directory(new_directory);
-  if (!status) return write_fault(status.error());  // nothing was changed
+  if (!status) {
+    Fault fault = write_fault(status.error());  // for want of space nothing was changed
+    return is_out_of_space(status.error()) ? fault : final_fault(std::move(fault));
+  }
   if (status = files_.sync_directory(dir_); !status)
     return final_fault(write_fault(status.error()));
   writers_[partition].reset();
@@ -436,6 +465,35 @@ MaybeFault OpenCartridge::empty_pending(std::size_t most) {
   return pending_failed_;
 }
 
+MaybeFault OpenCartridge::mend_footer(std::uint32_t partition, std::size_t segment) {
+  PartitionLog& log = *logs_[partition];
+  const auto index = log.index(segment);
+  if (!index) return read_fault(index.error());
+  // A log of that segment alone: its last, and open.
+  PartitionLog one(files_, cart_.uuid, partition, log.dirgen, dir_, io_);
+  one.segments.push_back(log.segments[segment]);
+  SegmentInfo& info = one.segments.back();
+  info.sealed = false;
+  info.last_epoch = std::max(info.last_epoch, info.epoch);
+  if (info.payload == 0) info.payload = (*index)->payload_estimate(info.count, info.data_end);
+  one.tail_index = std::make_shared<SegmentIndex>(**index);
+  const auto is_lost = [](std::uint64_t entry) {
+    return format::index_type(entry) == format::RecordType::kLost;
+  };
+  if (std::any_of((*index)->entries.begin(), (*index)->entries.end(), is_lost)) {
+    // What is left of objects that cannot be read stays where it is, in front of the new index.
+    const auto file = log.open(segment);
+    if (!file) return read_fault(file.error());
+    const Result<std::uint64_t> size = (*file)->size();
+    if (!size) return read_fault(size.error());
+    info.data_end = std::max(info.data_end, *size);
+  }
+  one.end_of_data = info.end_lba();
+  LogWriter writer(one, *stage_, make_writer(partition)->config());
+  log.forget_files();
+  return writer.seal();
+}
+
 // --- closing
 
 MaybeFault OpenCartridge::seal_all() {
@@ -486,10 +544,29 @@ MaybeFault OpenCartridge::write_segtab(std::uint32_t partition) {
 }
 
 MaybeFault OpenCartridge::close(const Traffic& traffic) {
-  if (failed_ || read_only()) {
-    lock_.reset();
-    return std::nullopt;
+  MaybeFault fault;
+  if (!failed_ && !read_only()) {
+    const std::uint64_t objects = object_count();
+    fault = mark_clean(traffic);
+    // What is durable but for want of space not sealed, or not called clean, the next load
+    // recovers.
+    if (fault && fault->kind == Fault::Kind::kNoSpace && object_count() == objects) {
+      notes_.push_back(std::move(fault->detail));
+      fault.reset();
+    }
   }
+  writers_ = {};
+  lock_.reset();
+  return fault;
+}
+
+std::uint64_t OpenCartridge::object_count() const {
+  std::uint64_t sum = 0;
+  for (std::uint32_t p = 0; p < partition_count(); ++p) sum += logs_[p]->end_of_data;
+  return sum;
+}
+
+MaybeFault OpenCartridge::mark_clean(const Traffic& traffic) {
   if (MaybeFault fault = seal_all()) return fault;
   const bool table_lost = std::any_of(logs_.begin(), logs_.end(), [](const auto& log) {
     return log != nullptr && !log->from_table && !log->segments.empty();
@@ -505,10 +582,7 @@ MaybeFault OpenCartridge::close(const Traffic& traffic) {
   cart_.bytes_read_life += traffic.bytes_read;
   cart_.bytes_written_load += traffic.bytes_written;
   cart_.bytes_read_load += traffic.bytes_read;
-  MaybeFault fault = save_cart();
-  writers_ = {};
-  lock_.reset();
-  return fault;
+  return save_cart();
 }
 
 }  // namespace vtl

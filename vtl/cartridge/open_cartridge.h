@@ -35,6 +35,7 @@ class OpenCartridge {
     std::uint64_t low_water_bytes = 0;
     std::uint64_t hard_water_bytes = 64u << 20;
     std::uint32_t max_segment_objects = format::kMaxSegmentObjects;
+    bool read_every_trailer = false;  // though SEGTAB knows the segments
     std::function<std::uint64_t()> now_ns = [] { return std::uint64_t{0}; };
   };
   struct Opened {
@@ -72,6 +73,11 @@ class OpenCartridge {
   LogWriter* writer() { return writers_[current_].get(); }
   const LogWriter* writer() const { return writers_[current_].get(); }
 
+  // Writes the index and trailer of a sealed segment anew, from its records.
+  MaybeFault mend_footer(std::uint32_t partition, std::size_t segment);
+  // Nothing in the cartridge's directory may be changed.
+  bool read_only() const { return label_damaged_ || read_only_features_ || !left_alone_.empty(); }
+
   MamStore& mam() { return mam_; }
 
   struct Traffic {
@@ -85,16 +91,17 @@ class OpenCartridge {
   MaybeFault load(const scsi::ssc::LoadRecord* drive);
   MaybeFault recover();
   MaybeFault make_durable(PartitionLog& log);
-  Status write_again(File& file);
+  Status write_again(File& file, std::uint64_t from);
   Status discard_directory(const std::string& name, const format::PartitionName& parsed);
-  // Nothing in the cartridge's directory may be changed.
-  bool read_only() const { return label_damaged_ || read_only_features_; }
+  void leave_alone(std::string why) { left_alone_ = std::move(why); }
   void choose_io();
   std::unique_ptr<LogWriter> make_writer(std::uint32_t partition);
   MaybeFault begin_epoch();
   MaybeFault cut(std::uint32_t partition, std::uint64_t lba);
   MaybeFault cut_all(std::uint32_t partition);
   MaybeFault cut_after(std::uint32_t partition, std::uint64_t lba);
+  std::uint64_t object_count() const;
+  MaybeFault mark_clean(const Traffic& traffic);
   MaybeFault seal_all();
   MaybeFault write_segtab(std::uint32_t partition);
   MaybeFault save_cart();
@@ -111,6 +118,7 @@ class OpenCartridge {
   format::Cart cart_;
   bool label_damaged_ = false;
   bool read_only_features_ = false;
+  std::string left_alone_;  // why this load changes nothing, though it could
   FileSystem::Io io_ = FileSystem::Io::kBuffered;
   std::array<std::unique_ptr<PartitionLog>, format::kMaxPartitions> logs_;
   std::array<std::unique_ptr<LogWriter>, format::kMaxPartitions> writers_;

@@ -36,7 +36,7 @@ class Recovery {
         quarantine(chosen->name, "it repeats objects that are there already");
         continue;
       }
-      if (MaybeFault fault = accept(std::move(*chosen), next_after(it))) return fault;
+      accept(std::move(*chosen), next_after(it));
     }
     finish();
     return std::nullopt;
@@ -46,10 +46,12 @@ class Recovery {
   using BySeq = std::map<std::uint32_t, std::vector<Candidate>>;
 
   void note(std::string text) { input_.notes->push_back(std::move(text)); }
+  bool untouchable() const { return input_.read_only || log_.unreadable; }
   bool cut_applies(std::uint32_t epoch) const { return epoch < row_.cut_epoch; }
 
   bool load_segtab() {
-    if (!input_.cart->has(format::kClean) || row_.segtab_crc == 0) return false;
+    if (!input_.use_table || !input_.cart->has(format::kClean) || row_.segtab_crc == 0)
+      return false;
     const std::string path = log_.directory + "/SEGTAB";
     const auto ignored = [&](const char* why) {
       note(fmt::format("{}: {}; the segments are read instead", path, why));
@@ -107,8 +109,10 @@ class Recovery {
       if (!parsed) continue;
       log_.next_seq = std::max(log_.next_seq, parsed->seq + 1);
       auto candidate = identify(name, *parsed);
-      if (!candidate) return read_fault(candidate.error());
-      if (*candidate) by_seq_[parsed->seq].push_back(std::move(**candidate));
+      if (!candidate)
+        unreadable(parsed->seq, name, candidate.error());
+      else if (*candidate)
+        by_seq_[parsed->seq].push_back(std::move(**candidate));
     }
     return std::nullopt;
   }
@@ -131,12 +135,12 @@ class Recovery {
       c.info.base_used = trailer->base_used;
       return std::optional<Candidate>(std::move(c));
     }
-    if (!trailer && trailer.error().code != EBADMSG) return trailer.error();
     const Result<std::uint64_t> size = (*file)->size();
     if (!size) return size.error();
-    AlignedReader reader(**file, *size);
+    AlignedReader reader(**file, std::min<std::uint64_t>(*size, kBlock));
     const auto header = format::decode_segment_header(reader.view(0, kBlock));
     if (!reader.ok()) return reader.error();
+    if (!header && !trailer && trailer.error().code != EBADMSG) return trailer.error();
     if (!header || header->uuid != log_.uuid() || header->partition != log_.number ||
         header->seq != parsed.seq || header->epoch != parsed.epoch) {
       quarantine(name, header ? "it belongs to another cartridge or place"
@@ -179,7 +183,7 @@ class Recovery {
     return nullptr;
   }
 
-  MaybeFault accept(Candidate c, const Candidate* next) {
+  void accept(Candidate c, const Candidate* next) {
     if (c.info.first_lba > log_.end_of_data)
       note(fmt::format("{}: objects {} to {} are missing", log_.directory, log_.end_of_data,
                        c.info.first_lba - 1));
@@ -194,18 +198,23 @@ class Recovery {
         c.info.data_end = t.data_end;
         c.info.sealed = true;
         append(c.info);
-        return std::nullopt;
+        log_.durable_end = t.data_end;  // a trailer comes after all else is durable
+        return;
       }
     }
-    return scan(std::move(c), next);
+    scan(std::move(c), next);
   }
 
-  MaybeFault scan(Candidate c, const Candidate* next) {
-    const std::string path = log_.directory + "/" + c.name;
-    auto file = log_.files().open(path, FileSystem::Mode::kRead, log_.io());
-    if (!file) return read_fault(file.error());
+  Result<ScanResult> read_records(const std::string& path, const ScanRules& rules) const {
+    const auto file = log_.files().open(path, FileSystem::Mode::kRead, log_.io());
+    if (!file) return file.error();
     const Result<std::uint64_t> size = (*file)->size();
-    if (!size) return read_fault(size.error());
+    if (!size) return size.error();
+    return scan_segment(**file, *size, rules);
+  }
+
+  void scan(Candidate c, const Candidate* next) {
+    const std::string path = log_.directory + "/" + c.name;
     ScanRules rules;
     rules.salt = log_.salt(c.info);
     rules.first_lba = c.info.first_lba;
@@ -216,8 +225,12 @@ class Recovery {
     rules.durable_lba = durable_lba();
     if (next != nullptr && next->info.first_lba > c.info.first_lba)
       rules.expected_count = next->info.first_lba - c.info.first_lba;
-    Result<ScanResult> scanned = scan_segment(**file, *size, rules);
-    if (!scanned) return read_fault(scanned.error());
+    Result<ScanResult> scanned = read_records(path, rules);
+    if (!scanned) {
+      unreadable(c.info.seq, c.name, scanned.error());
+      return;
+    }
+    if (scanned->unreadable) unreadable(c.info.seq, c.name, *scanned->unreadable);
     c.info.last_epoch = scanned->last_epoch;
     c.info.count = scanned->index.entries.size();
     c.info.filemarks = scanned->index.filemarks.size();
@@ -226,16 +239,23 @@ class Recovery {
     if (scanned->lost != 0)
       note(fmt::format("{}: {} objects in it are damaged", path, scanned->lost));
     append(c.info);
+    const std::uint64_t known =
+        scanned->durable_lba - std::min(scanned->durable_lba, c.info.first_lba);
+    log_.durable_end = c.info.data_end;
+    if (known == 0)
+      log_.durable_end = 0;  // nor its header
+    else if (known < c.info.count)
+      log_.durable_end = format::index_offset(scanned->index.entries[known]);
+    end_unreadable_ = scanned->end_unreadable;
     log_.tail_index = std::make_shared<SegmentIndex>(std::move(scanned->index));
-    if (next == nullptr) return std::nullopt;
+    if (next == nullptr) return;
     // I4: an unsealed segment with a successor has lost its trailer. What is complete gets a new
     // one; otherwise the file stays as it is, for whoever can still make something of it.
     const bool repaired =
-        !input_.read_only && c.info.count == rules.expected_count && input_.repair(log_);
+        !untouchable() && c.info.count == rules.expected_count && input_.repair(log_);
     note(fmt::format(
         "{}: its trailer was damaged; {}", path,
         repaired ? "it was rebuilt from the records" : "its records are used without it"));
-    return std::nullopt;
   }
 
   void append(const SegmentInfo& info) {
@@ -246,6 +266,7 @@ class Recovery {
     log_.filemarks = info.first_filemark + info.filemarks;
     log_.used_bytes = info.base_used + info.payload;
     reached_ = std::max(reached_, info.last_epoch);
+    last_seq_ = info.seq;
     log_.highest_epoch = std::max(log_.highest_epoch, info.last_epoch);
   }
 
@@ -255,7 +276,12 @@ class Recovery {
   }
 
   void finish() {
-    if (log_.end_of_data >= durable_lba()) return;
+    if (log_.end_of_data >= durable_lba()) {
+      // How many objects an unreadable end holds nobody can say. One stands for them, so that a
+      // reader meets an error and not the end of its data.
+      if (end_unreadable_ || lost_seq_ > last_seq_) ++log_.end_of_data;
+      return;
+    }
     note(fmt::format("{}: objects {} to {} are missing", log_.directory, log_.end_of_data,
                      durable_lba() - 1));
     log_.end_of_data = durable_lba();
@@ -263,14 +289,22 @@ class Recovery {
     log_.used_bytes = std::max(log_.used_bytes, row_.clean_used);
   }
 
+  // Neither taken to be damaged nor moved away: another time the disk may show it.
+  void unreadable(std::uint32_t seq, const std::string& name, const IoError& error) {
+    log_.unreadable = true;
+    lost_seq_ = std::max<std::int64_t>(lost_seq_, seq);
+    note(fmt::format(
+        "{}/{}: cannot be read; the cartridge is write-protected so that nothing of it is lost: {}",
+        log_.directory, name, error.what));
+  }
   void discard(const std::string& name) {
-    if (input_.read_only) return;
+    if (untouchable()) return;
     if (const Status status = input_.discard(name); !status)
       note(fmt::format("{}/{}: voided, but cannot be moved away: {}", log_.directory, name,
                        status.error().what));
   }
   void quarantine(const std::string& name, std::string_view why) {
-    if (input_.read_only)
+    if (untouchable())
       return note(fmt::format("{}/{}: left out, as {}", log_.directory, name, why));
     note(fmt::format("{}/{}: set aside in quarantine/, as {}", log_.directory, name, why));
     const std::string part = format::partition_directory(log_.number, log_.dirgen);
@@ -283,7 +317,9 @@ class Recovery {
   const RecoveryInput& input_;
   const format::PartitionRow& row_;
   BySeq by_seq_;
-  std::uint32_t reached_ = 0;  // the last epoch in the log so far
+  std::uint32_t reached_ = 0;                   // the last epoch in the log so far
+  std::int64_t last_seq_ = -1, lost_seq_ = -1;  // accepted; left out, as it cannot be read
+  bool end_unreadable_ = false;
 };
 
 }  // namespace

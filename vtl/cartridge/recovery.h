@@ -16,6 +16,7 @@ struct RecoveryInput {
   const format::Cart* cart = nullptr;
   std::string cartridge_dir;
   bool read_only = false;  // nothing may be moved, removed or repaired
+  bool use_table = true;   // SEGTAB, where it is in order
   // Moves a segment that a cut has voided to the trash.
   std::function<Status(const std::string& name)> discard;
   std::function<bool(PartitionLog& log)>

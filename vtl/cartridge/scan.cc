@@ -21,13 +21,10 @@ scsi::Bytes AlignedReader::view(std::uint64_t offset, std::size_t want) {
     filled_ = 0;
     const auto length = static_cast<std::size_t>(
         std::min<std::uint64_t>(Stage::kBytes, format::align_up(size_ - start_, format::kBlock)));
-    const Result<std::size_t> got = file_.pread(stage_.all().first(length), start_);
-    if (!got) {
+    if (!fill(length)) {
       ok_ = false;
-      error_ = got.error();
       return {};
     }
-    filled_ = *got;
     if (start_ + filled_ < offset + have) {
       ok_ = false;
       error_ = {EIO, "file ends early"};
@@ -37,6 +34,30 @@ scsi::Bytes AlignedReader::view(std::uint64_t offset, std::size_t want) {
   return Bytes(stage_.data(), filled_).subspan(static_cast<std::size_t>(offset - start_), have);
 }
 
+// Reads from `start_`; where that fails and patching is on, block by block.
+bool AlignedReader::fill(std::size_t length) {
+  const Result<std::size_t> all = file_.pread(stage_.all().first(length), start_);
+  if (all) {
+    filled_ = *all;
+    return true;
+  }
+  error_ = all.error();
+  if (!patches_) return false;
+  for (; filled_ < length; filled_ += format::kBlock) {
+    const scsi::MutableBytes block = stage_.all().subspan(filled_, format::kBlock);
+    const std::uint64_t end = start_ + filled_ + format::kBlock;
+    const Result<std::size_t> got = file_.pread(block, start_ + filled_);
+    if (got) continue;
+    error_ = got.error();
+    std::fill(block.begin(), block.end(), std::byte{});
+    if (end <= patched_until_) continue;  // known from before
+    patched_until_ = end;
+    if (++patched_ > kMostPatched) return false;
+  }
+  filled_ = std::min<std::size_t>(filled_, static_cast<std::size_t>(size_ - start_));
+  return true;
+}
+
 namespace {
 
 bool is_zero_magic(Bytes bytes) { return scsi::ByteReader(bytes).u32() == 0; }
@@ -44,7 +65,9 @@ bool is_zero_magic(Bytes bytes) { return scsi::ByteReader(bytes).u32() == 0; }
 class Scanner {
  public:
   Scanner(File& file, std::uint64_t size, const ScanRules& rules)
-      : reader_(file, size), rules_(rules) {}
+      : reader_(file, size), rules_(rules) {
+    reader_.patch();
+  }
 
   Result<ScanResult> run() {
     out_.last_epoch = rules_.min_epoch;
@@ -65,6 +88,10 @@ class Scanner {
       offset = next->offset;
     }
     if (!reader_.ok()) return reader_.error();
+    if (reader_.patched_until() != 0 && (out_.lost != 0 || !complete())) {
+      out_.unreadable = reader_.error();
+      out_.end_unreadable = rules_.expected_count == 0 && reader_.patched_until() > out_.data_end;
+    }
     return std::move(out_);
   }
 
@@ -115,12 +142,15 @@ class Scanner {
     out_.index.add(offset, h.logical_length, h.type);
     out_.last_epoch = h.epoch;
     out_.payload += h.stored_length;
+    out_.durable_lba =
+        std::max(out_.durable_lba, h.lba - std::min<std::uint64_t>(h.durable_delta, h.lba));
     out_.data_end = offset + h.total_length();
     if (h.type == RecordType::kFilemark) ++filemarks_;
   }
-  // The next record of this segment that proves that what we wait for had been durable before it
-  // was written.
+  // The next record of this segment, if it or one behind it proves that what we wait for had been
+  // durable before that was written.
   std::optional<Hit> search(std::uint64_t from) {
+    std::optional<Hit> next;
     std::uint64_t offset = format::align_up(from, format::kRecordAlign);
     while (offset + format::kRecordHeaderBytes <= reader_.size()) {
       const Bytes part = reader_.view(offset, AlignedReader::kMost);
@@ -130,18 +160,22 @@ class Scanner {
         static constexpr std::array<char, 4> kMagic = {'V', 'T', 'R', '1'};
         if (std::memcmp(part.data() + at, kMagic.data(), kMagic.size()) != 0) continue;
         const auto header = format::decode_record_header(part.subspan(at), rules_.salt);
-        if (header && proves_loss(*header, offset + at)) return Hit{*header, offset + at};
+        if (!header || !may_follow(*header, offset + at)) continue;
+        if (!next) next = Hit{*header, offset + at};
+        if (proves_loss(*header) && header->lba >= next->header.lba) return next;
       }
       offset += at;
     }
     return std::nullopt;
   }
-  bool proves_loss(const RecordHeader& h, std::uint64_t offset) const {
-    if (h.lba <= next_lba() || h.epoch < out_.last_epoch || is_cut(h) ||
-        h.filemarks_before < filemarks_ || h.lba - rules_.first_lba >= format::kMaxSegmentObjects ||
-        (rules_.expected_count != 0 && h.lba - rules_.first_lba >= rules_.expected_count) ||
-        offset + format::kRecordHeaderBytes + h.stored_length > reader_.size())
-      return false;
+  bool may_follow(const RecordHeader& h, std::uint64_t offset) const {
+    return h.lba > next_lba() && h.epoch >= out_.last_epoch && !is_cut(h) &&
+           h.filemarks_before >= filemarks_ &&
+           h.lba - rules_.first_lba < format::kMaxSegmentObjects &&
+           (rules_.expected_count == 0 || h.lba - rules_.first_lba < rules_.expected_count) &&
+           offset + format::kRecordHeaderBytes + h.stored_length <= reader_.size();
+  }
+  bool proves_loss(const RecordHeader& h) const {
     return rules_.expected_count != 0 || next_lba() < rules_.durable_lba ||
            h.lba - std::min<std::uint64_t>(h.durable_delta, h.lba) > next_lba();
   }

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 
 #include "scsi/bytes.h"
 #include "vtl/cartridge/file.h"
@@ -17,21 +18,29 @@ namespace vtl {
 class AlignedReader {
  public:
   AlignedReader(File& file, std::uint64_t size) : file_(file), size_(size) {}
+  // Blocks that cannot be read are zeros from now on, up to kMostPatched of them.
+  void patch() { patches_ = true; }
+  std::uint64_t patched_until() const { return patched_until_; }  // behind the last; 0: none
   // Bytes at `offset`: `want` of them, or as many as there are before the end; never more than
   // kMost. The view holds until the next call. Fewer than asked for with ok() false: the file could
   // not be read.
   static constexpr std::size_t kMost = 1u << 20;
   scsi::Bytes view(std::uint64_t offset, std::size_t want);
   bool ok() const { return ok_; }
-  const IoError& error() const { return error_; }
+  const IoError& error() const { return error_; }  // also of the last block that was patched
   std::uint64_t size() const { return size_; }
 
  private:
+  static constexpr std::size_t kMostPatched = 64;
+  bool fill(std::size_t length);
   File& file_;
   std::uint64_t size_;
   Stage stage_;
   std::uint64_t start_ = 0;
   std::size_t filled_ = 0;
+  bool patches_ = false;
+  std::uint64_t patched_until_ = 0;
+  std::size_t patched_ = 0;
   bool ok_ = true;
   IoError error_;
 };
@@ -55,7 +64,11 @@ struct ScanResult {
   std::uint64_t data_end = format::kBlock;  // behind the last record
   std::uint32_t last_epoch = 0;
   std::uint64_t payload = 0;
-  std::uint64_t lost = 0;  // objects inside that cannot be read
+  std::uint64_t lost = 0;         // objects inside that cannot be read
+  std::uint64_t durable_lba = 0;  // objects below were durable when the last one was written
+  // The disk did not show all of it, and what it did not show might be, or hold, an object.
+  std::optional<IoError> unreadable;
+  bool end_unreadable = false;  // there may be more objects behind the last
 };
 
 Result<ScanResult> scan_segment(File& file, std::uint64_t size, const ScanRules& rules);

@@ -13,8 +13,10 @@ namespace {
 
 std::string cart_path(const std::string& dir) { return dir + "/CART"; }
 
+}  // namespace
+
 // Identity from the first readable segment header of the newest directory of each partition.
-std::optional<format::Cart> rebuild(FileSystem& files, const std::string& dir) {
+std::optional<format::Cart> rebuild_cart(FileSystem& files, const std::string& dir) {
   const auto names = files.list(dir);
   if (!names) return std::nullopt;
   std::map<std::uint32_t, std::uint32_t> newest;
@@ -59,7 +61,17 @@ std::optional<format::Cart> rebuild(FileSystem& files, const std::string& dir) {
   return cart;
 }
 
-}  // namespace
+std::array<std::optional<format::Cart>, 2> read_cart_copies(FileSystem& files,
+                                                            const std::string& dir) {
+  std::array<std::optional<format::Cart>, 2> copies;
+  const auto file = files.open(cart_path(dir), FileSystem::Mode::kRead);
+  if (!file) return copies;
+  for (std::size_t slot = 0; slot < copies.size(); ++slot) {
+    std::array<std::byte, format::kBlock> block{};
+    if ((*file)->pread(block, slot * format::kBlock)) copies[slot] = format::decode_cart(block);
+  }
+  return copies;
+}
 
 Result<format::Cart> read_cart(FileSystem& files, const std::string& dir) {
   auto file = files.open(cart_path(dir), FileSystem::Mode::kRead);
@@ -93,9 +105,11 @@ Status write_cart(FileSystem& files, const std::string& dir, format::Cart& cart)
   ++cart.gen;
   std::array<std::byte, format::kBlock> block{};
   format::encode_cart(cart, block);
-  if (const Status status = (*file)->pwrite(block, (cart.gen & 1) * format::kBlock); !status)
-    return status;
-  return (*file)->fdatasync();
+  Status status = (*file)->pwrite(block, (cart.gen & 1) * format::kBlock);
+  if (status) status = (*file)->fdatasync();
+  // What was to replace the older slot may be half there; only the newer one is to be relied upon.
+  if (!status) --cart.gen;
+  return status;
 }
 
 scsi::ssc::MediumInfo medium_info(const Label& label) {
@@ -117,6 +131,7 @@ scsi::ssc::MediumInfo medium_info(const Label& label) {
     info.write_protect_reason = "its write-protect switch is on";
   }
   info.write_protected = !info.write_protect_reason.empty();
+  info.software_protected = info.write_protected && !cart.has(format::kWriteProtect);
   const auto seconds = static_cast<std::time_t>(cart.created_ns / 1'000'000'000);
   std::tm date{};
   ::gmtime_r(&seconds, &date);
@@ -145,7 +160,7 @@ Result<Label> read_label(FileSystem& files, const std::string& dir) {
     return Label{std::move(*cart), false};
   }
   if (cart.error().code != EBADMSG && cart.error().code != ENOENT) return cart.error();
-  if (auto rebuilt = rebuild(files, dir)) return Label{std::move(*rebuilt), true};
+  if (auto rebuilt = rebuild_cart(files, dir)) return Label{std::move(*rebuilt), true};
   return cart.error();
 }
 

@@ -2,6 +2,7 @@
 // of a cartridge whose CART is gone. Blocks.
 #pragma once
 
+#include <array>
 #include <optional>
 #include <string>
 
@@ -23,10 +24,16 @@ scsi::ssc::MediumInfo medium_info(const Label& label);
 
 // The valid slot with the highest gen; EBADMSG if there is none.
 Result<format::Cart> read_cart(FileSystem& files, const std::string& dir);
+// The two copies, each as far as it can be read; neither where there is no such file.
+std::array<std::optional<format::Cart>, 2> read_cart_copies(FileSystem& files,
+                                                            const std::string& dir);
+// A label from what the segments say, if any says something.
+std::optional<format::Cart> rebuild_cart(FileSystem& files, const std::string& dir);
 // Makes what read_cart() reads durable. A process that was killed may have left its last slot in
 // the system's memory only: nothing may be done because of it, nor the other slot written, before.
 Status sync_cart(FileSystem& files, const std::string& dir);
-// Advances cart.gen and writes its slot; durable. The slot before is taken to be.
+// Advances cart.gen and writes its slot; durable. The slot before is taken to be. After a failure
+// gen is as before, so that the next attempt does not touch that slot either.
 Status write_cart(FileSystem& files, const std::string& dir, format::Cart& cart);
 
 }  // namespace vtl

@@ -153,8 +153,10 @@ void WriteBehind::provision(bool next, std::uint64_t need) {
       },
       [this](Progress& progress) {
         provisioning_ = false;
-        no_space_ = wants_room_ && progress.fault.has_value();
-        progress.fault.reset();
+        const bool out_of_space = progress.fault && progress.fault->kind == Fault::Kind::kNoSpace;
+        no_space_ = wants_room_ && out_of_space;
+        // A failed disk is told once: by the batch that is under way behind this, if there is one.
+        if (out_of_space || busy_) progress.fault.reset();
         progressed(progress);
         if (std::exchange(wants_room_, false) || failed_) wake();
       });
@@ -352,6 +354,9 @@ void WriteBehind::resync() {
 void WriteBehind::fail(Fault fault, std::uint64_t end_of_data) {
   failed_ = true;
   fault.objects_lost = appended_ - std::min(appended_, end_of_data);
+  // What was accepted had its space: whatever it was lost for, the host has to hear of a write
+  // error.
+  if (fault.objects_lost != 0) fault.kind = Fault::Kind::kWriteError;
   fault_ = std::move(fault);
   queue_.clear();
   queued_bytes_ = waiting_bytes_ = ready_bytes_ = waiting_cost_ = waiting_objects_ = 0;

@@ -1,4 +1,4 @@
-// vtl cartridge import, export, verify.
+// vtl cartridge import, export, verify, repair.
 #include <fmt/format.h>
 
 #include <filesystem>
@@ -12,23 +12,37 @@
 namespace vtl::cli {
 namespace {
 
-void print_verified(const std::string& barcode, const json& details) {
+void print_lines(const char* what, const json& lines) {
+  for (const json& line : lines)
+    std::cout << "  " << what << printable(line.get<std::string>()) << '\n';
+}
+
+// What a verify found, or a repair did and left.
+void print_checked(const std::string& barcode, const json& details, bool damaged) {
   std::cout << fmt::format("{}: {} blocks ({}), {} filemarks: {}\n", barcode,
                            details["blocks"].get<std::uint64_t>(), short_size(details["bytes"]),
                            details["filemarks"].get<std::uint64_t>(),
-                           details["damage"].empty() ? "all good" : "DAMAGED");
+                           damaged ? "DAMAGED" : "all good");
+  if (details.contains("repaired")) print_lines("repaired: ", details["repaired"]);
   for (const json& one : details["damage"]) {
-    std::cout << fmt::format("  partition {}, object {}, {} objects: {}\n",
+    std::cout << fmt::format("  lost: partition {}, object {}, {} objects: {}\n",
                              one["partition"].get<int>(), one["first_object"].get<std::uint64_t>(),
                              one["objects"].get<std::uint64_t>(),
                              printable(one["what"].get<std::string>()));
   }
-  for (const json& note : details["notes"]) {
-    std::cout << "  note: " << printable(note.get<std::string>()) << '\n';
-  }
+  print_lines("damaged: ", details["repairable"]);
+  print_lines("note: ", details["notes"]);
+  if (!details["repairable"].empty() && !details.contains("repaired"))
+    std::cout << "  `vtl cartridge repair " << barcode << "` makes anew what can be made anew\n";
 }
 
-void add_verify(CLI::App& group, Result& result) {
+struct Check {
+  const char* name;
+  const char* help;
+  bool all;  // may be asked of all cartridges at once
+};
+
+void add_check(CLI::App& group, Result& result, Check check) {
   struct Options {
     std::string data;
     std::vector<std::string> barcodes;
@@ -36,15 +50,14 @@ void add_verify(CLI::App& group, Result& result) {
     bool as_json = false;
   };
   auto options = std::make_shared<Options>();
-  CLI::App* command =
-      group.add_subcommand("verify", "Read every block of cartridges and check every checksum");
+  CLI::App* command = group.add_subcommand(check.name, check.help);
   add_data_option(*command, options->data);
   add_json_option(*command, options->as_json);
   auto* barcodes = command->add_option("barcode", options->barcodes, "Barcodes");
-  command->add_flag("--all", options->all, "All cartridges")->excludes(barcodes);
-  command->callback([options, &result] {
+  if (check.all) command->add_flag("--all", options->all, "All cartridges")->excludes(barcodes);
+  command->callback([options, check, &result] {
     if (options->barcodes.empty() && !options->all) {
-      print_error("verify needs barcodes, or --all");
+      print_error(fmt::format("{} needs barcodes{}", check.name, check.all ? ", or --all" : ""));
       result.code = daemon::kExitUsage;
       return;
     }
@@ -61,11 +74,12 @@ void add_verify(CLI::App& group, Result& result) {
     bool damaged = false;
     for (const std::string& barcode : options->barcodes) {
       if (client.interrupted()) break;
-      auto job = client.run_job("verify " + barcode,
-                                "/v1/cartridges/" + path_part(barcode) + "/verify", json::object());
+      auto job = client.run_job(fmt::format("{} {}", check.name, barcode),
+                                fmt::format("/v1/cartridges/{}/{}", path_part(barcode), check.name),
+                                json::object());
       if (!job) continue;
       damaged = damaged || (*job)["damaged"];
-      if (!options->as_json) print_verified(barcode, (*job)["details"]);
+      if (!options->as_json) print_checked(barcode, (*job)["details"], (*job)["damaged"]);
       jobs.push_back(std::move(*job));
     }
     if (options->as_json) print_json(jobs);
@@ -164,7 +178,14 @@ void add_export(CLI::App& group, Result& result) {
 void add_cartridge_jobs(CLI::App& group, Result& result) {
   add_import(group, result);
   add_export(group, result);
-  add_verify(group, result);
+  add_check(group, result,
+            {"verify", "Read every block of cartridges and check every checksum", true});
+  add_check(
+      group, result,
+      {"repair",
+       "Make anew what damage has left of cartridges - labels, indexes - from their segments;\n"
+       "nothing is deleted, and what is lost is told",
+       false});
 }
 
 }  // namespace vtl::cli

@@ -1,4 +1,5 @@
-// Jobs: long file work that was asked for over the management interface - import, export, verify.
+// Jobs: long file work that was asked for over the management interface - import, export, verify,
+// repair.
 // Each runs on a strand of its own; anyone may look how far it is, or cancel it.
 #pragma once
 
@@ -24,7 +25,7 @@ struct JobControl {
 
 struct JobResult {
   std::string error;     // empty: it did what was asked
-  bool damaged = false;  // a verify that ran to its end and found damage
+  bool damaged = false;  // a verify or repair that ran to its end, and damage is there
   nlohmann::json details = nlohmann::json::object();
 };
 

@@ -137,6 +137,7 @@ struct Management::Impl {
   void show_job(Call&& call);
   void cancel_job(Call&& call);
   void verify(Call&& call);
+  void repair(Call&& call);
   void import_cartridge(Call&& call);
   void export_cartridge(Call&& call);
 
@@ -164,6 +165,7 @@ const Impl::Route Impl::kRoutes[] = {
     {"PATCH", "/v1/cartridges/*", &Impl::change_cartridge},
     {"DELETE", "/v1/cartridges/*", &Impl::delete_cartridge},
     {"POST", "/v1/cartridges/*/verify", &Impl::verify},
+    {"POST", "/v1/cartridges/*/repair", &Impl::repair},
     {"POST", "/v1/cartridges/*/import", &Impl::import_cartridge},
     {"POST", "/v1/cartridges/*/export", &Impl::export_cartridge},
     {"GET", "/v1/jobs", &Impl::list_jobs},
@@ -408,6 +410,7 @@ void Impl::cancel_job(Call&& call) {
 }
 
 void Impl::verify(Call&& call) { call.done(job_requests.verify(call.argument, call.body)); }
+void Impl::repair(Call&& call) { call.done(job_requests.repair(call.argument, call.body)); }
 
 void Impl::import_cartridge(Call&& call) {
   job_requests.import_cartridge(call.argument, call.body, std::move(call.done));

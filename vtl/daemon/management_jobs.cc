@@ -36,37 +36,50 @@ json describe(const VerifyReport& report) {
                       {"objects", one.objects},
                       {"what", one.what}});
   }
-  return {{"blocks", report.blocks},
-          {"filemarks", report.filemarks},
-          {"bytes", report.bytes},
-          {"damage", std::move(damage)},
-          {"notes", report.notes}};
+  return {{"blocks", report.blocks},         {"filemarks", report.filemarks},
+          {"bytes", report.bytes},           {"damage", std::move(damage)},
+          {"repairable", report.repairable}, {"notes", report.notes}};
 }
 
 }  // namespace
 
 Answer JobRequests::verify(const std::string& barcode, const json& body) {
+  return check(barcode, body, false);
+}
+
+Answer JobRequests::repair(const std::string& barcode, const json& body) {
+  return check(barcode, body, true);
+}
+
+Answer JobRequests::check(const std::string& barcode, const json& body, bool repairs) {
   Fields fields(body);
   if (std::string problem = fields.problem(); !problem.empty()) return failure(400, problem);
   if (!parts_.library.find(barcode)) return no_cartridge(barcode);
   if (jobs_.busy(barcode)) return failure(409, barcode + " is being worked on by a job");
   return started(jobs_.start(
-      "verify", barcode, "objects",
-      [&files = parts_.files, barcode,
+      repairs ? "repair" : "verify", barcode, "objects",
+      [&files = parts_.files, barcode, repairs,
        directory = cartridge_directory(parts_.pool_directory, barcode)](JobControl& control) {
         const auto progress = [&control](std::uint64_t done, std::uint64_t total) {
           control.done = done;
           control.total = total;
           return !control.cancelled;
         };
-        const Result<VerifyReport> report = verify_cartridge(files, directory, progress);
+        Result<RepairReport> report = RepairReport{};
+        if (repairs) {
+          report = repair_cartridge(files, directory, progress);
+        } else {
+          Result<VerifyReport> verified = verify_cartridge(files, directory, progress);
+          report = verified ? Result<RepairReport>({{}, std::move(*verified)}) : verified.error();
+        }
         JobResult result;
         if (!report) {
           result.error = explain(barcode, report.error());
           return result;
         }
-        result.details = describe(*report);
-        result.damaged = !report->damage.empty();
+        result.details = describe(report->after);
+        if (repairs) result.details["repaired"] = report->repaired;
+        result.damaged = !report->after.damage.empty() || !report->after.repairable.empty();
         return result;
       }));
 }

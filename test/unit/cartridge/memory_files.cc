@@ -30,6 +30,8 @@ class MemoryFile final : public File {
   Result<std::size_t> pread(scsi::MutableBytes into, std::uint64_t offset) override {
     if (auto error = files_.step("pread", path_)) return *error;
     if (!aligned(into, offset)) return IoError{EINVAL, "unaligned direct read of " + path_};
+    if (files_.bad_block && files_.bad_block(path_, offset, into.size()))
+      return IoError{EIO, "pread " + path_ + ": bad block"};
     if (offset >= node_->now.size()) return std::size_t{0};
     const std::size_t n = std::min<std::uint64_t>(into.size(), node_->now.size() - offset);
     std::memcpy(into.data(), node_->now.data() + offset, n);

@@ -44,6 +44,8 @@ class MemoryFiles final : public FileSystem {
   // Asked before every operation; an errno other than 0 is how it fails. A write that fails so may
   // have left half of itself behind.
   std::function<int(const std::string& what, const std::string& path)> inject;
+  // Asked before every read: a part of the file that the disk cannot read (EIO).
+  std::function<bool(const std::string& path, std::uint64_t offset, std::size_t length)> bad_block;
   void cut_power() { dead_ = true; }
   bool has_power() const { return !dead_; }
 

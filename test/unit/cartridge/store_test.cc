@@ -4,6 +4,7 @@
 #include "scsi/ssc/profile.h"
 #include "test/unit/cartridge/tape_fixture.h"
 #include "vtl/cartridge/codec.h"
+#include "vtl/cartridge/io_mode.h"
 #include "vtl/cartridge/open_cartridge.h"
 
 using namespace vtl;
@@ -323,6 +324,21 @@ TEST_CASE("A file system without O_DIRECT serves as well") {
   REQUIRE_FALSE(f.tape.filemarks(1).fault);
   f.tape.locate(0);
   for (int i = 0; i < 20; ++i) CHECK(text_of(f.tape.read().data) == block_text(i, 70'000));
+}
+
+TEST_CASE("Only EINVAL says that a file system refuses O_DIRECT") {
+  for (const int code : {EINVAL, ENOSPC, EIO}) {
+    TapeFixture f;
+    CHECK(direct_io_works(f.files, kDir + "/CART"));
+    const std::uint64_t used = f.files.used_bytes();
+    for (const char* call : {"open", "pread"}) {
+      f.files.inject = [&](const std::string& what, const std::string&) {
+        return what == call ? code : 0;
+      };
+      CHECK(direct_io_works(f.files, kDir + "/CART") == (code != EINVAL));
+    }
+    CHECK(f.files.used_bytes() == used);  // a full pool has no room for a file to try it with
+  }
 }
 
 TEST_CASE("A thousand labels are read in well under a second") {

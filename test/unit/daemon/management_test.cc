@@ -178,6 +178,33 @@ TEST_CASE("a deleted cartridge gives its space back") {
   CHECK(std::filesystem::is_empty(directory.path + "/pool/trash"));
 }
 
+TEST_CASE("jobs: a label that is damaged is found by verify and made anew by repair") {
+  Local local;
+  const auto run = [&](const std::string& kind) {
+    json job = local.call("POST", "/v1/cartridges/VTL001L8/" + kind).body;
+    const std::string path = "/v1/jobs/" + job["id"].dump();
+    for (int i = 0; i < 1000 && job["state"] == "running"; ++i) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+      job = local.call("GET", path).body;
+    }
+    CHECK(job["kind"] == kind);
+    return job;
+  };
+  const std::string mam = local.directory.path + "/pool/carts/VTL001L8/MAM";
+  REQUIRE(std::filesystem::remove(mam));
+  CHECK(run("verify")["damaged"] == true);
+  const json repaired = run("repair");
+  CHECK(repaired["state"] == "done");
+  CHECK(repaired["damaged"] == false);
+  CHECK(repaired["details"]["repaired"].size() == 1);
+  CHECK(run("verify")["damaged"] == false);
+  CHECK(run("repair")["details"]["repaired"].empty());
+  // Blank, and without a label: nothing says what it is.
+  REQUIRE(std::filesystem::remove(local.directory.path + "/pool/carts/VTL001L8/CART"));
+  CHECK(run("repair")["state"] == "failed");
+  CHECK(local.call("POST", "/v1/cartridges/NOSUCHL8/repair").status == 404);
+}
+
 TEST_CASE("jobs: verify runs to its end, wrong requests start none") {
   Local local;
   const Answer started = local.call("POST", "/v1/cartridges/VTL001L8/verify");
