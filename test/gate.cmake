@@ -37,12 +37,14 @@ vtl_gate(integration SERIAL TIMEOUT 900 COMMAND ${release}/vtl_integration
          ENVIRONMENT "VTL_BINARY=${tsan}/vtl;TSAN_OPTIONS=halt_on_error=1 exitcode=66 second_deadlock_stack=1")
 vtl_gate(tshark SERIAL TIMEOUT 600 COMMAND ${test}/integration/tshark-check ${release})
 vtl_gate(kill9 SERIAL TIMEOUT 600 COMMAND ${release}/vtl_kill9 5)
+vtl_gate(soak SERIAL TIMEOUT 300 COMMAND ${release}/vtl_soak 20)
 vtl_gate(powercut SERIAL TIMEOUT 120 COMMAND ${release}/vtl_powercut ext4 10)
 vtl_gate(powercut_control SERIAL TIMEOUT 120 COMMAND ${release}/vtl_powercut ext4 5 sync)
 vtl_gate(guest SERIAL TIMEOUT 1800 COMMAND ${test}/guest/all)
 
 # The long runs.
 if(VTL_LANE STREQUAL full)
+  vtl_gate(soak_long SERIAL TIMEOUT 4500 COMMAND ${release}/vtl_soak 3600)
   vtl_gate(kill9_long SERIAL TIMEOUT 3600 COMMAND ${release}/vtl_kill9 100)
   foreach(file_system ext4 xfs btrfs)
     vtl_gate(powercut_${file_system} SERIAL TIMEOUT 1800 COMMAND ${release}/vtl_powercut ${file_system} 100)

@@ -20,7 +20,7 @@ for preset in release asan tsan; do
   cmake --preset "$preset" -DVTL_LANE="$lane" >/dev/null
 done
 cmake --build --preset release
-cmake --build --preset release --target vtl_integration vtl_kill9 vtl_powercut vtl_sim
+cmake --build --preset release --target vtl_integration vtl_kill9 vtl_soak vtl_powercut vtl_sim
 cmake --build --preset asan --target unit_tests fuzz_replay vtl_sim
 cmake --build --preset tsan --target vtl
 

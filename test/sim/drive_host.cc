@@ -238,14 +238,16 @@ void DriveHost::answered(std::uint32_t tag, const Answer& answer) {
   const bool not_ready = !answer.good() && !answer.deferred() && answer.key() == 2;
   if (answer.deferred() && answer.code() == 0x0C00) ++world_.count().write_faults_told;
   Bay& bay = *world_.process()->bays[drive_];
-  if (answer.deferred() && bay.owes != nullptr) {
-    bay.owes->tape.told_late();
-    bay.owes = nullptr;
+  if (answer.deferred() && bay.owed) {
+    check(!bay.owed->told_later, "a write error was told twice");
+    bay.owed.reset();
     ready_ = Ready::kNo;
     return;
   }
   TapeModel* model = tape();
-  check(model != nullptr || not_ready || answer.key() == 6 || answer.deferred(),
+  // UNLOAD succeeds of an empty drive: a move that nobody remembers may have come before it.
+  check(model != nullptr || not_ready || answer.key() == 6 || answer.deferred() ||
+            op.kind == Kind::kUnload,
         "a tape that is not there answers");
   if (model == nullptr || not_ready) {
     ready_ = Ready::kNo;
@@ -285,7 +287,7 @@ void DriveHost::outcome(const Operation& op, const Answer& answer, bool done) {
   if (op.kind == Kind::kTestUnitReady) {
     // Its session may have changed, or a reset have made it forget; else it has to have been told.
     const bool remembers = !world_.swarm().lines_fail() && !world_.swarm().task_management;
-    check(bay.owes == nullptr || !remembers || bay.owes->tape.told() || !answer.good(),
+    check(!bay.owed || !remembers || bay.owed->told || !answer.good(),
           "nobody was told of a write error");
     ready_ = answer.good() ? Ready::kPosition : Ready::kNo;
   } else if (op.kind == Kind::kReadPosition) {

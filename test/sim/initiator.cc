@@ -14,6 +14,11 @@ namespace sim {
 using iscsi::Opcode;
 
 std::string Answer::text() const {
+  if (sense.empty() && data.size() == 32) {  // READ POSITION, long form, or so
+    scsi::ByteReader in(scsi::Bytes(data).subspan(8));
+    const std::uint64_t object = in.u64(), filemarks = in.u64();
+    return fmt::format("status {:02x}, at {} after {} filemarks", status, object, filemarks);
+  }
   if (sense.empty()) return fmt::format("status {:02x}, {} bytes", status, data.size());
   std::string out = fmt::format("status {:02x}, {}{:x}/{:04x}", status,
                                 deferred() ? "deferred " : "", key(), code());

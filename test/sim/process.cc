@@ -64,7 +64,7 @@ void Bay::unload(scsi::Done<vtl::BayUnload> done) {
       check(inside != nullptr, "a cartridge came out of an empty drive");
       check(outcome.detail.empty() || inside->tape.disk_faults,
             "an unload went wrong: " + outcome.detail);
-      if (!outcome.detail.empty()) owes = inside;
+      if (!outcome.detail.empty()) owed = {inside->tape.told(), inside->tape.told_later()};
       inside->tape.unloaded(outcome.detail.empty());
       inside = nullptr;
     }

@@ -4,6 +4,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -51,8 +52,12 @@ class Bay final : public vtl::DriveBay {
 
   vtl::daemon::Drive drive;
   Books::Cartridge* inside = nullptr;
-  // A write error that came out in unloading: whoever wrote is to be told at its next command.
-  Books::Cartridge* owes = nullptr;
+  // A write error that came out in unloading: whoever wrote is to be told at its next command,
+  // once, wherever the cartridge is by then.
+  struct Owed {
+    bool told, told_later;  // before the unload
+  };
+  std::optional<Owed> owed;
 
  private:
   Books& books_;

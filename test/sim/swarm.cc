@@ -69,15 +69,16 @@ void Counts::add(const Counts& o) {
   write_faults_told += o.write_faults_told;
   managements += o.managements;
   steps += o.steps;
+  given_up += o.given_up;
 }
 
 std::string Counts::text() const {
   return fmt::format(
       "{} seeds: {} commands, {} records read and right, {} barriers, {} moves; {} crashes, {} "
-      "disk "
-      "faults ({} write errors told), {} connections ({} cut), {} task managements; {} steps",
+      "disk faults ({} write errors told), {} connections ({} cut), {} task managements; {} steps; "
+      "{} given up for too many possibilities",
       worlds, commands, records_verified, barriers, moves, crashes, faults, write_faults_told,
-      connections, cuts, managements, steps);
+      connections, cuts, managements, steps, given_up);
 }
 
 }  // namespace sim

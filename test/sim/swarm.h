@@ -33,7 +33,7 @@ Swarm make_swarm(Random& random);
 struct Counts {
   std::uint64_t worlds = 0, commands = 0, records_verified = 0, barriers = 0, moves = 0,
                 connections = 0, cuts = 0, crashes = 0, faults = 0, write_faults_told = 0,
-                managements = 0, steps = 0;
+                managements = 0, steps = 0, given_up = 0;
   void add(const Counts& other);
   std::string text() const;
 };

@@ -174,7 +174,12 @@ void TapeModel::durable() {
 }
 
 void TapeModel::only_crash_states(const std::vector<std::uint64_t>& positions) {
+  constexpr std::size_t kMost = 30'000;
   make_unique(after_crash_);
+  if (after_crash_.size() * positions.size() > kMost) {
+    lost_ = true;
+    return;
+  }
   may_be_.clear();
   for (const Contents& contents : after_crash_)
     for (const std::uint64_t position : positions)
@@ -188,11 +193,6 @@ void TapeModel::loaded() {
   failed_ = Failed::kNo;
   protected_ = wrote_ = told_ = told_later_ = maybe_unloaded_ = false;
   only_crash_states({0});
-}
-
-void TapeModel::told_late() {
-  check(!told_later_, barcode_ + ": a write error was told twice");
-  told_ = told_later_ = true;
 }
 
 void TapeModel::unloaded(bool all_written) {
@@ -216,6 +216,7 @@ std::string TapeModel::text() const {
 }
 
 bool TapeModel::answered(const Operation& op, const Answer& answer) {
+  if (lost_) return true;
   const bool sense = !answer.good();
   check(answer.status == 0 || answer.status == 2,
         fmt::format("{}: status {:02x}", barcode_, answer.status));
@@ -286,8 +287,12 @@ void TapeModel::write_fault(const Operation& op, const Answer& answer) {
     if (told_later_) broken("told twice", op, answer);
     told_later_ = true;
   } else if (failed_ != Failed::kNo && op.writes() && !answer.has_information()) {
-    failed_ = Failed::kYes;  // a refusal
-    return;
+    // A refusal. An ERASE never counts what is lost: where nobody knows of an earlier error it may
+    // as well have met the first.
+    if (failed_ == Failed::kYes || op.kind != Kind::kErase) {
+      failed_ = Failed::kYes;
+      return;
+    }
   }
   const bool marks = op.kind == Kind::kFilemarks && !answer.deferred();
   const bool counts =
@@ -317,7 +322,7 @@ void TapeModel::write_fault(const Operation& op, const Answer& answer) {
   failed_ = answer.deferred() || failed_ == Failed::kYes ? Failed::kYes : Failed::kUnknown;
   const std::vector<Tape> before = may_be_;
   only_crash_states(positions);
-  if (!counts || known) return;
+  if (!counts || known || lost_) return;
   std::erase_if(may_be_, [&](const Tape& tape) {
     return std::find(sizes.begin(), sizes.end(), tape.contents.size()) == sizes.end();
   });
@@ -364,8 +369,9 @@ void TapeModel::volume_overflow(const Operation& op, const Answer& answer) {
   make_unique(may_be_);
 }
 
+// A fault may meet them after their host has given up, and nobody hears of it.
 void TapeModel::unanswered(const std::vector<Operation>& operations) {
-  if (!loaded_) return;
+  if (!loaded_ || operations.empty()) return;
   if (protected_) {
     for (const Operation& op : operations)
       maybe_unloaded_ = maybe_unloaded_ || op.kind == Operation::Kind::kUnload;
@@ -386,12 +392,18 @@ void TapeModel::unanswered(const std::vector<Operation>& operations) {
                        tape.position});
     }
     // Refused for want of space; the next one may fit again.
-    if (op.writes() && (no_space || disk_faults)) next.insert(next.end(), now.begin(), now.end());
+    if (op.writes() && (no_space || disk_may_fail)) next.insert(next.end(), now.begin(), now.end());
+    // Not found, or not read: anywhere.
+    if (op.searches() && disk_may_fail)
+      for (std::size_t i = 0; i < now.size(); ++i)
+        if (i == 0 || now[i].contents != now[i - 1].contents)
+          for (std::uint64_t at = 0; at <= now[i].contents.size(); ++at)
+            next.push_back({now[i].contents, at});
     make_unique(next);
     all.insert(all.end(), next.begin(), next.end());
     now = std::move(next);
   }
-  if (disk_faults) {
+  if (disk_may_fail) {
     // One of the answers that are lost may have told of a write error.
     std::vector<std::uint64_t> positions;
     for (const Tape& tape : all) positions.push_back(tape.position);

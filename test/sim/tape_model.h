@@ -46,6 +46,10 @@ struct Operation {
   std::int64_t count = 0;  // filemarks, blocks, or the object to locate
   bool immediate = false;  // kFilemarks
   std::string text() const;
+  bool searches() const {
+    return kind == Kind::kRead || kind == Kind::kSpaceBlocks || kind == Kind::kSpaceFilemarks ||
+           kind == Kind::kLocate;
+  }
   bool writes() const {
     return kind == Kind::kWrite || kind == Kind::kErase || (kind == Kind::kFilemarks && count != 0);
   }
@@ -58,6 +62,7 @@ class TapeModel {
 
   // Faults of the disk have been injected: errors that they explain are in order.
   bool disk_faults = false;
+  bool disk_may_fail = false;  // they may be, at any time
   bool no_space = false;
 
   void loaded();
@@ -77,10 +82,11 @@ class TapeModel {
   // For choosing what to do: one of the states.
   const Tape& guess() const { return may_be_.front(); }
   bool is_certain() const { return may_be_.size() == 1; }
-  // Of the write error of the last load, by a deferred error that came after its unload.
-  void told_late();
-  // Its host has heard of that error, or had written nothing.
+  // So many that they cannot be followed any more: the world is given up, and says so.
+  bool is_lost() const { return lost_; }
+  // Of this load: its host has heard of a write error, or had written nothing; by a deferred one.
   bool told() const { return told_ || !wrote_; }
+  bool told_later() const { return told_later_; }
   bool must_refuse_writes() const { return failed_ == Failed::kYes; }
   std::string text() const;
 
@@ -102,6 +108,7 @@ class TapeModel {
   std::vector<Tape> may_be_ = {Tape{}};
   std::vector<Contents> after_crash_ = {Contents{}};  // one of these is found then
   Failed failed_ = Failed::kNo;
+  bool lost_ = false;
   bool maybe_unloaded_ = false;  // by a command that was not answered
   // In this load:
   bool wrote_ = false;       // something was accepted

@@ -71,6 +71,7 @@ void World::make_library() {
     check(store.create(entry.label, 0).ok(), "no cartridge");
     state.emplace(barcode, entry);
     auto& cartridge = books_.cartridges[barcode] = std::make_unique<Books::Cartridge>(barcode);
+    cartridge->tape.disk_may_fail = swarm_.disk_fails();
     cartridge->places = {*entry.address};
   }
   check(vtl::Journal::create(files_, "/lib/journal", state).ok(), "no journal");
@@ -105,10 +106,16 @@ void World::crash(bool power) {
   lines_.clear();
   process_.reset();
   constexpr double kSurvival[] = {0.0, 0.1, 0.5, 0.9, 1.0};
-  if (power)
+  if (power) {
+    // What was removed may come back, beside what was written in its place. A disk has room for
+    // both: it gives no block away before the removal is durable.
+    const std::uint64_t free =
+        files_.total_bytes - std::min(files_.total_bytes, files_.used_bytes());
     files_.crash(kSurvival[random_.below(5)]);
-  else
+    files_.total_bytes = std::max(files_.total_bytes, files_.used_bytes() + free);
+  } else {
     files_.kill();
+  }
   disk_stalls_until_ = now_;
   start();
 }
@@ -343,10 +350,19 @@ void World::until(const char* what, const std::function<bool()>& reached) {
   broken(fmt::format("with all faults gone, this does not end: {}", what));
 }
 
+bool World::lost() const {
+  return std::any_of(books_.cartridges.begin(), books_.cartridges.end(),
+                     [](const auto& each) { return each.second->tape.is_lost(); });
+}
+
 void World::run() {
   counts_.worlds = 1;
   start();
-  for (unsigned i = 0; i < swarm_.steps; ++i) step();
+  for (unsigned i = 0; i < swarm_.steps && !lost(); ++i) step();
+  if (lost()) {
+    ++counts_.given_up;
+    return;
+  }
   trace("calm");
   calm_ = true;
   disk_fails_ = false;

@@ -58,6 +58,7 @@ class World {
   int injected(const std::string& what, const std::string& path);
   int swept(const std::string& what, const std::string& path);
   void step();
+  bool lost() const;  // some tape may be too many things
   bool work();
   bool deliver(Line& line);
   void misfortune();

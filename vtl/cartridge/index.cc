@@ -304,13 +304,17 @@ PartitionLog::Seek PartitionLog::at(std::uint64_t lba, std::uint64_t spaced,
 }
 
 PartitionLog::Seek PartitionLog::failed(std::uint64_t lba, std::uint64_t spaced, Fault fault) {
-  // SPACE and WRITE go on from this count: a disk that failed once is asked again. Before a place
-  // that cannot be read it is the nearest one known.
+  // SPACE and WRITE go on from this count, so it has to be right: a disk that failed once is asked
+  // again, and if it fails again the position is the nearest one before whose count is known.
   const Found known = filemarks_before(lba);
   std::uint64_t marks = known.value;
   if (known.fault)
     for (const SegmentInfo& s : segments)
-      if (s.first_lba <= lba) marks = s.first_filemark;
+      if (s.first_lba <= known.fault_lba) {
+        lba = s.first_lba;
+        marks = s.first_filemark;
+        spaced = 0;
+      }
   return {{spaced, SpaceOutcome::Stop::kFault, std::move(fault)}, {number, lba, marks}};
 }
 

@@ -75,7 +75,7 @@ void Medium::count_filemarks() {
         result = cartridge->log(at.partition).locate_object(at.object);
       },
       [this](PartitionLog::Seek& result) {
-        position_.filemarks = result.position.filemarks;
+        if (!result.outcome.fault) position_.filemarks = result.position.filemarks;
         finish_read();
       });
 }

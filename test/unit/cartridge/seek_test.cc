@@ -146,6 +146,31 @@ TEST_CASE("A LOCATE that a disk failed once knows its filemarks all the same") {
   CHECK(f.tape.position() == Position{0, 8, 4});
 }
 
+TEST_CASE("A LOCATE that a disk failed twice ends where the filemarks are known") {
+  TapeFixture f;
+  REQUIRE_FALSE(f.tape.load());
+  for (int i = 0; i < 6; ++i) {
+    REQUIRE_FALSE(f.tape.write(block_text(static_cast<std::uint64_t>(i), 1000)).fault);
+    REQUIRE_FALSE(f.tape.filemarks(1).fault);
+  }
+  REQUIRE_FALSE(f.tape.unload().fault);
+  REQUIRE_FALSE(f.tape.load());
+  // Each time the trailer, and then the whole segment: at once, and block by block.
+  std::size_t failures = 2;
+  f.files.edit(f.files.find(".seg").at(0), [&](auto& bytes) { failures += bytes.size() / 4096; });
+  failures *= 2;
+  f.files.inject = [&](const std::string& what, const std::string& path) {
+    const bool now = what == "pread" && path.ends_with(".seg") && failures != 0;
+    if (now) --failures;
+    return now ? EIO : 0;
+  };
+  CHECK(f.tape.locate(7).stop == Stop::kFault);
+  CHECK(failures == 0);
+  CHECK(f.tape.position() == Position{0, 0, 0});
+  CHECK(f.tape.space(SpaceUnit::kFilemarks, 2).stop == Stop::kNone);
+  CHECK(f.tape.position() == Position{0, 4, 2});
+}
+
 TEST_CASE("SPACE passes no filemark that a disk would not show it") {
   for (const std::int64_t count : {3, -3}) {
     TapeFixture f;
