@@ -170,11 +170,17 @@ TEST_CASE("a damaged block is a medium error; its neighbours can be read") {
   const Ended verified = run_vtl({"cartridge", "verify", "VTL001L8", "VTL002L8", "--data", data});
   CHECK(verified.code == 5);
   CHECK(has(verified.out, "VTL002L8: 0 blocks"));
-  CHECK(has(verified.out, "object 10"));
+  CHECK(has(verified.out, "lost: partition 0, object 10, 1 objects"));
+  // Repair cannot bring it back, says so, and takes nothing else away.
+  const Ended repaired = run_vtl({"cartridge", "repair", "VTL001L8", "--data", data});
+  CHECK(repaired.code == 5);
+  CHECK(has(repaired.out, "VTL001L8: 19 blocks"));
+  CHECK(has(repaired.out, "lost: partition 0, object 10, 1 objects"));
 
   library.daemon.start();
   Initiator drive = library.attach_drive(1);
   REQUIRE(drive.wait_until_ready().good());
+  CHECK(run_vtl({"cartridge", "repair", "VTL001L8", "--data", data}).code == 1);  // in a drive
   for (std::uint64_t i = 0; i < 20; ++i) {
     CAPTURE(i);
     const CommandResult read = read_block(drive, 50000);

@@ -150,7 +150,12 @@ void Library::remove(std::string barcode, scsi::Done<Outcome> done) {
           }
           if (Status removed = has_files ? s.remove(name) : ok_status(); !removed) {
             if (entry.address) (void)j->abort("delete " + name);
-            return removed.error().what;
+            const auto left = s.list();
+            const bool gone = left && !std::binary_search(left->begin(), left->end(), name);
+            return gone ? "the files of cartridge " + name +
+                              " are gone, but power loss may bring them back; delete it again: " +
+                              removed.error().what
+                        : removed.error().what;
           }
           if (!entry.address) return "";
           const Status committed = j->commit({{entry.label, {}, {}, false}});
