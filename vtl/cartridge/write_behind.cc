@@ -235,7 +235,8 @@ void WriteBehind::pump() {
   if (busy_ || failed_) return;
   if (queue_.empty() ? after_ == After::kNothing : !queue_.front()->ready) return;
   const bool full = ready_bytes_ >= kBatchBytes || queued_bytes_ > queue_limit_;
-  if (full || settle_ || after_ != After::kNothing || room_waiter_) submit_batch();
+  const bool waited_for = after_ != After::kNothing || (room_waiter_ && !wants_room_);
+  if (full || settle_ || waited_for) submit_batch();
 }
 
 void WriteBehind::settle() {
