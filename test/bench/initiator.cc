@@ -164,6 +164,7 @@ void Session::finish(Outgoing& pdu) {
 
 void Session::command(Cdb cdb, const std::uint8_t* out, std::uint8_t* in, std::uint32_t length,
                       Done done) {
+  if (!may_send()) fail("a command outside the window");
   std::uint32_t tag = 0;
   while (tag < kTasks && tasks_[tag].busy) ++tag;
   if (tag == kTasks) fail("too many commands under way");

@@ -280,6 +280,7 @@ class Load {
           [this, &drive, writing](const Answer& answer) { ended(drive, writing, answer); });
     }
     if (drive.to_send > 0 || session.under_way() > 0 || drive.closing) return;
+    if (writing && !session.may_send()) return;  // what is sent outside the window is dropped
     drive.closing = true;
     if (!writing) {
       ++finished_;
