@@ -236,7 +236,8 @@ void DriveHost::answered(std::uint32_t tag, const Answer& answer) {
   world_.trace(fmt::format("drive {}: {}: {} {:08x}", drive_, op.text(), answer.text(),
                            scsi::crc32c(answer.data)));
   const bool not_ready = !answer.good() && !answer.deferred() && answer.key() == 2;
-  if (answer.deferred() && answer.code() == 0x0C00) ++world_.count().write_faults_told;
+  if (answer.code() == 0x0C00)
+    ++(answer.deferred() ? world_.count().write_faults_told : world_.count().write_faults);
   Bay& bay = *world_.process()->bays[drive_];
   if (answer.deferred() && bay.owed) {
     check(!bay.owed->told_later, "a write error was told twice");
@@ -265,6 +266,7 @@ void DriveHost::answered(std::uint32_t tag, const Answer& answer) {
     return;
   }
   const bool done = model->answered(op, answer);
+  if (model->is_lost()) return;
   outcome(op, answer, done);
 }
 

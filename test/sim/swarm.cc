@@ -4,8 +4,9 @@
 
 namespace sim {
 
-Swarm make_swarm(Random& random) {
+Swarm make_swarm(Random& random, bool harsh) {
   Swarm s;
+  s.harsh = harsh;
   const auto half = [&] { return random.chance(500); };
   // Now and then a world without any fault: what fails there fails for everyone.
   if (!random.chance(100)) {
@@ -33,6 +34,7 @@ std::string Swarm::text() const {
   const auto add = [&](bool on, const char* name) {
     if (on) out += std::string(" ") + name;
   };
+  add(harsh, "harsh");
   add(fail_reads, "fail-reads");
   add(fail_writes, "fail-writes");
   add(fail_syncs, "fail-syncs");
@@ -66,7 +68,9 @@ void Counts::add(const Counts& o) {
   cuts += o.cuts;
   crashes += o.crashes;
   faults += o.faults;
+  write_faults += o.write_faults;
   write_faults_told += o.write_faults_told;
+  stalls += o.stalls;
   managements += o.managements;
   steps += o.steps;
   given_up += o.given_up;
@@ -75,10 +79,11 @@ void Counts::add(const Counts& o) {
 std::string Counts::text() const {
   return fmt::format(
       "{} seeds: {} commands, {} records read and right, {} barriers, {} moves; {} crashes, {} "
-      "disk faults ({} write errors told), {} connections ({} cut), {} task managements; {} steps; "
+      "disk faults, {} write errors told (and {} as deferred errors), {} stalls, {} connections "
+      "({} cut), {} task managements; {} steps; "
       "{} given up for too many possibilities",
-      worlds, commands, records_verified, barriers, moves, crashes, faults, write_faults_told,
-      connections, cuts, managements, steps, given_up);
+      worlds, commands, records_verified, barriers, moves, crashes, faults, write_faults,
+      write_faults_told, stalls, connections, cuts, managements, steps, given_up);
 }
 
 }  // namespace sim

@@ -22,18 +22,20 @@ struct Swarm {
   std::uint32_t largest_record = 2000;
   bool compression = false, small_queue = false;
 
+  bool harsh = false;  // much more of it
+
   bool disk_fails() const { return fail_reads || fail_writes || fail_syncs || fail_names; }
   bool lines_fail() const { return cuts || half_open; }
   std::string text() const;
 };
 
-Swarm make_swarm(Random& random);
+Swarm make_swarm(Random& random, bool harsh);
 
 // What happened, over all worlds.
 struct Counts {
   std::uint64_t worlds = 0, commands = 0, records_verified = 0, barriers = 0, moves = 0,
-                connections = 0, cuts = 0, crashes = 0, faults = 0, write_faults_told = 0,
-                managements = 0, steps = 0, given_up = 0;
+                connections = 0, cuts = 0, crashes = 0, faults = 0, write_faults = 0,
+                write_faults_told = 0, stalls = 0, managements = 0, steps = 0, given_up = 0;
   void add(const Counts& other);
   std::string text() const;
 };

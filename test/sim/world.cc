@@ -21,7 +21,7 @@ constexpr unsigned kPatience = 400'000;  // steps for what has to come in the en
 
 Swarm swarm_of(std::uint64_t seed) {
   Random random(seed * 2 + 1);
-  return make_swarm(random);
+  return make_swarm(random, seed % 4 == 3);
 }
 
 }  // namespace
@@ -143,7 +143,7 @@ int World::swept(const std::string& what, const std::string& path) {
 int World::injected(const std::string& what, const std::string& path) {
   if (!calm_ && file_operations_++ == (one_fault_ ? one_fault_->operation : UINT64_MAX))
     return swept(what, path);
-  if (!disk_fails_ || faults_left_ == 0 || !random_.chance(8)) return 0;
+  if (!disk_fails_ || faults_left_ == 0 || !random_.chance(swarm_.harsh ? 50 : 8)) return 0;
   const bool read = what == "pread", write = what == "pwrite", sync = what == "fdatasync";
   const bool name = !read && !write && !sync && what != "statvfs" && what != "stat" &&
                     what != "lock" && what != "fstat";
@@ -290,7 +290,7 @@ bool World::work() {
 }
 
 void World::misfortune() {
-  if (random_.below(1000) >= 12) return;
+  if (!random_.chance(swarm_.harsh ? 50 : 12)) return;
   const auto some_line = [&]() -> Line* {
     return lines_.empty() ? nullptr : lines_[random_.below(lines_.size())].get();
   };
@@ -320,10 +320,13 @@ void World::misfortune() {
         line->late_until = now_ + std::chrono::milliseconds(random_.below(3000));
       break;
     case 5:
-      if (swarm_.slow) disk_stalls_until_ = now_ + std::chrono::milliseconds(random_.below(20'000));
+      if (!swarm_.slow) break;
+      ++counts_.stalls;
+      disk_stalls_until_ = now_ + std::chrono::milliseconds(random_.below(20'000));
       break;
     default:
       disk_fails_ = swarm_.disk_fails();
+      if (swarm_.harsh) faults_left_ = std::max(faults_left_, 3u);
       break;
   }
 }
@@ -344,7 +347,7 @@ void World::step() {
 
 void World::until(const char* what, const std::function<bool()>& reached) {
   for (unsigned i = 0; i < kPatience; ++i) {
-    if (reached()) return;
+    if (reached() || lost()) return;
     step();
   }
   broken(fmt::format("with all faults gone, this does not end: {}", what));
@@ -359,10 +362,6 @@ void World::run() {
   counts_.worlds = 1;
   start();
   for (unsigned i = 0; i < swarm_.steps && !lost(); ++i) step();
-  if (lost()) {
-    ++counts_.given_up;
-    return;
-  }
   trace("calm");
   calm_ = true;
   disk_fails_ = false;
@@ -370,7 +369,8 @@ void World::run() {
   if (files_.has_power()) files_.heal();
   files_.total_bytes = 1ull << 40;
   for (const auto& line : lines_) line->late_until = now_;
-  verify_everything();
+  if (!lost()) verify_everything();
+  if (lost()) ++counts_.given_up;
 }
 
 void World::verify_everything() {
@@ -389,6 +389,7 @@ void World::verify_everything() {
     host.verify_tape(barcode);
     until("a tape is read", [&] { return host.verified(); });
     until("the tape comes back", quiet);
+    if (lost()) return;
   }
   for (const auto& host : hosts_) host->retire();
   changer_->retire();
