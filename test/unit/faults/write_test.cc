@@ -73,7 +73,7 @@ TEST_CASE("F4: EIO of a write is deferred sense, once, to the host that wrote") 
   Rig rig;
   begin_tape(rig);
   Drive& host = *rig.host;
-  rig.write(5, 17);  // past the end of a segment, so that it is written at all
+  rig.write(5, 16);  // past the end of a segment, so that it is written at all
   const bool partly = GENERATE(true, false);  // half of it is in the file
   if (partly) {
     rig.files.inject = [](const std::string& what, const std::string& path) {
@@ -88,7 +88,7 @@ TEST_CASE("F4: EIO of a write is deferred sense, once, to the host that wrote") 
   rig.files.broken.clear();
 
   CHECK(host.test_unit_ready(kOther) == "GOOD");
-  CHECK(host.write(17) == "3/0C/00 info=12 deferred");  // and not executed
+  CHECK(host.write(16) == "3/0C/00 info=11 deferred");  // and not executed
   CHECK(host.test_unit_ready() == "GOOD");
   CHECK(host.position() == "6/1");
   CHECK(host.tape_alerts() == kHardAndWriteFailure);
