@@ -111,6 +111,8 @@ struct MediumInfo {
   bool cleaning = false;
   bool write_protected = false;
   std::string write_protect_reason;  // for people
+  bool memory_damaged = false;       // the label, or the host's attributes: TapeAlert 0Fh
+  bool directory_damaged = false;    // the last load had to do without a part of it: TapeAlert 12h
   std::string manufactured;          // YYYYMMDD
   std::uint64_t load_count = 0;
   std::uint32_t initialization_count = 1;

@@ -71,7 +71,8 @@ class PartitionLog {
   std::uint32_t next_seq = 0;       // above every segment's that was ever seen in the directory
   std::uint32_t highest_epoch = 0;  // of those that recovery has looked at
   bool from_table = false;          // SEGTAB said all this
-  std::vector<std::string> notes;   // for the log: what a lookup had to work around
+  bool table_damaged = false;      // SEGTAB, or the trailer of a segment, should have and could not
+  std::vector<std::string> notes;  // for the log: what a lookup had to work around
 
   // The segment that holds an object, or none: the object is in a lost extent. lba < end_of_data.
   std::optional<std::size_t> find(std::uint64_t lba) const;

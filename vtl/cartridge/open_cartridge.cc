@@ -77,7 +77,10 @@ MaybeFault OpenCartridge::load(const scsi::ssc::LoadRecord* drive) {
   }
   choose_io();
   if (MaybeFault fault = recover()) return fault;
-  if (MaybeFault fault = mam_.load()) notes_.push_back(fault->detail);
+  if (MaybeFault fault = mam_.load()) {
+    mam_damaged_ = true;
+    notes_.push_back(fault->detail);
+  }
   if (read_only()) return std::nullopt;
 
   // Whoever held the cartridge before is fenced off by the new owner epoch. Recovery went well, so
@@ -205,7 +208,14 @@ std::unique_ptr<LogWriter> OpenCartridge::make_writer(std::uint32_t partition) {
 
 // --- facts
 
-scsi::ssc::MediumInfo OpenCartridge::info() const { return medium_info({cart_, label_damaged_}); }
+scsi::ssc::MediumInfo OpenCartridge::info() const {
+  scsi::ssc::MediumInfo info = medium_info({cart_, label_damaged_});
+  info.memory_damaged = label_damaged_ || mam_damaged_;
+  info.directory_damaged = std::any_of(logs_.begin(), logs_.end(), [](const auto& log) {
+    return log != nullptr && log->table_damaged;
+  });
+  return info;
+}
 
 scsi::ssc::PartitionInfo OpenCartridge::partition_info(std::uint32_t partition) const {
   const format::PartitionRow& row = cart_.partitions[partition];

@@ -109,6 +109,7 @@ class OpenCartridge {
   std::unique_ptr<File> lock_;
   format::Cart cart_;
   bool label_damaged_ = false;
+  bool mam_damaged_ = false;
   bool read_only_features_ = false;
   FileSystem::Io io_ = FileSystem::Io::kBuffered;
   std::array<std::unique_ptr<PartitionLog>, format::kMaxPartitions> logs_;
