@@ -64,6 +64,8 @@ class File {
   virtual Status truncate(std::uint64_t size) = 0;
   virtual Status allocate(std::uint64_t size) = 0;  // FALLOC_FL_KEEP_SIZE from 0
   virtual Result<std::uint64_t> size() = 0;
+  // What was read is not wanted again: the system's memory need not keep it.
+  virtual void forget_pages() {}
 };
 
 struct SpaceInfo {

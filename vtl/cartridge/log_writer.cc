@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "scsi/crc32c.h"
+#include "vtl/cartridge/cartridge.h"
 #include "vtl/cartridge/scan.h"
 
 namespace vtl {
@@ -25,11 +26,6 @@ std::uint64_t footer_allowance(std::uint64_t capacity, std::uint32_t max_objects
   return format::footer_bytes(objects, objects) + kBlock;
 }
 
-// The free space of a pool below which every write warns.
-std::uint64_t default_low_water(std::uint64_t total) {
-  return std::min(std::max(total / 20, std::uint64_t{20} << 30), total / 10);
-}
-
 }  // namespace
 
 LogWriter::LogWriter(PartitionLog& log, Stage& stage, WriterConfig config)
@@ -41,6 +37,7 @@ void LogWriter::begin(std::uint32_t epoch) {
   VTL_CHECK(!attached() && !failed_);
   epoch_ = epoch;
   written_ = durable_ = log_.end_of_data;
+  durable_used_ = log_.used_bytes;
   next_spare_ = std::max(next_spare_, log_.next_seq);
   log_.forget_files();
 }
@@ -239,7 +236,13 @@ MaybeFault LogWriter::sync() {
       return fail(status.error(), durable_);
   directory_dirty_ = false;
   durable_ = log_.end_of_data;
+  durable_used_ = log_.used_bytes;
   return std::nullopt;
+}
+
+Dirty LogWriter::dirty() const {
+  return {log_.end_of_data - std::min(log_.end_of_data, durable_),
+          log_.used_bytes - std::min(log_.used_bytes, durable_used_)};
 }
 
 // --- segments
@@ -390,8 +393,7 @@ Result<LogWriter::Spare> LogWriter::make_spare(std::uint64_t need) {
 Result<std::uint64_t> LogWriter::allocate(File& file, std::uint64_t from, std::uint64_t need) {
   const Result<SpaceInfo> space = log_.files().space(log_.directory);
   if (!space) return space.error();
-  const std::uint64_t low = config_.low_water_bytes != 0 ? config_.low_water_bytes
-                                                         : default_low_water(space->total_bytes);
+  const std::uint64_t low = low_water(config_.low_water_bytes, space->total_bytes);
   const std::uint64_t hard = std::min(config_.hard_water_bytes, space->total_bytes / 16);
   IoError error{ENOSPC,
                 fmt::format("{}: only {} bytes are free", log_.directory, space->free_bytes)};

@@ -320,6 +320,17 @@ MaybeFault OpenCartridge::sync() {
   return std::nullopt;
 }
 
+Dirty OpenCartridge::dirty() const {
+  Dirty sum;
+  for (const auto& each : writers_) {
+    if (each == nullptr) continue;
+    const Dirty dirty = each->dirty();
+    sum.objects += dirty.objects;
+    sum.bytes += dirty.bytes;
+  }
+  return sum;
+}
+
 MaybeFault OpenCartridge::provision(std::size_t ahead, std::uint64_t need) {
   return latched(writer()->provision(ahead, need));
 }

@@ -67,6 +67,7 @@ class OpenCartridge {
   // End of data becomes `lba`; durable.
   MaybeFault erase(std::uint32_t partition, std::uint64_t lba);
   bool append_failed() const { return failed_; }
+  Dirty dirty() const;  // of all partitions
   // Of the partition that begin_append() named last.
   LogWriter* writer() { return writers_[current_].get(); }
   const LogWriter* writer() const { return writers_[current_].get(); }

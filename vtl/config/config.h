@@ -134,6 +134,8 @@ struct StorageConfig {
   // Free space in the pool's file system below which every tape reports early warning; 0: the
   // store's own rule.
   std::uint64_t low_water_bytes = 0;
+  std::uint32_t scrub_days = 30;  // each cartridge is read and checked so often; 0: never
+  std::uint64_t scrub_bytes_per_second = 20u << 20;
   friend bool operator==(const StorageConfig&, const StorageConfig&) = default;
 };
 

@@ -86,6 +86,11 @@ const std::vector<Key<StorageConfig>>& storage_keys() {
       size("low_water_bytes", &C::low_water_bytes, 0, 1ull << 60,
            "Free space in the pool below which every tape reports early warning; 0: 20 GiB or "
            "5 %, whichever is more, but at most 10 %."),
+      number("scrub_days", &C::scrub_days, 0, 3650,
+             "Cartridges in slots are read in the background and checked against their checksums, "
+             "each after so many days; 0: never."),
+      size("scrub_bytes_per_second", &C::scrub_bytes_per_second, 1u << 20, 10ull << 30,
+           "How much of that in a second."),
   };
   return keys;
 }

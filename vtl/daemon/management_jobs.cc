@@ -7,6 +7,7 @@
 
 #include "vtl/cartridge/cartridge.h"
 #include "vtl/daemon/fields.h"
+#include "vtl/daemon/scrubber.h"
 #include "vtl/daemon/system.h"
 #include "vtl/interchange/import.h"
 #include "vtl/library/barcode.h"
@@ -50,9 +51,10 @@ Answer JobRequests::verify(const std::string& barcode, const json& body) {
   if (std::string problem = fields.problem(); !problem.empty()) return failure(400, problem);
   if (!parts_.library.find(barcode)) return no_cartridge(barcode);
   if (jobs_.busy(barcode)) return failure(409, barcode + " is being worked on by a job");
+  const auto found = std::make_shared<ScrubReport>();
   return started(jobs_.start(
       "verify", barcode, "objects",
-      [&files = parts_.files, barcode,
+      [&files = parts_.files, barcode, found,
        directory = cartridge_directory(parts_.pool_directory, barcode)](JobControl& control) {
         const auto progress = [&control](std::uint64_t done, std::uint64_t total) {
           control.done = done;
@@ -60,6 +62,7 @@ Answer JobRequests::verify(const std::string& barcode, const json& body) {
           return !control.cancelled;
         };
         const Result<VerifyReport> report = verify_cartridge(files, directory, progress);
+        if (report) *found = {0, report->bytes, report->damage, {}};
         JobResult result;
         if (!report) {
           result.error = explain(barcode, report.error());
@@ -68,6 +71,13 @@ Answer JobRequests::verify(const std::string& barcode, const json& body) {
         result.details = describe(*report);
         result.damaged = !report->damage.empty();
         return result;
+      },
+      [this, barcode, found](JobResult result, scsi::Done<JobResult> ended) {
+        if (result.error.empty()) {  // as good as a scrub
+          tell(parts_.alerts, barcode, *found);
+          parts_.scrub_log.finished(barcode, wall_clock_ms(), std::move(*found));
+        }
+        ended(std::move(result));
       }));
 }
 
