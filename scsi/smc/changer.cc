@@ -164,6 +164,9 @@ PrimaryOptions Changer::primary_options(ChangerOptions options, const Inventory&
   alerts.page = 0x2E;
   alerts.parameters = [this](NexusId nexus) { return tape_alert_.page_2e().parameters(nexus); };
   alerts.reset = [this] { tape_alert_.clear_all(); };
+  alerts.told = [this](NexusId nexus, std::uint16_t first, std::uint16_t last) {
+    tape_alert_.page_2e().told(nexus, first, last);
+  };
   primary.now_ms = std::move(options.now_ms);
   return primary;
 }

@@ -56,8 +56,12 @@ bool Changer::is_transport(std::uint16_t address) const {
 
 // The task lives until it is finished, even when it was aborted meanwhile; the changer may be gone.
 Done<MoveOutcome> Changer::end_of(Task& task) {
-  return [&task, alive = std::weak_ptr<const bool>(alive_)](const MoveOutcome& outcome) {
+  return [this, &task, alive = std::weak_ptr<const bool>(alive_)](const MoveOutcome& outcome) {
     if (alive.expired()) return;
+    // SMC-3 table A.1: a fault that is not of the mechanics, until a move is recorded again.
+    constexpr std::uint8_t kHardwareD = 0x04;
+    if (outcome.result == MoveResult::kJournalFailed) tape_alert_.raise(kHardwareD);
+    if (outcome.result == MoveResult::kMoved) tape_alert_.clear(kHardwareD);
     if (auto sense = sense_of(outcome.result))
       task.fail(std::move(*sense));
     else

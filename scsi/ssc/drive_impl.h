@@ -20,13 +20,17 @@ inline constexpr std::uint8_t kReadFailure = 0x05;
 inline constexpr std::uint8_t kWriteFailure = 0x06;
 inline constexpr std::uint8_t kWriteProtect = 0x09;
 inline constexpr std::uint8_t kNoRemoval = 0x0A;
+inline constexpr std::uint8_t kCleaningMedia = 0x0B;
 inline constexpr std::uint8_t kUnsupportedFormat = 0x0C;
+inline constexpr std::uint8_t kMemoryFailure = 0x0F;
 inline constexpr std::uint8_t kReadOnlyFormat = 0x11;
+inline constexpr std::uint8_t kDirectoryCorrupted = 0x12;
 inline constexpr std::uint8_t kLoadFailure = 0x37;
 inline constexpr std::uint8_t kWormOverwrite = 0x3C;
 inline constexpr std::array kAll = {
-    kHardError,         kMedia,          kReadFailure, kWriteFailure, kWriteProtect, kNoRemoval,
-    kUnsupportedFormat, kReadOnlyFormat, kLoadFailure, kWormOverwrite};
+    kHardError,          kMedia,         kReadFailure,       kWriteFailure,  kWriteProtect,
+    kNoRemoval,          kCleaningMedia, kUnsupportedFormat, kMemoryFailure, kReadOnlyFormat,
+    kDirectoryCorrupted, kLoadFailure,   kWormOverwrite};
 }  // namespace alert
 
 inline constexpr std::uint32_t kDecimalMb = 1'000'000;

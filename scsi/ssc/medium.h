@@ -112,6 +112,8 @@ struct MediumInfo {
   bool write_protected = false;
   std::string write_protect_reason;  // for people
   bool software_protected = false;   // by the state that it is in, not by the switch on its case
+  bool memory_damaged = false;       // the label, or the host's attributes: TapeAlert 0Fh
+  bool directory_damaged = false;    // the last load had to do without a part of it: TapeAlert 12h
   std::string manufactured;          // YYYYMMDD
   std::uint64_t load_count = 0;
   std::uint32_t initialization_count = 1;

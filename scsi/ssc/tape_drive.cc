@@ -162,9 +162,12 @@ void TapeDrive::Impl::note(const MediumFault& fault) {
     case MediumFault::Kind::kFormatCorrupt:
       alerts.raise(alert::kMedia);
       break;
+    case MediumFault::Kind::kAttributeStore:
+      alerts.raise(alert::kMemoryFailure);
+      break;
+    // A full pool is nobody's defect: backup software would freeze the cartridge.
     case MediumFault::Kind::kNoSpace:
     case MediumFault::Kind::kInUse:
-    case MediumFault::Kind::kAttributeStore:
       break;
   }
 }
@@ -223,6 +226,7 @@ void TapeDrive::Impl::start_load(std::optional<NexusId> commanded_by,
   using Kind = MediumFault::Kind;
   const MediumInfo& label = medium->info();
   if (label.cleaning) {
+    alerts.raise(alert::kCleaningMedia);
     done(refuse(Sense::not_ready(Asc::kCleaningCartridgeInstalled),
                 {Kind::kIncompatibleFormat, 0, "a cleaning cartridge"}));
     return;
@@ -251,6 +255,9 @@ void TapeDrive::Impl::start_load(std::optional<NexusId> commanded_by,
                  } else {
                    load = Load::kReady;
                    ++loads;
+                   alerts.clear_all();  // what an earlier attempt has said of this cartridge
+                   if (medium->info().memory_damaged) alerts.raise(alert::kMemoryFailure);
+                   if (medium->info().directory_damaged) alerts.raise(alert::kDirectoryCorrupted);
                    // Not for the nexus whose own LOAD it was: its next command would fail.
                    if (commanded_by)
                      unit->unit_attentions().raise_all_but(*commanded_by,

@@ -4,7 +4,9 @@
 #include <unistd.h>
 
 #include <catch2/catch.hpp>
+#include <chrono>
 #include <filesystem>
+#include <thread>
 
 #include "library.h"
 
@@ -79,6 +81,29 @@ TEST_CASE("a command that is told to end while it copies leaves nothing behind")
   CHECK(WEXITSTATUS(status) == 1);
   CHECK(std::filesystem::is_empty(incoming));
   CHECK(run_vtl({"cartridge", "show", "INT001L8", "--data", directory.data}).code == 1);
+}
+
+TEST_CASE("library show --watch shows the drives every second, as long as a server runs") {
+  Directory directory;
+  const std::vector<std::string> watch = {"library", "show", "--watch", "--data", directory.data};
+  const Ended without = run_vtl(watch);
+  CHECK(without.code == 1);
+  CHECK(has(without.err, "no server runs on " + directory.data));
+
+  Daemon daemon(directory.data);
+  daemon.start();
+  std::thread stop([&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(2500));
+    daemon.stop();
+  });
+  const Ended watched = run_vtl(watch);
+  stop.join();
+  CHECK(watched.code == 1);
+  std::size_t times = 0;
+  for (std::size_t at = 0; (at = watched.out.find("DIRTY", at)) != std::string::npos; ++at) ++times;
+  CHECK(times >= 2);
+  CHECK(has(watched.out, "drive-10"));
+  CHECK_FALSE(has(watched.out, "slot-1"));
 }
 
 TEST_CASE("init makes a library once") {

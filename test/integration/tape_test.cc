@@ -155,6 +155,29 @@ TEST_CASE("what was written is there after a restart, and after a kill up to the
   CHECK(read_block(drive, 65536).sense_code() == "8/00/05");
 }
 
+TEST_CASE("library show tells what a power failure would take") {
+  Library library;
+  Initiator drive = library.load(1);
+  const auto drive_1 = [&] {
+    const auto shown = vtl_json({"library", "show", "--data", library.daemon.data()});
+    for (const auto& element : shown["elements"])
+      if (element["name"] == "drive-1") return element["drive"];
+    return nlohmann::json();
+  };
+  CHECK(drive_1()["dirty_bytes"] == 0);
+  for (int i = 0; i < 3; ++i) REQUIRE(write_block(drive, pattern(65536, i)).good());
+  REQUIRE(write_filemarks(drive, 1, true).good());
+  // Longer than it takes until nothing waits in the buffer any more: written is not durable.
+  std::this_thread::sleep_for(std::chrono::seconds(1));
+  CHECK(drive_1()["dirty_bytes"] == 3 * 65536);
+  CHECK(drive_1()["dirty_objects"] == 4);
+  CHECK(run_vtl({"library", "show", "--data", library.daemon.data()}).out.find("197 kB") !=
+        std::string::npos);
+  REQUIRE(write_filemarks(drive, 1).good());
+  CHECK(drive_1()["dirty_bytes"] == 0);
+  CHECK(drive_1()["dirty_objects"] == 0);
+}
+
 TEST_CASE("early warning and the end of the tape", "[bulk]") {
   Library library({"--capacity", "160MiB"});
   Initiator drive = library.load(1);

@@ -4,7 +4,9 @@
 #include <unistd.h>
 
 #include <catch2/catch.hpp>
+#include <chrono>
 #include <filesystem>
+#include <thread>
 
 #include "library.h"
 
@@ -28,6 +30,10 @@ std::string segment_of(const std::string& data, const std::string& barcode) {
     }
   }
   return largest;
+}
+
+nlohmann::json alerts(const std::string& data) {
+  return vtl_json({"library", "alerts", "--data", data})["alerts"];
 }
 
 }  // namespace
@@ -191,6 +197,60 @@ TEST_CASE("a damaged block is a medium error; its neighbours can be read") {
     }
   }
   CHECK(read_block(drive, 100).filemark());
+
+  // The read and the verify before it have left their alerts.
+  const nlohmann::json found = alerts(data);
+  REQUIRE(found.size() == 2);
+  CHECK(found[0]["cause"] == "damaged");
+  CHECK(found[1]["cause"] == "read-failed");
+  CHECK(found[1]["barcode"] == "VTL001L8");
+  CHECK(found[1]["place"] == "drive-1");
+  CHECK(has(found[1]["text"], "object 10 cannot be read"));
+  CHECK(has(run_vtl({"library", "show", "--data", data}).out, "object 10 cannot be read"));
+  CHECK(has(run_vtl({"cartridge", "show", "VTL001L8", "--data", data}).out, "DAMAGED"));
+  CHECK(has(run_vtl({"library", "alerts", "--clear", "--data", data}).out, "2 alerts cleared"));
+  CHECK(alerts(data).empty());
+}
+
+TEST_CASE("the background scrub finds damage in a slot and says so; verify finds it mended") {
+  Library library;
+  const std::string& data = library.daemon.data();
+  {
+    Initiator drive = library.load(1);
+    for (std::uint64_t i = 0; i < 20; ++i) REQUIRE(write_block(drive, pattern(50000, i)).good());
+    REQUIRE(write_filemarks(drive, 1).good());
+  }
+  REQUIRE(run_vtl({"library", "move", "drive-1", "slot-1", "--data", data}).code == 0);
+  REQUIRE(library.daemon.stop() == 0);
+  const std::string segment = segment_of(data, "VTL001L8");
+  const std::string whole = read_text(segment);
+  std::string bytes = whole;
+  bytes[300'000] = static_cast<char>(bytes[300'000] ^ 0x40);
+  write_text(segment, bytes);
+  std::filesystem::remove(data + "/scrub.json");  // it was read already, maybe
+
+  library.daemon.start();
+  const auto limit = std::chrono::steady_clock::now() + std::chrono::seconds(120);
+  while (alerts(data).empty() && std::chrono::steady_clock::now() < limit)
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  const nlohmann::json found = alerts(data);
+  REQUIRE(found.size() == 1);
+  CHECK(found[0]["cause"] == "damaged");
+  CHECK(found[0]["barcode"] == "VTL001L8");
+  CHECK(found[0]["place"] == "slot-1");
+  CHECK(has(found[0]["text"], segment.substr(segment.rfind('/'))));
+  const nlohmann::json shown = vtl_json({"cartridge", "show", "VTL001L8", "--data", data});
+  CHECK(shown["scrub"]["damage"].size() == 1);
+  CHECK(has(run_vtl({"cartridge", "list", "--data", data}).out, "DAMAGED"));
+  CHECK(has(run_vtl({"library", "show", "--data", data}).out, "1 DAMAGED"));
+
+  write_text(segment, whole);
+  CHECK(run_vtl({"cartridge", "verify", "VTL001L8", "--data", data}).code == 0);
+  CHECK(alerts(data).empty());
+  // It is kept over a stop.
+  REQUIRE(library.daemon.stop() == 0);
+  const nlohmann::json later = vtl_json({"cartridge", "show", "VTL001L8", "--data", data});
+  CHECK(later["scrub"]["damage"].empty());
 }
 
 TEST_CASE("a cartridge whose label is gone harms no other") {

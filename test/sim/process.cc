@@ -135,7 +135,9 @@ Process::Process(const Swarm& swarm, std::uint64_t seed, vtl::test::MemoryFiles&
           [&] {
             vtl::PoolStoreOptions options = store_options(swarm, random_);
             options.medium.discarded = [this] { trash.empty(); };
-            options.medium.alert = [this](const std::string& text) { log_(text); };
+            options.medium.alert = [this](const vtl::MediumAlert& alert) {
+              if (!alert.text.empty()) log_(alert.text);
+            };
             return options;
           }(),
           files, &executor),

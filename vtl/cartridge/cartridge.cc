@@ -138,6 +138,11 @@ Status empty_trash(FileSystem& files, const std::string& pool_dir, std::stop_tok
   return status;
 }
 
+std::uint64_t low_water(std::uint64_t configured_bytes, std::uint64_t total_bytes) {
+  if (configured_bytes != 0) return configured_bytes;
+  return std::min(std::max(total_bytes / 20, std::uint64_t{20} << 30), total_bytes / 10);
+}
+
 std::string cartridge_directory(const std::string& pool_dir, std::string_view barcode) {
   return fmt::format("{}/{}", carts_directory(pool_dir), barcode);
 }

@@ -41,6 +41,10 @@ Result<PoolSpec> read_pool(FileSystem& files, const std::string& pool_dir);
 // strand. ECANCELED when it was told to stop, between two files.
 Status empty_trash(FileSystem& files, const std::string& pool_dir, std::stop_token stop = {});
 
+// The free space below which every tape in a pool reports early warning: what is configured, or by
+// the file system's size.
+std::uint64_t low_water(std::uint64_t configured_bytes, std::uint64_t total_bytes);
+
 std::string cartridge_directory(const std::string& pool_dir, std::string_view barcode);
 // Barcodes of all cartridges, sorted. Directories without a cartridge in them are listed too.
 Result<std::vector<std::string>> list_cartridges(FileSystem& files, const std::string& pool_dir);

@@ -65,6 +65,8 @@ class File {
   // FALLOC_FL_KEEP_SIZE of [from, size)
   virtual Status allocate(std::uint64_t from, std::uint64_t size) = 0;
   virtual Result<std::uint64_t> size() = 0;
+  // What was read is not wanted again: the system's memory need not keep it.
+  virtual void forget_pages() {}
 };
 
 struct SpaceInfo {

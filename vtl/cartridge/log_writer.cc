@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "scsi/crc32c.h"
+#include "vtl/cartridge/cartridge.h"
 #include "vtl/cartridge/scan.h"
 
 namespace vtl {
@@ -29,11 +30,6 @@ std::uint64_t footer_allowance(std::uint64_t capacity, std::uint32_t max_objects
   return format::footer_bytes(objects, objects) + kBlock;
 }
 
-// The free space of a pool below which every write warns.
-std::uint64_t default_low_water(std::uint64_t total) {
-  return std::min(std::max(total / 20, std::uint64_t{20} << 30), total / 10);
-}
-
 }  // namespace
 
 LogWriter::LogWriter(PartitionLog& log, Stage& stage, WriterConfig config)
@@ -45,6 +41,7 @@ void LogWriter::begin(std::uint32_t epoch) {
   VTL_CHECK(!attached() && !failed_);
   epoch_ = epoch;
   written_ = durable_ = log_.end_of_data;
+  durable_used_ = log_.used_bytes;
   next_spare_ = std::max(next_spare_, log_.next_seq);
   log_.forget_files();
 }
@@ -254,7 +251,13 @@ MaybeFault LogWriter::sync() {
       return fail(status.error(), durable_);
   directory_dirty_ = false;
   durable_ = log_.end_of_data;
+  durable_used_ = log_.used_bytes;
   return std::nullopt;
+}
+
+Dirty LogWriter::dirty() const {
+  return {log_.end_of_data - std::min(log_.end_of_data, durable_),
+          log_.used_bytes - std::min(log_.used_bytes, durable_used_)};
 }
 
 // --- segments
@@ -415,8 +418,7 @@ std::uint64_t LogWriter::footprint(std::uint64_t capacity) const {
 Status LogWriter::allocate(File& file, Space& space, std::uint64_t need) {
   const Result<SpaceInfo> pool = log_.files().space(log_.directory);
   if (!pool) return pool.error();
-  const std::uint64_t low =
-      config_.low_water_bytes != 0 ? config_.low_water_bytes : default_low_water(pool->total_bytes);
+  const std::uint64_t low = low_water(config_.low_water_bytes, pool->total_bytes);
   const std::uint64_t hard = std::min(config_.hard_water_bytes, pool->total_bytes / 16);
   IoError error{ENOSPC,
                 fmt::format("{}: only {} bytes are free", log_.directory, pool->free_bytes)};

@@ -17,6 +17,7 @@
 
 #include "scsi/bytes.h"
 #include "vtl/cartridge/codec.h"
+#include "vtl/cartridge/dirty.h"
 #include "vtl/cartridge/fault.h"
 #include "vtl/cartridge/file.h"
 #include "vtl/cartridge/format.h"
@@ -67,6 +68,7 @@ class LogWriter {
 
   std::uint64_t written() const { return written_; }  // objects below are in the file
   std::uint64_t durable() const { return durable_; }  // objects below survive power loss
+  Dirty dirty() const;
   const WriterConfig& config() const { return config_; }
   bool pool_low() const { return pool_low_; }
 
@@ -125,6 +127,7 @@ class LogWriter {
   std::uint32_t data_crc_ = 0;  // of the file up to log_offset()
   std::uint64_t written_ = 0;
   std::uint64_t durable_ = 0;
+  std::uint64_t durable_used_ = 0;  // stored payload of the objects below durable_
   bool in_footer_ = false;
   bool dirty_ = false;
   bool directory_dirty_ = false;

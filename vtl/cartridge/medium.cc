@@ -27,6 +27,7 @@ void Medium::Facts::take_from(OpenCartridge& cartridge) {
     attributes.push_back(cartridge.mam().attributes(p));
   }
   notes = cartridge.take_notes();
+  dirty = cartridge.dirty();
 }
 
 void Medium::load(LoadRecord drive, Done<LoadOutcome> done) {
@@ -61,7 +62,13 @@ void Medium::load(LoadRecord drive, Done<LoadOutcome> done) {
           attributes_ = std::move(facts.attributes);
           traffic_ = {};
         }
-        if (!facts.fault) learn(facts);
+        if (facts.fault) {
+          alert(MediumAlert::Kind::kLoadFailed,
+                fmt::format("{}: it cannot be loaded: {}", info_.barcode, facts.fault->detail));
+        } else {
+          alert(MediumAlert::Kind::kLoaded);
+          learn(facts);
+        }
         done(LoadOutcome{std::move(facts.fault)});
       });
 }
@@ -79,6 +86,11 @@ void Medium::unload(Done<WriteOutcome> done) {
         [this, fault = std::move(fault), done = std::move(done)](Facts& facts) mutable {
           traffic_ = {};
           learn(facts);
+          if (facts.fault)
+            alert(MediumAlert::Kind::kWriteFailed,
+                  fmt::format("{}: it could not be closed in order, and its last writes may be "
+                              "lost; the next load recovers it: {}",
+                              info_.barcode, facts.fault->detail));
           writer_.reset();
           reader_.reset();
           strand_.reset();
@@ -91,9 +103,12 @@ void Medium::unload(Done<WriteOutcome> done) {
 
 // --- what the strand has told
 
+void Medium::alert(MediumAlert::Kind kind, std::string text) const {
+  if (options_.alert) options_.alert({kind, info_.barcode, std::move(text)});
+}
+
 void Medium::alert(const std::vector<std::string>& notes) const {
-  for (const std::string& note : notes)
-    if (options_.alert) options_.alert(note);
+  for (const std::string& note : notes) alert(MediumAlert::Kind::kNote, note);
 }
 
 void Medium::learn(Facts& facts) {
@@ -113,17 +128,19 @@ void Medium::progressed(const WriteBehind::Progress& progress) {
   info_.volume_change_reference = progress.volume_change_reference;
   alert(progress.notes);
   if (progress.pool_low && !pool_low_)
-    alert({info_.barcode + ": the pool is short of free space (low_water_bytes of storage), so the "
-                           "tape reports early warning: free some, or give it more"});
+    alert(MediumAlert::Kind::kPoolLow,
+          info_.barcode +
+              ": the pool is short of free space (low_water_bytes of storage), so the "
+              "tape reports early warning: free some, or give it more");
   pool_low_ = progress.pool_low;
   // Where writing could not begin, what was to be overwritten may be gone all the same.
   if (!progress.latched && writer_->active()) return;
   partition = progress.partition;
   stay_inside(progress.partition_number);
-  if (progress.fault && options_.alert)
-    options_.alert(
-        fmt::format("{}: writing has failed, and no more is written until it is loaded again: {}",
-                    info_.barcode, progress.fault->detail));
+  if (progress.fault)
+    alert(MediumAlert::Kind::kWriteFailed,
+          fmt::format("{}: writing has failed, and no more is written until it is loaded again: {}",
+                      info_.barcode, progress.fault->detail));
 }
 
 // End of data has come back to what is really there.

@@ -40,6 +40,7 @@ class Medium final : public CartridgeMedium {
   void settle() override {
     if (writer_) writer_->settle();
   }
+  Dirty dirty() const override { return writer_ ? writer_->dirty() : Dirty{}; }
 
   void write(scsi::Buffer data, std::uint32_t block_length, scsi::ssc::WriteMode mode,
              scsi::Done<scsi::ssc::WriteOutcome> done) override;
@@ -75,6 +76,7 @@ class Medium final : public CartridgeMedium {
     std::vector<scsi::ssc::PartitionInfo> partitions;
     std::vector<std::vector<scsi::ssc::Attribute>> attributes;
     std::vector<std::string> notes;
+    Dirty dirty;
     void take_from(OpenCartridge& cartridge);
   };
   struct Write {
@@ -92,6 +94,7 @@ class Medium final : public CartridgeMedium {
     scsi::Done<scsi::ssc::ReadOutcome> done;
   };
 
+  void alert(MediumAlert::Kind kind, std::string text = {}) const;
   void alert(const std::vector<std::string>& notes) const;
   void learn(Facts& facts);
   void progressed(const WriteBehind::Progress& progress);

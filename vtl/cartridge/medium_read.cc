@@ -104,8 +104,11 @@ void Medium::take_block(const ReadObject& object, const ReadChunk& chunk) {
 }
 
 void Medium::finish_read() {
-  if (read_.outcome.fault && options_.alert)
-    options_.alert(fmt::format("{}: {}", info_.barcode, read_.outcome.fault->detail));
+  // What had to be written first and could not be is another alert's.
+  if (read_.outcome.fault && read_.outcome.fault->kind != Fault::Kind::kWriteError)
+    alert(MediumAlert::Kind::kReadFailed,
+          fmt::format("{}: object {} cannot be read: {}", info_.barcode, position_.object - 1,
+                      read_.outcome.fault->detail));
   auto done = std::move(read_.done);
   done(std::move(read_.outcome));
 }

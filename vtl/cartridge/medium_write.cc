@@ -70,6 +70,7 @@ void Medium::erase(Done<WriteOutcome> done) {
         },
         [this, at_object, done = std::move(done)](Facts& facts) mutable {
           learn(facts);
+          writer_->changed(facts.dirty);
           if (options_.discarded) options_.discarded();
           if (facts.failed) {
             writer_->refuse();
@@ -103,7 +104,8 @@ void Medium::begin_write(bool cuts) {
     if (fault) {
       if (append_failed()) count_lost(*fault, at);
       if (fault->kind == Fault::Kind::kNoSpace && !append_failed()) {
-        alert({fault->detail});
+        alert(MediumAlert::Kind::kPoolFull,
+              fmt::format("{}: the pool has no space left: {}", info_.barcode, fault->detail));
         write_.outcome.full = true;
       } else {
         write_.outcome.fault = std::move(fault);
@@ -157,7 +159,8 @@ void Medium::continue_write() {
     }
     accept(admission.accepted);
     if (admission.admit == Admit::kNoSpace) {
-      alert({fmt::format("{}: the pool has no space left", info_.barcode)});
+      alert(MediumAlert::Kind::kPoolFull,
+            fmt::format("{}: the pool has no space left", info_.barcode));
       write_.outcome.full = true;
       break;
     }

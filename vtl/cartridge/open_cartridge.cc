@@ -77,7 +77,10 @@ MaybeFault OpenCartridge::load(const scsi::ssc::LoadRecord* drive) {
   }
   choose_io();
   if (MaybeFault fault = recover()) return fault;
-  if (MaybeFault fault = mam_.load()) notes_.push_back(fault->detail);
+  if (MaybeFault fault = mam_.load()) {
+    mam_damaged_ = true;
+    notes_.push_back(fault->detail);
+  }
   if (read_only()) return std::nullopt;
 
   // Whoever held the cartridge before is fenced off by the new owner epoch. Recovery went well, so
@@ -229,6 +232,10 @@ scsi::ssc::MediumInfo OpenCartridge::info() const {
     info.write_protected = info.software_protected = true;
     info.write_protect_reason = left_alone_ + "; until a load can, nothing is written";
   }
+  info.memory_damaged = label_damaged_ || mam_damaged_;
+  info.directory_damaged = std::any_of(logs_.begin(), logs_.end(), [](const auto& log) {
+    return log != nullptr && log->table_damaged;
+  });
   return info;
 }
 
@@ -344,6 +351,17 @@ MaybeFault OpenCartridge::sync() {
     if (each != nullptr && each->attached())
       if (MaybeFault fault = latched(each->sync())) return fault;
   return std::nullopt;
+}
+
+Dirty OpenCartridge::dirty() const {
+  Dirty sum;
+  for (const auto& each : writers_) {
+    if (each == nullptr) continue;
+    const Dirty dirty = each->dirty();
+    sum.objects += dirty.objects;
+    sum.bytes += dirty.bytes;
+  }
+  return sum;
 }
 
 MaybeFault OpenCartridge::provision(bool next, std::uint64_t need) {

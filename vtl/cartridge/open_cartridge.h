@@ -69,6 +69,7 @@ class OpenCartridge {
   // End of data becomes `lba`; durable.
   MaybeFault erase(std::uint32_t partition, std::uint64_t lba);
   bool append_failed() const { return failed_; }
+  Dirty dirty() const;  // of all partitions
   // Of the partition that begin_append() named last.
   LogWriter* writer() { return writers_[current_].get(); }
   const LogWriter* writer() const { return writers_[current_].get(); }
@@ -117,6 +118,7 @@ class OpenCartridge {
   std::unique_ptr<File> lock_;
   format::Cart cart_;
   bool label_damaged_ = false;
+  bool mam_damaged_ = false;
   bool read_only_features_ = false;
   std::string left_alone_;  // why this load changes nothing, though it could
   FileSystem::Io io_ = FileSystem::Io::kBuffered;

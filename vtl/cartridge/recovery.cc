@@ -54,6 +54,7 @@ class Recovery {
       return false;
     const std::string path = log_.directory + "/SEGTAB";
     const auto ignored = [&](const char* why) {
+      log_.table_damaged = true;
       note(fmt::format("{}: {}; the segments are read instead", path, why));
       return false;
     };
@@ -253,6 +254,7 @@ class Recovery {
     // one; otherwise the file stays as it is, for whoever can still make something of it.
     const bool repaired =
         !untouchable() && c.info.count == rules.expected_count && input_.repair(log_);
+    log_.table_damaged = true;
     note(fmt::format(
         "{}: its trailer was damaged; {}", path,
         repaired ? "it was rebuilt from the records" : "its records are used without it"));

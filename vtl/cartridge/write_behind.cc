@@ -48,6 +48,7 @@ void WriteBehind::capture(OpenCartridge& cartridge, std::uint32_t partition, Pro
     progress.pool_low = writer->pool_low();
     if (writer->attached()) progress.room = writer->room();
   }
+  progress.dirty = cartridge.dirty();
   progress.notes = cartridge.take_notes();
 }
 
@@ -74,6 +75,7 @@ void WriteBehind::begin(std::uint32_t partition, std::uint64_t lba, scsi::Done<M
         }
         failed_ =
             failed_ || progress.latched;  // nothing was accepted: there is nothing to tell later
+        strand_dirty_ = progress.dirty;
         if (active_)
           progressed(progress);
         else if (on_progress)
@@ -316,6 +318,9 @@ void WriteBehind::progressed(Progress& progress) {
   written_ = std::max(written_, progress.written);
   durable_ = std::max(durable_, progress.durable);
   pool_low_ = progress.pool_low;
+  strand_dirty_ = progress.dirty;
+  strand_end_ = progress.partition.end_of_data;
+  strand_used_ = progress.partition.used_bytes;
   // A batch that is still under way was handed over after what this tells of.
   used_bytes_ = progress.partition.used_bytes + waiting_bytes_ + (busy_ ? batch_bytes_ : 0);
   if (!progress.room.capacities.empty()) {
@@ -364,6 +369,14 @@ void WriteBehind::fail(Fault fault, std::uint64_t end_of_data) {
   after_ = After::kNothing;
   appended_ = written_ = end_of_data;
   durable_ = std::min(durable_, end_of_data);
+}
+
+Dirty WriteBehind::dirty() const {
+  Dirty dirty = strand_dirty_;
+  if (!active_) return dirty;
+  dirty.objects += appended_ - std::min(appended_, strand_end_);
+  dirty.bytes += used_bytes_ - std::min(used_bytes_, strand_used_);
+  return dirty;
 }
 
 MaybeFault WriteBehind::take_fault() { return std::exchange(fault_, std::nullopt); }

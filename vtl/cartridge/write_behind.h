@@ -72,6 +72,7 @@ class WriteBehind {
     scsi::ssc::PartitionInfo partition;  // as far as the strand has come
     std::uint32_t volume_change_reference = 0;
     bool pool_low = false;
+    Dirty dirty;
     LogWriter::Room room;
     std::vector<std::string> notes;
   };
@@ -84,8 +85,10 @@ class WriteBehind {
     return active_ && partition_ == partition && appended_ == lba;
   }
   bool active() const { return active_; }
-  // Before the partition is changed by other means.
+  // Before the partition is changed by other means; and what of it the strand has left to sync
+  // then.
   void end() { active_ = false; }
+  void changed(const Dirty& dirty) { strand_dirty_ = dirty; }
   // Such a change has failed for good, and was told to whoever asked for it.
   void refuse() { failed_ = true; }
 
@@ -106,6 +109,7 @@ class WriteBehind {
   std::uint64_t queued_bytes() const { return queued_bytes_; }
   // Stored bytes of the partition, counting what is queued as uncompressed.
   std::uint64_t used_bytes() const { return used_bytes_; }
+  Dirty dirty() const;
   std::uint32_t partition() const { return partition_; }
   bool pool_low() const { return pool_low_; }
   bool failed() const { return failed_; }
@@ -155,6 +159,9 @@ class WriteBehind {
   std::uint64_t used_bytes_ = 0;
   bool pool_low_ = false;
   bool dirty_ = false;  // something may not be durable yet
+  // As the strand last said; what was appended since is beyond it.
+  Dirty strand_dirty_;
+  std::uint64_t strand_end_ = 0, strand_used_ = 0;
 
   const Compression compression_;
   std::optional<JobStrand> codec_;

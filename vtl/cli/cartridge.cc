@@ -27,6 +27,15 @@ std::string notes_of(const json& cartridge) {
   return notes;
 }
 
+// When it was last read from end to end, and what was found.
+std::string scrub_of(const json& cartridge) {
+  const json& scrub = cartridge["scrub"];
+  if (scrub.is_null()) return "never";
+  const auto date = scrub["at"].get<std::string>().substr(0, 10);
+  if (!scrub["damage"].empty()) return date + " DAMAGED";
+  return scrub["error"].is_null() ? date : date + " failed";
+}
+
 std::string size_or_dash(const json& cartridge, const char* name) {
   return cartridge.contains(name) ? short_size(cartridge[name].get<std::uint64_t>()) : "-";
 }
@@ -38,11 +47,13 @@ void print_list(const json& cartridges) {
                {"CAPACITY", Table::Align::kRight},
                {"USED", Table::Align::kRight},
                {"LOADS", Table::Align::kRight},
+               {"SCRUBBED", {}},
                {"NOTES", {}}});
   for (const json& one : cartridges) {
     table.add({one["barcode"], one["generation_name"], place_of(one),
                size_or_dash(one, "capacity_bytes"), size_or_dash(one, "used_bytes"),
-               one.contains("load_count") ? one["load_count"].dump() : "-", notes_of(one)});
+               one.contains("load_count") ? one["load_count"].dump() : "-", scrub_of(one),
+               notes_of(one)});
   }
   table.print(std::cout);
 }
@@ -59,6 +70,19 @@ void print_one(const json& cartridge) {
   line("Type", cartridge["generation_name"]);
   line("Place", place_of(cartridge));
   if (const std::string notes = notes_of(cartridge); !notes.empty()) line("Notes", notes);
+  if (const json& scrub = cartridge["scrub"]; scrub.is_null()) {
+    line("Scrubbed", "never");
+  } else {
+    std::string found = "all good";
+    if (!scrub["error"].is_null()) found = scrub["error"];
+    if (!scrub["damage"].empty()) found = "DAMAGED";
+    line("Scrubbed", fmt::format("{}, {}: {}", scrub["at"].get<std::string>(),
+                                 short_size(scrub["bytes"]), found));
+    for (const json& one : scrub["damage"])
+      line("", fmt::format("partition {}, object {}, {} objects: {}", one["partition"].get<int>(),
+                           one["first_object"].get<std::uint64_t>(),
+                           one["objects"].get<std::uint64_t>(), one["what"].get<std::string>()));
+  }
   if (!cartridge.contains("capacity_bytes")) return;
   line("Serial", cartridge["serial"]);
   line("Capacity", exact("capacity_bytes"));

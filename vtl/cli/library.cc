@@ -1,97 +1,19 @@
-// vtl library show, move, rebuild.
+// vtl library: show and alerts (library_show.cc), move, rebuild.
 #include <fmt/format.h>
 
 #include <iostream>
 #include <memory>
 
-#include "vtl/cli/command.h"
-#include "vtl/cli/table.h"
+#include "vtl/cli/library.h"
 #include "vtl/daemon/rebuild.h"
 
 namespace vtl::cli {
-namespace {
-
-std::string text_or(const json& value, const char* otherwise) {
-  return value.is_string() ? value.get<std::string>() : otherwise;
-}
-
-std::string drive_note(const json& drive) {
-  if (!drive.contains("loaded")) return {};  // no server runs
-  std::string note = drive["loaded"] ? fmt::format("loaded, at object {} (file {})",
-                                                   drive["position"].get<std::uint64_t>(),
-                                                   drive["file"].get<std::uint64_t>())
-                                     : "not loaded";
-  if (drive["prevented"]) note += ", removal prevented";
-  if (drive["append_failed"]) note += ", WRITE FAILED: unload and load it again";
-  return note;
-}
-
-void print_library(const json& library, bool all) {
-  std::cout << fmt::format("{}: {} (serial {}), target {}\n\n", library["name"].get<std::string>(),
-                           library["profile"].get<std::string>(),
-                           library["serial"].get<std::string>(),
-                           library["target"].get<std::string>());
-  Table drives({{"DRIVE", {}},
-                {"ADDRESS", Table::Align::kRight},
-                {"MODEL", {}},
-                {"SERIAL", {}},
-                {"CARTRIDGE", {}},
-                {"STATE", {}}});
-  Table places({{"ELEMENT", {}}, {"ADDRESS", Table::Align::kRight}, {"CARTRIDGE", {}}});
-  std::size_t empty_slots = 0;
-  std::size_t empty_doors = 0;
-  for (const json& element : library["elements"]) {
-    const std::string name = element["name"];
-    const std::string address = element["address"].dump();
-    const std::string barcode = text_or(element["barcode"], "-");
-    if (element.contains("drive")) {
-      const json& drive = element["drive"];
-      drives.add({name, address, fmt::format("LTO-{}", drive["generation"].get<int>()),
-                  drive["serial"], barcode, drive_note(drive)});
-    } else if (element["type"] != "transport") {
-      if (!all && element["barcode"].is_null()) {
-        ++(element["type"] == "storage" ? empty_slots : empty_doors);
-      } else {
-        places.add({name, address, barcode});
-      }
-    }
-  }
-  drives.print(std::cout);
-  std::cout << '\n';
-  if (!places.empty()) places.print(std::cout);
-  if (empty_slots + empty_doors > 0) {
-    std::cout << fmt::format(
-        "and {} empty slots, {} empty import/export slots (--all shows them)\n", empty_slots,
-        empty_doors);
-  }
-}
-
-}  // namespace
-
 void add_library(CLI::App& app, Result& result) {
   CLI::App* group = app.add_subcommand("library", "The library: its drives, slots, and moves");
   group->require_subcommand(1);
 
-  struct Show {
-    std::string data;
-    bool as_json = false;
-    bool all = false;
-  };
-  auto show = std::make_shared<Show>();
-  CLI::App* show_command =
-      group->add_subcommand("show", "Show drives and slots and what is in them");
-  add_data_option(*show_command, show->data);
-  add_json_option(*show_command, show->as_json);
-  show_command->add_flag("--all", show->all, "Show empty slots too");
-  show_command->callback([show, &result] {
-    Client client(show->data);
-    if (client.ok()) {
-      if (const auto library = client.call("GET", "/v1/library")) {
-        show->as_json ? print_json(*library) : print_library(*library, show->all);
-      }
-    }
-    result.code = client.code();
-  });
+  add_library_show(*group, result);
+  add_library_alerts(*group, result);
 
   struct Move {
     std::string data, source, destination;

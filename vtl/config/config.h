@@ -137,6 +137,8 @@ struct StorageConfig {
   std::uint64_t low_water_bytes = 0;
   // Drives take the time of real ones to load, wind and stream.
   bool realistic = false;
+  std::uint32_t scrub_days = 30;  // each cartridge is read and checked so often; 0: never
+  std::uint64_t scrub_bytes_per_second = 20u << 20;
   friend bool operator==(const StorageConfig&, const StorageConfig&) = default;
 };
 

@@ -93,6 +93,11 @@ const std::vector<Key<StorageConfig>>& storage_keys() {
       flag("realistic", &C::realistic,
            "Drives take the time of real ones to load, unload, rewind, locate and stream: for "
            "testing backup software."),
+      number("scrub_days", &C::scrub_days, 0, 3650,
+             "Cartridges in slots are read in the background and checked against their checksums, "
+             "each after so many days; 0: never."),
+      size("scrub_bytes_per_second", &C::scrub_bytes_per_second, 1u << 20, 10ull << 30,
+           "How much of that in a second."),
   };
   return keys;
 }

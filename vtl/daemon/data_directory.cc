@@ -13,6 +13,7 @@
 #include "vtl/daemon/devices.h"
 #include "vtl/daemon/log.h"
 #include "vtl/daemon/settings.h"
+#include "vtl/daemon/system.h"
 
 namespace vtl::daemon {
 namespace {
@@ -23,12 +24,15 @@ std::vector<DriveBay*> pointers(const std::vector<std::unique_ptr<DriveBay>>& ba
   return out;
 }
 
-LibraryOptions library_options(const DataDirectory& directory) {
+LibraryOptions library_options(const DataDirectory& directory, Alerts& alerts) {
   LibraryOptions options;
   options.geometry = geometry_of(directory.config.library);
   options.drive_identifiers = drive_identifiers(directory.config.library);
   options.journal_path = directory.path + "/journal";
   options.log = [](std::string_view text) { log_warning(text); };
+  options.alert = [&alerts](const std::string& barcode, std::string text) {
+    alerts.raise(Alerts::Cause::kPlace, barcode, std::move(text));
+  };
   return options;
 }
 
@@ -50,6 +54,10 @@ std::string directory_problem(const std::string& path) {
 }
 
 }  // namespace
+
+std::string damaged_journal_path(const std::string& data_directory) {
+  return data_directory + "/journal.damaged";
+}
 
 std::string config_path(const std::string& data_directory) { return data_directory + "/vtl.yaml"; }
 
@@ -115,9 +123,44 @@ OpenedDirectory open_data_directory(const std::string& path) {
 
 namespace {
 
-PoolStoreOptions media_discarding_to(Trash& trash, PoolStoreOptions options) {
+void take(Alerts& alerts, const MediumAlert& alert) {
+  using Kind = MediumAlert::Kind;
+  using Cause = Alerts::Cause;
+  switch (alert.kind) {
+    case Kind::kLoaded:
+      for (const Cause over : {Cause::kWriteFailed, Cause::kLoadFailed, Cause::kNote})
+        alerts.settle(over, alert.barcode);
+      return;
+    case Kind::kLoadFailed:
+      return alerts.raise(Cause::kLoadFailed, alert.barcode, alert.text);
+    case Kind::kNote:
+      return alerts.raise(Cause::kNote, alert.barcode, alert.text);
+    case Kind::kReadFailed:
+      return alerts.raise(Cause::kReadFailed, alert.barcode, alert.text);
+    case Kind::kWriteFailed:
+      return alerts.raise(Cause::kWriteFailed, alert.barcode, alert.text);
+    case Kind::kPoolLow:
+      return alerts.raise(Cause::kPoolLow, "", alert.text);
+    case Kind::kPoolFull:
+      return alerts.raise(Cause::kPoolFull, "", alert.text);
+  }
+}
+
+PoolStoreOptions room_options(LibraryRoom& room, Trash& trash, Alerts& alerts,
+                              PoolStoreOptions options) {
+  options.loading = [&room](const std::string& barcode) {
+    if (room.wanted) room.wanted(barcode);
+  };
   options.medium.discarded = [&trash] { trash.empty(); };
+  options.medium.alert = [&alerts](const MediumAlert& alert) { take(alerts, alert); };
   return options;
+}
+
+// Where a cartridge is, in people's words.
+std::string place_name(const config::Config& config, const Library& library,
+                       const std::string& barcode) {
+  const auto placement = library.find(barcode);
+  return placement && placement->type ? element_name(config, placement->address) : "";
 }
 
 }  // namespace
@@ -129,9 +172,16 @@ LibraryRoom::LibraryRoom(net::Loop& loop, const DataDirectory& directory,
       executor(make_thread_executor(
           [&loop](scsi::Callback callback) { loop.post(std::move(callback)); })),
       trash(*executor, *files, pool_path),
-      store(media_discarding_to(trash, store_options(directory.config, pool_path)), *files,
+      alerts({wall_clock_ms,
+              [this, &config = directory.config](const std::string& barcode) {
+                return place_name(config, library, barcode);
+              },
+              log_warning}),
+      scrub_log_path(directory.path + "/scrub.json"),
+      scrub_log(ScrubLog::read(*files, scrub_log_path)),
+      store(room_options(*this, trash, alerts, store_options(directory.config, pool_path)), *files,
             executor.get()),
       bays(std::move(given)),
-      library(library_options(directory), store, *files, *executor, pointers(bays)) {}
+      library(library_options(directory, alerts), store, *files, *executor, pointers(bays)) {}
 
 }  // namespace vtl::daemon

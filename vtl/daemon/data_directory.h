@@ -10,7 +10,9 @@
 #include "vtl/cartridge/file.h"
 #include "vtl/cartridge/trash.h"
 #include "vtl/config/config.h"
+#include "vtl/daemon/alerts.h"
 #include "vtl/daemon/data_lock.h"
+#include "vtl/daemon/scrub_log.h"
 #include "vtl/library/library.h"
 #include "vtl/library/pool_store.h"
 
@@ -33,6 +35,8 @@ struct Problems {
   std::vector<std::string> warnings;
 };
 
+// The journal that `library rebuild` could not read, kept until somebody removes it.
+std::string damaged_journal_path(const std::string& data_directory);
 std::string config_path(const std::string& data_directory);
 
 // The configuration alone, without the lock: `config check`.
@@ -63,6 +67,11 @@ struct LibraryRoom {
   std::unique_ptr<FileSystem> files;
   std::unique_ptr<Executor> executor;
   Trash trash;
+  Alerts alerts;
+  const std::string scrub_log_path;
+  ScrubLog scrub_log;
+  // Set by whoever reads cartridges on the side: somebody wants this one now.
+  std::function<void(const std::string& barcode)> wanted;
   PoolStore store;
   std::vector<std::unique_ptr<DriveBay>> bays;
   Library library;

@@ -38,6 +38,8 @@ class Drive final : public DriveBay {
   scsi::Target& target() { return target_; }
   // Has a loaded cartridge write out what waits for a full batch; a few times a second.
   void settle();
+  // Accepted from hosts and not yet durable.
+  Dirty dirty() const { return medium_ != nullptr ? medium_->dirty() : Dirty{}; }
 
  private:
   scsi::ssc::TapeDrive device_;

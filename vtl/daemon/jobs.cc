@@ -7,6 +7,7 @@ namespace vtl::daemon {
 
 std::uint64_t Jobs::start(std::string kind, std::string barcode, std::string unit, Work work,
                           Finish finish) {
+  if (starting_) starting_(barcode);
   const std::uint64_t id = next_id_++;
   Job& job = jobs_[id];
   job.kind = std::move(kind);

@@ -38,7 +38,9 @@ class Jobs {
   // and calls its argument when it is done.
   using Finish = scsi::Done<JobResult, scsi::Done<JobResult>>;
 
-  explicit Jobs(Executor& executor) : executor_(executor) {}
+  // `starting` is told the cartridge of each job before it begins; it may be empty.
+  explicit Jobs(Executor& executor, std::function<void(const std::string&)> starting = {})
+      : executor_(executor), starting_(std::move(starting)) {}
 
   // `unit` is what progress counts: "objects" or "bytes". Returns the job's id.
   std::uint64_t start(std::string kind, std::string barcode, std::string unit, Work work,
@@ -70,6 +72,7 @@ class Jobs {
   static constexpr std::size_t kKept = 100;  // ended jobs that are remembered
 
   Executor& executor_;
+  std::function<void(const std::string&)> starting_;
   std::map<std::uint64_t, Job> jobs_;
   std::uint64_t next_id_ = 1;
   scsi::Callback closed_;

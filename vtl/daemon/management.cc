@@ -111,7 +111,7 @@ scsi::Done<Outcome> answer_outcome(Done done, int status, json body) {
 
 struct Management::Impl {
   explicit Impl(ManagementParts given)
-      : parts(std::move(given)), jobs(parts.executor), job_requests(parts, jobs) {}
+      : parts(std::move(given)), jobs(parts.executor, parts.wanted), job_requests(parts, jobs) {}
 
   struct Call {
     std::string argument;  // what stood for the pattern's '*'
@@ -133,6 +133,8 @@ struct Management::Impl {
   void change_cartridge(Call&& call);
   void delete_cartridge(Call&& call);
   void move(Call&& call);
+  void list_alerts(Call&& call);
+  void clear_alerts(Call&& call);
   void list_jobs(Call&& call);
   void show_job(Call&& call);
   void cancel_job(Call&& call);
@@ -168,6 +170,8 @@ const Impl::Route Impl::kRoutes[] = {
     {"POST", "/v1/cartridges/*/repair", &Impl::repair},
     {"POST", "/v1/cartridges/*/import", &Impl::import_cartridge},
     {"POST", "/v1/cartridges/*/export", &Impl::export_cartridge},
+    {"GET", "/v1/alerts", &Impl::list_alerts},
+    {"DELETE", "/v1/alerts", &Impl::clear_alerts},
     {"GET", "/v1/jobs", &Impl::list_jobs},
     {"GET", "/v1/jobs/*", &Impl::show_job},
     {"DELETE", "/v1/jobs/*", &Impl::cancel_job},
@@ -190,6 +194,8 @@ void Management::handle(Request request, Done done) {
   done(path_known ? failure(405, "this resource has no such method")
                   : failure(404, "there is no such resource"));
 }
+
+bool Management::works_on(const std::string& barcode) const { return impl_->jobs.busy(barcode); }
 
 void Management::close(scsi::Callback done) {
   impl_->closing = true;
@@ -223,7 +229,9 @@ void Impl::show_library(Call&& call) {
               {"serial", library.changer.serial},
               {"target", config::changer_target_name(library)},
               {"door_locked", parts.library.door_locked()},
-              {"elements", std::move(elements)}}});
+              {"elements", std::move(elements)},
+              {"scrub", parts.scrub ? parts.scrub() : json()},
+              {"alerts", parts.alerts.describe()}}});
 }
 
 void Impl::list_cartridges(Call&& call) {
@@ -238,6 +246,7 @@ void Impl::list_from(std::shared_ptr<std::vector<Placement>> all, json out, Done
                                           Result<CartridgeSummary> summary) mutable {
     const Placement& placement = (*all)[out.size()];
     json one = describe_cartridge(parts.config, placement, summary ? &*summary : nullptr);
+    one["scrub"] = parts.scrub_log.describe(placement.label.barcode);
     if (!summary) one["error"] = summary.error().what;
     out.push_back(std::move(one));
     list_from(std::move(all), std::move(out), std::move(done));
@@ -251,6 +260,7 @@ void Impl::show_cartridge(Call&& call) {
       placement->label.barcode,
       [this, placement, done = std::move(call.done)](Result<CartridgeSummary> summary) mutable {
         json body = describe_cartridge(parts.config, *placement, summary ? &*summary : nullptr);
+        body["scrub"] = parts.scrub_log.describe(placement->label.barcode);
         if (!summary) body["error"] = summary.error().what;
         done({200, std::move(body)});
       });
@@ -319,10 +329,13 @@ void Impl::delete_cartridge(Call&& call) {
   if (jobs.busy(call.argument)) {
     return call.done(failure(409, call.argument + " is being worked on by a job"));
   }
+  if (parts.wanted) parts.wanted(call.argument);
   parts.library.remove(call.argument, [this, barcode = call.argument,
                                        done = std::move(call.done)](Outcome outcome) mutable {
     if (!outcome.ok()) return done(failure(409, std::move(outcome.error)));
     parts.trash.empty();
+    parts.alerts.settle_all(barcode);
+    parts.scrub_log.forget(barcode);
     done({200, {{"deleted", barcode}}});
   });
 }
@@ -393,6 +406,15 @@ json Impl::moved(std::string_view barcode) const {
   const auto placement = parts.library.find(barcode);
   return {{"barcode", barcode},
           {"place", placement ? describe_place(parts.config, *placement) : json()}};
+}
+
+void Impl::list_alerts(Call&& call) { call.done({200, {{"alerts", parts.alerts.describe()}}}); }
+
+void Impl::clear_alerts(Call&& call) {
+  if (!parts.server)
+    return call.done(
+        failure(409, "no server runs on this directory, and only a server keeps alerts"));
+  call.done({200, {{"cleared", parts.alerts.clear()}}});
 }
 
 void Impl::list_jobs(Call&& call) { call.done({200, {{"jobs", jobs.describe_all()}}}); }

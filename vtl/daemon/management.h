@@ -12,7 +12,9 @@
 #include "scsi/done.h"
 #include "vtl/cartridge/trash.h"
 #include "vtl/config/config.h"
+#include "vtl/daemon/alerts.h"
 #include "vtl/daemon/jobs.h"
+#include "vtl/daemon/scrub_log.h"
 #include "vtl/library/library.h"
 
 namespace vtl::daemon {
@@ -38,10 +40,14 @@ struct ManagementParts {
   FileSystem& files;
   Executor& executor;
   Trash& trash;
+  Alerts& alerts;
+  ScrubLog& scrub_log;
   std::string pool_directory;
   // Given by a server; empty without one.
-  std::function<nlohmann::json()> server;            // GET /v1/server
-  std::function<nlohmann::json(std::size_t)> drive;  // what drive n, from 0, says of itself
+  std::function<nlohmann::json()> server;                  // GET /v1/server
+  std::function<nlohmann::json(std::size_t)> drive;        // what drive n, from 0, says of itself
+  std::function<nlohmann::json()> scrub;                   // what the scrubber does
+  std::function<void(const std::string& barcode)> wanted;  // somebody is about to work on it
 };
 
 // Loop thread.
@@ -55,6 +61,8 @@ class Management {
   // `done` exactly once, maybe from inside the call. Anything may be asked; nothing of it is
   // trusted.
   void handle(Request request, scsi::Done<Answer> done);
+  // Whether a job works on this cartridge.
+  bool works_on(const std::string& barcode) const;
   // Refuses what comes from now on, cancels jobs; `done` when nothing is under way any more.
   void close(scsi::Callback done);
 

@@ -7,6 +7,7 @@
 
 #include "vtl/cartridge/cartridge.h"
 #include "vtl/daemon/fields.h"
+#include "vtl/daemon/scrubber.h"
 #include "vtl/daemon/system.h"
 #include "vtl/interchange/import.h"
 #include "vtl/library/barcode.h"
@@ -56,9 +57,10 @@ Answer JobRequests::check(const std::string& barcode, const json& body, bool rep
   if (std::string problem = fields.problem(); !problem.empty()) return failure(400, problem);
   if (!parts_.library.find(barcode)) return no_cartridge(barcode);
   if (jobs_.busy(barcode)) return failure(409, barcode + " is being worked on by a job");
+  const auto found = std::make_shared<ScrubReport>();
   return started(jobs_.start(
       repairs ? "repair" : "verify", barcode, "objects",
-      [&files = parts_.files, barcode, repairs,
+      [&files = parts_.files, barcode, repairs, found,
        directory = cartridge_directory(parts_.pool_directory, barcode)](JobControl& control) {
         const auto progress = [&control](std::uint64_t done, std::uint64_t total) {
           control.done = done;
@@ -77,10 +79,18 @@ Answer JobRequests::check(const std::string& barcode, const json& body, bool rep
           result.error = explain(barcode, report.error());
           return result;
         }
+        *found = {0, report->after.bytes, report->after.damage, {}};
         result.details = describe(report->after);
         if (repairs) result.details["repaired"] = report->repaired;
         result.damaged = !report->after.damage.empty() || !report->after.repairable.empty();
         return result;
+      },
+      [this, barcode, found](JobResult result, scsi::Done<JobResult> ended) {
+        if (result.error.empty()) {  // as good as a scrub
+          tell(parts_.alerts, barcode, *found);
+          parts_.scrub_log.finished(barcode, wall_clock_ms(), std::move(*found));
+        }
+        ended(std::move(result));
       }));
 }
 

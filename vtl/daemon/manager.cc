@@ -40,13 +40,19 @@ class LocalManager final : public Manager {
                      *room_.files,
                      *room_.executor,
                      room_.trash,
+                     room_.alerts,
+                     room_.scrub_log,
                      room_.pool_path,
+                     {},
+                     {},
                      {},
                      {}}) {}
   ~LocalManager() override {
     loop_.post(
         [this] { management_.close([this] { room_.library.close([this] { loop_.stop(); }); }); });
     loop_.run();
+    if (room_.scrub_log.changed())
+      (void)ScrubLog::write(*room_.files, room_.scrub_log_path, room_.scrub_log.text());
   }
 
   // Empty, or what is wrong with the library.

@@ -1,6 +1,7 @@
 #include "vtl/daemon/server.h"
 
 #include <fmt/format.h>
+#include <malloc.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -19,6 +20,8 @@
 #include "vtl/daemon/log.h"
 #include "vtl/daemon/loop_clock.h"
 #include "vtl/daemon/management.h"
+#include "vtl/daemon/pool_watch.h"
+#include "vtl/daemon/scrubber.h"
 #include "vtl/daemon/settings.h"
 #include "vtl/daemon/system.h"
 #include "vtl/interchange/import.h"
@@ -34,6 +37,20 @@ constexpr milliseconds kLogoutGrace{2000};
 constexpr milliseconds kStopLimit{30000};
 // Records that wait for a full batch are written out after so long.
 constexpr milliseconds kSettleEvery{250};
+// And the pool is looked at each so many times: 10 seconds.
+constexpr std::uint64_t kLookAtPoolEvery = 40;
+// A drive that has been empty for so many times: 10 seconds.
+constexpr std::uint64_t kEmptyForLong = 40;
+
+PoolWatchOptions pool_watch_options(const DataDirectory& directory, const std::string& pool) {
+  PoolWatchOptions options;
+  options.pool_directory = pool;
+  options.damaged_journal = damaged_journal_path(directory.path);
+  options.low_water_bytes = directory.config.storage.low_water_bytes;
+  // Below the store's own limit not even the smallest piece of a segment can be had.
+  options.full_bytes = MediumOptions().hard_water_bytes + (32u << 20);
+  return options;
+}
 
 class Server {
  public:
@@ -46,12 +63,14 @@ class Server {
  private:
   void opened(Outcome outcome);
   void settle();
+  void give_memory_back();
   void stop();
   void connection_gone();
   void stop_drives();
   void drive_stopped(std::size_t index, const scsi::ssc::WriteOutcome& outcome);
   void stop_library();
   [[noreturn]] void give_up(const std::string& why);
+  ScrubOptions scrub_options();
   nlohmann::json describe_server() const;
   nlohmann::json describe_drive(std::size_t index) const;
   std::vector<std::unique_ptr<DriveBay>> make_drives();
@@ -70,8 +89,12 @@ class Server {
   iscsi::Portal portal_;
   Management management_;
   ControlServer control_;
+  PoolWatch pool_watch_;
+  Scrubber scrubber_;
   std::vector<std::unique_ptr<net::Listener>> listeners_;
   net::Timer settle_timer_;
+  std::uint64_t settled_ = 0;             // times
+  std::vector<std::uint64_t> empty_for_;  // likewise, by drive
   net::Timer grace_timer_;
   net::Timer limit_timer_;
   net::Signal terminate_;
@@ -93,14 +116,39 @@ Server::Server(DataDirectory directory, std::string version, std::ostream& out)
       room_(loop_, directory_, make_drives()),
       portal_(portal_options(directory_.config), policy_, buffers_, random_bytes, log),
       management_({directory_.config, room_.library, *room_.files, *room_.executor, room_.trash,
-                   room_.pool_path, [this] { return describe_server(); },
-                   [this](std::size_t index) { return describe_drive(index); }}),
+                   room_.alerts, room_.scrub_log, room_.pool_path,
+                   [this] { return describe_server(); },
+                   [this](std::size_t index) { return describe_drive(index); },
+                   [this] { return scrubber_.describe(); },
+                   [this](const std::string& barcode) { scrubber_.release(barcode); }}),
       control_(loop_, management_),
+      pool_watch_(pool_watch_options(directory_, room_.pool_path), room_.library, room_.alerts,
+                  *room_.files, *room_.executor),
+      scrubber_(scrub_options(), room_.scrub_log, room_.library, room_.alerts, *room_.files,
+                *room_.executor),
       settle_timer_(loop_),
       grace_timer_(loop_),
       limit_timer_(loop_),
       terminate_(loop_, SIGTERM, [this] { stop(); }),
-      interrupt_(loop_, SIGINT, [this] { stop(); }) {}
+      interrupt_(loop_, SIGINT, [this] { stop(); }) {
+  empty_for_.resize(drives_.size());
+  room_.wanted = [this](const std::string& barcode) { scrubber_.release(barcode); };
+}
+
+ScrubOptions Server::scrub_options() {
+  const config::StorageConfig& storage = directory_.config.storage;
+  ScrubOptions options;
+  options.days = storage.scrub_days;
+  options.bytes_per_second = storage.scrub_bytes_per_second;
+  options.io = storage.io_mode == config::IoMode::kPaced ? FileSystem::Io::kBuffered
+                                                         : FileSystem::Io::kDirect;
+  options.pool_directory = room_.pool_path;
+  options.log_path = room_.scrub_log_path;
+  options.now_ms = wall_clock_ms;
+  options.worked_on = [this](const std::string& barcode) { return management_.works_on(barcode); };
+  options.log = log_warning;
+  return options;
+}
 
 std::vector<std::unique_ptr<DriveBay>> Server::make_drives() {
   std::vector<std::unique_ptr<DriveBay>> bays;
@@ -188,13 +236,30 @@ void Server::opened(Outcome outcome) {
     listener->start();
     log_info("listening on " + listener->address().to_string());
   }
+  scrubber_.begin();
   settle();
   out_ << "ready\n" << std::flush;
 }
 
 void Server::settle() {
   for (Drive* drive : drives_) drive->settle();
+  give_memory_back();
+  scrubber_.tick(kSettleEvery.count());
+  if (settled_++ % kLookAtPoolEvery == 0) pool_watch_.look();
   settle_timer_.start(kSettleEvery, [this] { settle(); });
+}
+
+// A drive that has been empty for a while will not want its buffers soon. Stages and indexes went
+// with its cartridge; what the allocator keeps of them goes, too.
+void Server::give_memory_back() {
+  bool give = false;
+  for (std::size_t i = 0; i < drives_.size(); ++i) {
+    empty_for_[i] = drives_[i]->state().full ? 0 : empty_for_[i] + 1;
+    give = give || empty_for_[i] == kEmptyForLong;
+  }
+  if (!give) return;
+  buffers_.trim();
+  ::malloc_trim(0);
 }
 
 // First signal: in good order. Second: at once.
@@ -224,7 +289,8 @@ void Server::connection_gone() {
   grace_timer_.stop();
   // A request may wait for a move, and a move for a drive: the drives are stopped after the last
   // answer.
-  control_.close([this] { management_.close([this] { stop_drives(); }); });
+  control_.close(
+      [this] { management_.close([this] { scrubber_.close([this] { stop_drives(); }); }); });
 }
 
 void Server::stop_drives() {
@@ -260,10 +326,11 @@ void Server::stop_library() {
 void Server::give_up(const std::string& why) {
   log_error(why);
   for (std::size_t i = 0; i < drives_.size(); ++i) {
-    const auto state = drives_[i]->device().state();
-    if (state.buffered_bytes == 0) continue;
-    log_error(fmt::format("drive {}, cartridge {}: {} bytes that were accepted may not be on disk",
-                          i + 1, state.barcode, state.buffered_bytes));
+    const Dirty dirty = drives_[i]->dirty();
+    if (dirty.objects == 0) continue;
+    log_error(fmt::format(
+        "drive {}, cartridge {}: {} objects ({} bytes) that were accepted may not be on disk",
+        i + 1, drives_[i]->device().state().barcode, dirty.objects, dirty.bytes));
   }
   std::_Exit(kExitNotDurable);
 }
@@ -287,12 +354,15 @@ nlohmann::json Server::describe_server() const {
 
 nlohmann::json Server::describe_drive(std::size_t index) const {
   const auto state = drives_[index]->device().state();
+  const Dirty dirty = drives_[index]->dirty();
   return {{"loaded", state.loaded},
           {"prevented", state.prevented},
           {"position", state.position.object},
           {"file", state.position.filemarks},
           {"partition", state.position.partition},
           {"buffered_bytes", state.buffered_bytes},
+          {"dirty_bytes", dirty.bytes},
+          {"dirty_objects", dirty.objects},
           {"append_failed", state.append_failed}};
 }
 

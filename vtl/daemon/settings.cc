@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "vtl/daemon/log.h"
 #include "vtl/daemon/system.h"
 
 namespace vtl::daemon {
@@ -106,7 +105,6 @@ PoolStoreOptions store_options(const config::Config& config, const std::string& 
   options.medium.io_mode = io_mode(config.storage.io_mode);
   options.medium.low_water_bytes = config.storage.low_water_bytes;
   options.medium.now_ns = now_ns;
-  options.medium.alert = [](const std::string& text) { log_warning(text); };
   return options;
 }
 

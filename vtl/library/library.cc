@@ -27,28 +27,33 @@ std::vector<Run> runs_of(const Geometry& geometry) {
 bool holds(const ElementRun& run, std::uint16_t address) {
   return address >= run.first && address - run.first < static_cast<int>(run.count);
 }
+struct Note {
+  std::string barcode;  // empty: the journal
+  std::string text;
+};
 // What the strand found when the library was opened.
 struct Found {
   std::string error;
   std::shared_ptr<Journal> journal;
   std::vector<JournalEntry> entries;  // inside and outside
   std::vector<std::pair<std::uint16_t, Result<CartridgeSummary>>> loads;
-  std::vector<std::string> notes;
+  std::vector<Note> notes;
 };
 
 // In places that cannot be: the element is gone from the configuration, or another cartridge has
 // it. They are outside of the library, and the journal keeps the place: a wrong profile or number
 // of slots is put right by the right one.
 std::set<std::string> displaced(const Geometry& geometry, const Journal::State& state,
-                                std::vector<std::string>& notes) {
+                                std::vector<Note>& notes) {
   std::set<std::string> found;
   std::set<std::uint16_t> taken;
   for (const auto& [barcode, entry] : state) {
     if (has_place(geometry, *entry.address) && taken.insert(*entry.address).second) continue;
-    notes.push_back("cartridge " + barcode + " was in element " + std::to_string(*entry.address) +
-                    ", which this configuration does not have or another cartridge is in: it is "
-                    "outside of the library until it is inserted or the configuration has its "
-                    "place again");
+    notes.push_back(
+        {barcode, "cartridge " + barcode + " was in element " + std::to_string(*entry.address) +
+                      ", which this configuration does not have or another cartridge is in: it is "
+                      "outside of the library until it is inserted or the configuration has its "
+                      "place again"});
     found.insert(barcode);
   }
   return found;
@@ -66,9 +71,10 @@ Found read_library(FileSystem& files, CartridgeStore& store, const Geometry& geo
   }
   found.journal = std::move(*journal);
   if (found.journal->had_torn_tail())
-    found.notes.push_back(path +
-                          ": what follows its last whole record was cut short, as a power failure "
-                          "does, and is dropped");
+    found.notes.push_back(
+        {"", path +
+                 ": what follows its last whole record was cut short, as a power failure does, and "
+                 "is dropped"});
   const auto present = store.list();
   if (!present) {
     found.error = present.error().what;
@@ -101,8 +107,9 @@ Found read_library(FileSystem& files, CartridgeStore& store, const Geometry& geo
     JournalEntry& known = found.entries.emplace_back(entry);
     if (known.source && !has_place(geometry, *known.source)) known.source.reset();
     if (!names.contains(barcode))
-      found.notes.push_back("cartridge " + barcode + " in " + describe(geometry, *entry.address) +
-                            " has no files in the pool: it cannot be loaded");
+      found.notes.push_back({barcode, "cartridge " + barcode + " in " +
+                                          describe(geometry, *entry.address) +
+                                          " has no files in the pool: it cannot be loaded"});
     if (holds(geometry.drives, *entry.address))
       found.loads.emplace_back(*entry.address, store.read_summary(barcode));
   }
@@ -112,7 +119,7 @@ Found read_library(FileSystem& files, CartridgeStore& store, const Geometry& geo
     if (summary)
       found.entries.push_back({label_of(summary->info), {}, {}, false});
     else
-      found.notes.push_back("in the pool, but not a cartridge: " + summary.error().what);
+      found.notes.push_back({barcode, "in the pool, but not a cartridge: " + summary.error().what});
   }
   return found;
 }
@@ -288,7 +295,8 @@ void Library::Impl::begin_opening(scsi::Done<Outcome> opened, scsi::Callback set
               }
               journal = std::move(found.journal);
               apply(found.entries);
-              for (const std::string& note : found.notes) log(note);
+              for (const Note& note : found.notes)
+                note.barcode.empty() ? log(note.text) : alert(note.barcode, note.text);
               is_open = true;
               opened(Outcome{});
               load_recorded(std::move(found.loads), std::move(settled));

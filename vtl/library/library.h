@@ -42,6 +42,9 @@ struct LibraryOptions {
   // Told about what deserves a person's attention: a fault at load, a rollback, a cartridge without
   // files.
   std::function<void(std::string_view)> log;
+  // A cartridge whose place or files are not as they should be, until somebody puts it right.
+  // Without it such texts go to `log`.
+  std::function<void(const std::string& barcode, std::string text)> alert;
 };
 
 // What an administrative operation ended with. The text says what happened, to which cartridge, and

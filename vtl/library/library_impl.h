@@ -62,6 +62,12 @@ struct Library::Impl : std::enable_shared_from_this<Library::Impl> {
   void log(const std::string& text) const {
     if (options.log) options.log(text);
   }
+  void alert(const std::string& barcode, const std::string& text) const {
+    if (options.alert)
+      options.alert(barcode, text);
+    else
+      log(text);
+  }
   void tell(std::initializer_list<ElementType> where);  // the observer, of changes at such elements
 
   void enqueue(Operation operation);

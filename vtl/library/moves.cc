@@ -290,7 +290,8 @@ void Library::Impl::put_back(MoveJobPtr job, std::size_t i, scsi::Callback then)
   if (i == job->transfers.size()) return then();
   Transfer& transfer = job->transfers[i];
   if (!transfer.medium) {
-    log("cartridge " + transfer.before.label.barcode + " could not be put back into its drive");
+    alert(transfer.before.label.barcode,
+          "cartridge " + transfer.before.label.barcode + " could not be put back into its drive");
     return put_back(std::move(job), i + 1, std::move(then));
   }
   transfer.from_bay->load(

@@ -48,6 +48,7 @@ Status PoolStore::set_element_hint(const std::string& barcode, std::uint16_t ele
 
 std::unique_ptr<scsi::ssc::TapeMedium> PoolStore::make_medium(const CartridgeSummary& summary) {
   VTL_CHECK(executor_ != nullptr);
+  if (options_.loading) options_.loading(summary.info.barcode);
   return vtl::make_medium(files_, *executor_, summary, options_.medium);
 }
 

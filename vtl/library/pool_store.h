@@ -19,6 +19,8 @@ struct PoolStoreOptions {
   // Both are called on strands: from any thread.
   std::function<void(scsi::MutableBytes)> random;
   std::function<std::uint64_t()> now_ns;  // unix time
+  // On the loop: a drive is about to get this cartridge. May be empty.
+  std::function<void(const std::string& barcode)> loading = {};
 };
 
 class PoolStore final : public CartridgeStore {

@@ -5,6 +5,7 @@
 #include <cstdlib>
 
 #include "test/unit/cartridge/player.h"
+#include "vtl/cartridge/scrub.h"
 
 using namespace vtl;
 using namespace vtl::test;
@@ -44,6 +45,15 @@ void random_operation(Player& p, std::mt19937& random) {
   }
 }
 
+// A scrub reads beside everything else: what a crash or an orderly unload leaves is no damage to
+// it.
+void scrub_finds_nothing(TapeFixture& f) {
+  CartridgeScrub scrub(f.files, kDir, FileSystem::Io::kDirect);
+  const std::atomic<bool> stop{false};
+  REQUIRE_FALSE(scrub.step(UINT64_MAX, stop));
+  for (const Damage& one : scrub.state().report.damage) FAIL_CHECK(one.what);
+}
+
 // One life after another on one tape, each ended by a power cut at some operation.
 void random_world(std::uint32_t seed) {
   INFO("seed " << seed);
@@ -74,6 +84,7 @@ void random_world(std::uint32_t seed) {
       f.tape.vanish();
       f.files.crash(kSurvival[random() % 5]);
     }
+    scrub_finds_nothing(f);
     REQUIRE_FALSE(f.tape.load());
     p.check_recovered();
     if (random() % 2 == 0) {
@@ -84,6 +95,7 @@ void random_world(std::uint32_t seed) {
       p.check_recovered();
     }
     REQUIRE_FALSE(f.tape.unload().fault);
+    scrub_finds_nothing(f);
   }
 }
 

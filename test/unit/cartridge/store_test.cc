@@ -260,6 +260,60 @@ TEST_CASE("GOOD is withheld above high water, and given at low water") {
   CHECK(f.tape.medium->buffered_bytes() <= options.queue_bytes / 2);
 }
 
+TEST_CASE("Dirty is what a power failure would take: all that was accepted since the last sync") {
+  TapeFixture f;
+  REQUIRE_FALSE(f.tape.load());
+  const auto dirty = [&] {
+    const Dirty now = f.tape.medium->dirty();
+    return std::pair(now.objects, now.bytes);
+  };
+  using Pair = std::pair<std::uint64_t, std::uint64_t>;
+  CHECK(dirty() == Pair{0, 0});
+  REQUIRE_FALSE(f.tape.write(block_text(1, 1000)).fault);
+  CHECK(dirty() == Pair{1, 1000});
+  REQUIRE_FALSE(f.tape.filemarks(2, WriteMode::kBuffered).fault);
+  CHECK(dirty() == Pair{3, 1000});
+  // In the file is not on the disk.
+  REQUIRE_FALSE(f.tape.flush(WriteMode::kBuffered).fault);
+  CHECK(f.tape.medium->buffered_objects() == 0);
+  CHECK(dirty() == Pair{3, 1000});
+  // The next segment's beginning makes the one before durable: what is left is in the new one, or
+  // waits.
+  for (int i = 0; i < 12; ++i) REQUIRE_FALSE(f.tape.write(block_text(i, 100'000)).fault);
+  REQUIRE_FALSE(f.tape.flush(WriteMode::kBuffered).fault);
+  CHECK(dirty().first > 0);
+  CHECK(dirty().first < 12);
+  CHECK(dirty().second == dirty().first * 100'000);
+  REQUIRE_FALSE(f.tape.flush(WriteMode::kDurable).fault);
+  CHECK(dirty() == Pair{0, 0});
+  // Writing elsewhere discards what is behind, durably.
+  REQUIRE_FALSE(f.tape.write("x").fault);
+  REQUIRE(f.tape.locate(5).stop == SpaceOutcome::Stop::kNone);
+  CHECK(dirty() == Pair{1, 1});
+  REQUIRE_FALSE(f.tape.write("yy").fault);
+  CHECK(dirty() == Pair{1, 2});
+  REQUIRE(f.tape.locate(2).stop == SpaceOutcome::Stop::kNone);
+  REQUIRE_FALSE(f.tape.erase().fault);
+  CHECK(dirty() == Pair{0, 0});
+  REQUIRE_FALSE(f.tape.write("zzz").fault);
+  REQUIRE_FALSE(f.tape.unload().fault);
+  CHECK(dirty() == Pair{0, 0});
+}
+
+TEST_CASE("After a failed write what is in the file and was never synced stays dirty") {
+  TapeFixture f;
+  REQUIRE_FALSE(f.tape.load());
+  REQUIRE_FALSE(f.tape.write(block_text(1, 1000)).fault);
+  REQUIRE_FALSE(f.tape.flush(WriteMode::kBuffered).fault);
+  REQUIRE_FALSE(f.tape.write(block_text(2, 2000)).fault);
+  f.files.inject = [](const std::string& what, const std::string&) {
+    return what == "pwrite" ? EIO : 0;
+  };
+  REQUIRE(f.tape.flush(WriteMode::kDurable).fault);
+  CHECK(f.tape.medium->dirty().objects == 1);
+  CHECK(f.tape.medium->dirty().bytes == 1000);
+}
+
 TEST_CASE("settle() writes out what waits for a batch") {
   TapeFixture f;
   REQUIRE_FALSE(f.tape.load());

@@ -64,7 +64,10 @@ class TapeDriver {
  public:
   TapeDriver(FileSystem& files, SeededExecutor& executor, MediumOptions options = {})
       : files_(files), executor_(executor), options_(std::move(options)) {
-    options_.alert = [this](const std::string& text) { alerts.push_back(text); };
+    options_.alert = [this](const MediumAlert& alert) {
+      alert_kinds.push_back(alert.kind);
+      if (!alert.text.empty()) alerts.push_back(alert.text);
+    };
   }
 
   std::optional<MediumFault> load() {
@@ -129,6 +132,7 @@ class TapeDriver {
 
   std::unique_ptr<CartridgeMedium> medium;
   std::vector<std::string> alerts;
+  std::vector<MediumAlert::Kind> alert_kinds;
 
  private:
   template <class Outcome, class Call>

@@ -181,6 +181,10 @@ TEST_CASE("an error names file, line, key, what was found and what is allowed") 
        "or, where the network is trusted, set allow_insecure_listen: true"},
       {"storage: {io_mode: fast}\n",
        R"(/data/vtl.yaml:7: storage.io_mode: found "fast", allowed: one of auto, direct, paced)"},
+      {"storage:\n  scrub_days: 4000\n",
+       R"(/data/vtl.yaml:8: storage.scrub_days: found "4000", allowed: 0 to 3650)"},
+      {"storage:\n  scrub_bytes_per_second: 100kB\n",
+       R"(/data/vtl.yaml:8: storage.scrub_bytes_per_second: found "100kB", allowed: 1MiB to 10GiB (suffixes KiB MiB GiB TiB, kB MB GB TB))"},
       {"storage:\n  segment_mib: 0\n",
        R"(/data/vtl.yaml:8: storage.segment_mib: found "0", allowed: 1 to 1024)"},
       {"storage: {buffer_bytes: 64MiB, buffer_bytes_per_drive: 65MiB}\n",
@@ -441,6 +445,8 @@ TEST_CASE("the written file reads back, and shows every key") {
                           "pool",
                           "segment_mib",
                           "low_water_bytes",
+                          "scrub_days",
+                          "scrub_bytes_per_second",
                           "compression",
                           "level"})
     CHECK(shown.find(std::string(key) + ":") != std::string::npos);
@@ -460,6 +466,8 @@ TEST_CASE("values that differ from the defaults are written") {
   config.iscsi.data_digest = false;
   config.storage.io_mode = IoMode::kDirect;
   config.storage.low_water_bytes = 123456789;
+  config.storage.scrub_days = 0;
+  config.storage.scrub_bytes_per_second = 100'000'000;
   config.log_level = LogLevel::kWarning;
   config.access.algorithms = {ChapAlgorithm::kMd5};
   config.access.targets.initiators = {"iqn.1993-08.org.debian:01:abc"};

@@ -65,10 +65,14 @@ struct Room {
                          *room.files,
                          *room.executor,
                          room.trash,
+                         room.alerts,
+                         room.scrub_log,
                          room.pool_path,
                          [] {
                            return json{{"pid", 1}};
                          },
+                         {},
+                         {},
                          {}}};
 };
 

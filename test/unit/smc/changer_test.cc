@@ -122,6 +122,33 @@ TEST_CASE("MODE SELECT cannot move elements") {
   CHECK(sense_of(w.run(w.b, {0, 0, 0, 0, 0, 0})) == "0/00/00");  // and nobody was told
 }
 
+TEST_CASE("TapeAlert 04h: moves cannot be recorded, until one can; reading clears for the reader") {
+  ChangerWorld w;
+  w.library.put(1000, "VTL001L8");
+  const auto flag_4 = [&](scsi::NexusId nexus) {
+    const auto page = w.run(nexus, {0x4D, 0, 0x6E, 0, 0, 0, 0, 0x10, 0, 0}).data();
+    REQUIRE(page.size() == 324);
+    int raised = 0;
+    for (std::size_t flag = 1; flag <= 64; ++flag)
+      raised += std::to_integer<int>(page[4 + (flag - 1) * 5 + 4]);
+    CHECK(raised == std::to_integer<int>(page[4 + 3 * 5 + 4]));
+    return raised;
+  };
+  const auto move = [&](unsigned from, unsigned to) {
+    return sense_of(w.run(ChangerWorld::move(from, to)));
+  };
+  CHECK(flag_4(w.a) == 0);
+  w.library.failures.push_back(scsi::smc::MoveResult::kJournalFailed);
+  CHECK(move(1000, 500) == "4/44/00");
+  CHECK(flag_4(w.a) == 1);
+  CHECK(flag_4(w.a) == 0);
+  CHECK(flag_4(w.b) == 1);
+  w.library.failures.push_back(scsi::smc::MoveResult::kJournalFailed);
+  CHECK(move(1000, 500) == "4/44/00");
+  CHECK(move(1000, 500) == "0/00/00");
+  CHECK(flag_4(w.a) == 0);
+}
+
 TEST_CASE("LOG SENSE: the list and TapeAlert, all quiet") {
   ChangerWorld w;
   CHECK(w.run({0x4D, 0, 0x40, 0, 0, 0, 0, 0, 0xFF, 0}).data() == bytes({0, 0, 0, 2, 0, 0x2E}));

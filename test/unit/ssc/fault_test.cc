@@ -224,6 +224,92 @@ TEST_CASE("UNLOAD reports what its flush could not write, and unloads") {
   CHECK(sense_of(rig.run({0x00})) == "2/3A/00");
 }
 
+namespace {
+
+// The raised flags of page 2Eh, which is 324 bytes: code, C0h, 1, the flag.
+std::string tape_alerts(Loaded& rig, scsi::NexusId nexus = {1, 1}) {
+  const Data page = rig.run({0x4D, 0, 0x6E, 0, 0, 0, 0, 0x02, 0}, nexus).data();
+  REQUIRE(page.size() == 324);
+  CHECK(be(page, 0, 4) == 0x2E000140);
+  constexpr std::string_view kHex = "0123456789ABCDEF";
+  std::string out;
+  for (std::size_t i = 0; i < 64; ++i) {
+    CHECK(be(page, 4 + 5 * i, 4) == ((i + 1) << 16 | 0xC001));
+    if (be(page, 4 + 5 * i + 4, 1) != 0) out.append({kHex[(i + 1) / 16], kHex[(i + 1) % 16], ' '});
+  }
+  return out;
+}
+
+}  // namespace
+
+TEST_CASE("TapeAlert 0Fh: the label or the attributes of a cartridge are damaged, until it goes") {
+  Loaded rig;
+  CHECK(tape_alerts(rig).empty());
+  REQUIRE(rig.remove()->result == scsi::ssc::RemoveOutcome::Result::kRemoved);
+  auto cartridge = std::make_unique<MemoryMedium>();
+  cartridge->label().memory_damaged = true;
+  rig.load(std::move(cartridge));
+  CHECK(tape_alerts(rig) == "0F ");
+  CHECK(tape_alerts(rig).empty());
+  CHECK(tape_alerts(rig, rig.b) == "0F ");
+  // Page 12h and the cartridge's memory say what holds, read or not.
+  CHECK(rig.run({0x4D, 0, 0x52, 0, 0, 0, 0, 0, 16, 0}).data() ==
+        bytes({0x12, 0, 0, 0x0C, 0, 0, 3, 8, 0, 0x02, 0, 0, 0, 0, 0, 0}));
+  REQUIRE(rig.remove());
+  CHECK(rig.run({0x4D, 0, 0x52, 0, 0, 0, 0, 0, 16, 0}).data() ==
+        bytes({0x12, 0, 0, 0x0C, 0, 0, 3, 8, 0, 0, 0, 0, 0, 0, 0, 0}));
+  rig.load();
+  CHECK(tape_alerts(rig, rig.b).empty());
+  SECTION("or they cannot be written") {
+    rig.medium->fail_next(Kind::kAttributeStore);
+    Data list = bytes({0, 0, 0, 13, 0x08, 0x02, 1, 0, 8});
+    list.resize(17, std::byte{'1'});
+    CHECK(sense_of(rig.send({0x8D, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 17, 0, 0}, list)) ==
+          "3/0C/0B");
+    CHECK(tape_alerts(rig) == "0F ");
+  }
+}
+
+TEST_CASE("TapeAlert 12h: the load had to do without the cartridge's directory") {
+  Loaded rig;
+  REQUIRE(rig.remove());
+  auto cartridge = std::make_unique<MemoryMedium>();
+  cartridge->label().directory_damaged = true;
+  rig.load(std::move(cartridge));
+  CHECK(tape_alerts(rig) == "12 ");
+  CHECK(rig.run({0x4D, 0, 0x52, 0, 0, 0, 0, 0, 16, 0}).data() ==
+        bytes({0x12, 0, 0, 0x0C, 0, 0, 3, 8, 0, 0, 0x40, 0, 0, 0, 0, 0}));
+}
+
+TEST_CASE("TapeAlert 0Bh: a cleaning cartridge is in, until it is out") {
+  Loaded rig;
+  REQUIRE(rig.remove());
+  auto cartridge = std::make_unique<MemoryMedium>();
+  cartridge->label().cleaning = true;
+  rig.insert(std::move(cartridge));
+  CHECK(tape_alerts(rig) == "0B ");
+  REQUIRE(rig.remove());
+  CHECK(tape_alerts(rig, rig.b).empty());
+}
+
+TEST_CASE("TapeAlert 37h and 04h: a load that failed, until one succeeds") {
+  Loaded rig;
+  REQUIRE(rig.run({0x1B, 0, 0, 0, 0, 0}, rig.a, 0).reply.status == scsi::SamStatus::kGood);
+  rig.medium->fail_next(Kind::kFormatCorrupt);
+  CHECK(rig.run({0x1B, 0, 0, 0, 1, 0}, rig.a, 0).reply.status != scsi::SamStatus::kGood);
+  CHECK(tape_alerts(rig) == "04 37 ");
+  REQUIRE(rig.run({0x1B, 0, 0, 0, 1, 0}, rig.a, 0).reply.status == scsi::SamStatus::kGood);
+  rig.drain(rig.b);
+  CHECK(tape_alerts(rig, rig.b).empty());
+}
+
+TEST_CASE("TapeAlert: a full pool is nobody's defect") {
+  Loaded rig;
+  rig.medium->fail_next(Kind::kNoSpace);
+  rig.write(10);
+  CHECK(tape_alerts(rig).empty());
+}
+
 TEST_CASE(
     "TapeAlert: healthy is all zero; a write failure raises 03h and 06h, reading clears for the "
     "reader") {
