@@ -133,7 +133,7 @@ Process::Process(const Swarm& swarm, std::uint64_t seed, vtl::test::MemoryFiles&
             options.medium.alert = [this](const std::string& text) { log_(text); };
             return options;
           }(),
-          files, &executor),
+          files, std::vector<vtl::Executor*>(swarm.drives, &executor)),
       swarm_(swarm),
       books_(books),
       random_(seed),

@@ -28,7 +28,7 @@ class Deferred {
   bool queued_ = false;
 };
 
-// Construct, run() and destroy on one thread; post() from any. Timers, signals, sockets and
+// One thread at a time constructs, runs and destroys it; post() from any. Timers, signals, sockets and
 // listeners must be gone before the loop is.
 class Loop {
  public:

@@ -28,6 +28,24 @@ Key<StorageConfig> pool_key() {
       [](const StorageConfig& in) { return in.pool; }};
 }
 
+Key<IscsiConfig> threads_key() {
+  return {"threads",
+          "Threads that serve the devices, each its share of them: auto (one for each processor), or "
+          "a number; at most one for each device.",
+          [](IscsiConfig& out, const std::string& text) -> std::string {
+            if (text == "auto") {
+              out.threads = 0;
+              return "";
+            }
+            return number("", &IscsiConfig::threads, 1, 1024, "").read(out, text).empty()
+                       ? ""
+                       : "auto, or a number from 1";
+          },
+          [](const IscsiConfig& in) {
+            return in.threads == 0 ? std::string("auto") : std::to_string(in.threads);
+          }};
+}
+
 }  // namespace
 
 const std::vector<Key<IscsiConfig>>& iscsi_keys() {
@@ -59,6 +77,7 @@ const std::vector<Key<IscsiConfig>>& iscsi_keys() {
              "it must answer."),
       number("send_timeout_ms", &C::send_timeout_ms, 1000, 3600000,
              "Milliseconds after which an initiator that takes no data is dropped."),
+      threads_key(),
   };
   return keys;
 }

@@ -115,22 +115,28 @@ OpenedDirectory open_data_directory(const std::string& path) {
 
 namespace {
 
-PoolStoreOptions media_discarding_to(Trash& trash, PoolStoreOptions options) {
-  options.medium.discarded = [&trash] { trash.empty(); };
+// Media speak on the loops of their drives; who listens is here.
+PoolStoreOptions media_speaking_to(net::Loop& loop, Trash& trash, PoolStoreOptions options) {
+  options.medium.discarded = [&loop, &trash] { loop.post([&trash] { trash.empty(); }); };
+  options.medium.alert = [&loop, alert = std::move(options.medium.alert)](const std::string& text) {
+    loop.post([alert, text] { alert(text); });
+  };
   return options;
 }
 
 }  // namespace
 
 LibraryRoom::LibraryRoom(net::Loop& loop, const DataDirectory& directory,
-                         std::vector<std::unique_ptr<DriveBay>> given)
+                         std::vector<std::unique_ptr<DriveBay>> given,
+                         std::vector<Executor*> executors)
     : pool_path(pool_directory(directory.config, directory.path)),
       files(make_posix_file_system()),
       executor(make_thread_executor(
           [&loop](scsi::Callback callback) { loop.post(std::move(callback)); })),
       trash(*executor, *files, pool_path),
-      store(media_discarding_to(trash, store_options(directory.config, pool_path)), *files,
-            executor.get()),
+      store(media_speaking_to(loop, trash, store_options(directory.config, pool_path)), *files,
+            !executors.empty() ? std::move(executors)
+                               : std::vector<Executor*>(given.size(), executor.get())),
       bays(std::move(given)),
       library(library_options(directory), store, *files, *executor, pointers(bays)) {}
 

@@ -66,7 +66,11 @@ std::vector<std::string> drive_identifiers(const config::LibraryConfig& library)
   return out;
 }
 
-Drive::Drive(scsi::ssc::TapeDriveOptions options) : device_(std::move(options)) {
+Drive::Drive(scsi::ssc::TapeDriveOptions options)
+    : device_([this, &options] {
+        options.prevented_changed = [this](bool prevented) { prevented_ = prevented; };
+        return std::move(options);
+      }()) {
   target_.add(0, device_);
 }
 
@@ -102,13 +106,29 @@ void Drive::unload(scsi::Done<BayUnload> done) {
   });
 }
 
-DriveBay::State Drive::state() const {
-  const auto now = device_.state();
-  return {now.present, now.prevented};
-}
-
 void Drive::settle() {
   if (medium_ != nullptr && device_.state().loaded) medium_->settle();
+}
+
+void BayPort::load(std::unique_ptr<scsi::ssc::TapeMedium> medium, scsi::Done<BayLoad> done) {
+  there_.post([&drive = drive_, &home = home_, medium = std::move(medium),
+               done = std::move(done)]() mutable {
+    drive.load(std::move(medium), [&home, done = std::move(done)](BayLoad outcome) mutable {
+      home.post([done = std::move(done), outcome = std::move(outcome)]() mutable {
+        done(std::move(outcome));
+      });
+    });
+  });
+}
+
+void BayPort::unload(scsi::Done<BayUnload> done) {
+  there_.post([&drive = drive_, &home = home_, done = std::move(done)]() mutable {
+    drive.unload([&home, done = std::move(done)](BayUnload outcome) mutable {
+      home.post([done = std::move(done), outcome = std::move(outcome)]() mutable {
+        done(std::move(outcome));
+      });
+    });
+  });
 }
 
 void ParkedBay::load(std::unique_ptr<scsi::ssc::TapeMedium> medium, scsi::Done<BayLoad> done) {
@@ -122,7 +142,5 @@ void ParkedBay::unload(scsi::Done<BayUnload> done) {
   unload.medium = std::move(medium_);
   done(std::move(unload));
 }
-
-DriveBay::State ParkedBay::state() const { return {medium_ != nullptr, false}; }
 
 }  // namespace vtl::daemon

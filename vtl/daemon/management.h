@@ -40,8 +40,9 @@ struct ManagementParts {
   Trash& trash;
   std::string pool_directory;
   // Given by a server; empty without one.
-  std::function<nlohmann::json()> server;            // GET /v1/server
-  std::function<nlohmann::json(std::size_t)> drive;  // what drive n, from 0, says of itself
+  std::function<void(scsi::Done<nlohmann::json>)> server;  // GET /v1/server
+  // What each drive says of itself, in their order.
+  std::function<void(scsi::Done<std::vector<nlohmann::json>>)> drives;
 };
 
 // Loop thread.

@@ -1,6 +1,7 @@
 // The running server: every room put together over one data directory.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <iosfwd>
 #include <string>
@@ -13,6 +14,7 @@ namespace vtl::daemon {
 struct ServeOptions {
   std::string data_directory;
   std::vector<config::Endpoint> listen;  // instead of the configuration's; empty: those
+  std::uint32_t threads = 0;             // likewise; 0: what the configuration says
   std::string version;
 };
 

@@ -66,8 +66,8 @@ struct Room {
                          *room.executor,
                          room.trash,
                          room.pool_path,
-                         [] {
-                           return json{{"pid", 1}};
+                         [](scsi::Done<json> done) {
+                           done(json{{"pid", 1}});
                          },
                          {}}};
 };
