@@ -127,8 +127,7 @@ std::unique_ptr<Connection> Portal::adopt(const Handover& handover,
   Handover login = handover;
   login.identity.target = state_->find_target(login.target);
   VTL_CHECK(login.identity.target != nullptr && login.identity.target->target != nullptr);
-  auto impl =
-      std::make_unique<Connection::Impl>(*state_, login.local_address, login.peer_address);
+  auto impl = std::make_unique<Connection::Impl>(*state_, login.local_address, login.peer_address);
   Connection::Impl& inside = *impl;
   state_->connections.insert(impl.get());
   std::unique_ptr<Connection> connection(new Connection(std::move(impl)));
@@ -161,9 +160,7 @@ void Portal::counted_elsewhere(std::uint64_t id, Elsewhere what) {
     found->second.logged_in = false;
 }
 
-std::size_t Portal::connections() const {
-  return state_->connections.size() + state_->away.size();
-}
+std::size_t Portal::connections() const { return state_->connections.size() + state_->away.size(); }
 
 void Portal::shut_down() {
   state_->shutting_down = true;

@@ -29,21 +29,22 @@ Key<StorageConfig> pool_key() {
 }
 
 Key<IscsiConfig> threads_key() {
-  return {"threads",
-          "Threads that serve the devices, each its share of them: auto (one for each processor), or "
-          "a number; at most one for each device.",
-          [](IscsiConfig& out, const std::string& text) -> std::string {
-            if (text == "auto") {
-              out.threads = 0;
-              return "";
-            }
-            return number("", &IscsiConfig::threads, 1, 1024, "").read(out, text).empty()
-                       ? ""
-                       : "auto, or a number from 1";
-          },
-          [](const IscsiConfig& in) {
-            return in.threads == 0 ? std::string("auto") : std::to_string(in.threads);
-          }};
+  return {
+      "threads",
+      "Threads that serve the devices, each its share of them: auto (one for each processor), or "
+      "a number; at most one for each device.",
+      [](IscsiConfig& out, const std::string& text) -> std::string {
+        if (text == "auto") {
+          out.threads = 0;
+          return "";
+        }
+        return number("", &IscsiConfig::threads, 1, 1024, "").read(out, text).empty()
+                   ? ""
+                   : "auto, or a number from 1";
+      },
+      [](const IscsiConfig& in) {
+        return in.threads == 0 ? std::string("auto") : std::to_string(in.threads);
+      }};
 }
 
 }  // namespace

@@ -180,7 +180,8 @@ std::string check_threads(const Config& config) {
   const std::uint32_t most = max_threads(config);
   if (config.iscsi.threads <= most) return "";
   return fmt::format(
-      "found {}, allowed: auto, or 1 to {}: there are {} devices, and each thread takes at least {} "
+      "found {}, allowed: auto, or 1 to {}: there are {} devices, and each thread takes at least "
+      "{} "
       "of storage.buffer_bytes, which is {}",
       config.iscsi.threads, most, config.library.drives.size() + 1, format_size(kLeastLoopBytes),
       format_size(config.storage.buffer_bytes));

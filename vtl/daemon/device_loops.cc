@@ -36,10 +36,7 @@ DeviceLoops::DeviceLoops(const config::Config& config, const auth::AccessPolicy&
   sockets().on_idle([this] { idle(); });
 }
 
-DeviceLoops::~DeviceLoops() {
-  stop();
-  clear();
-}
+DeviceLoops::~DeviceLoops() { clear(); }
 
 DeviceLoop& DeviceLoops::loop_of(std::size_t drive) const {
   return *all_[loop_of_drive(drive, all_.size())];
@@ -85,6 +82,7 @@ void DeviceLoops::stop() {
 }
 
 void DeviceLoops::clear() {
+  stop();
   idle_ = nullptr;
   for (const auto& loop : all_) loop->clear();
 }
@@ -160,36 +158,33 @@ void DeviceLoops::idle() {
 
 void DeviceLoops::report(scsi::Done<DeviceLoop::Report> done) {
   using Report = DeviceLoop::Report;
-  ask<Report>([](DeviceLoop& loop, scsi::Done<Report> answer) { answer(loop.report()); },
-              [done = std::move(done)](std::vector<Report> reports) mutable {
-                Report all;
-                for (Report& one : reports) {
-                  std::move(one.drives.begin(), one.drives.end(), std::back_inserter(all.drives));
-                  std::move(one.sessions.begin(), one.sessions.end(),
-                            std::back_inserter(all.sessions));
-                  all.buffers_lent_bytes += one.buffers_lent_bytes;
-                  all.buffers_resident_bytes += one.buffers_resident_bytes;
-                }
-                std::sort(all.drives.begin(), all.drives.end(),
-                          [](const auto& a, const auto& b) { return a.number < b.number; });
-                std::sort(all.sessions.begin(), all.sessions.end(),
-                          [](const auto& a, const auto& b) {
-                            return std::tie(a.target, a.initiator) <
-                                   std::tie(b.target, b.initiator);
-                          });
-                done(std::move(all));
-              });
+  ask<Report>(
+      [](DeviceLoop& loop, scsi::Done<Report> answer) { answer(loop.report()); },
+      [done = std::move(done)](std::vector<Report> reports) mutable {
+        Report all;
+        for (Report& one : reports) {
+          std::move(one.drives.begin(), one.drives.end(), std::back_inserter(all.drives));
+          std::move(one.sessions.begin(), one.sessions.end(), std::back_inserter(all.sessions));
+          all.buffers_lent_bytes += one.buffers_lent_bytes;
+          all.buffers_resident_bytes += one.buffers_resident_bytes;
+        }
+        std::sort(all.drives.begin(), all.drives.end(),
+                  [](const auto& a, const auto& b) { return a.number < b.number; });
+        std::sort(all.sessions.begin(), all.sessions.end(), [](const auto& a, const auto& b) {
+          return std::tie(a.target, a.initiator) < std::tie(b.target, b.initiator);
+        });
+        done(std::move(all));
+      });
 }
 
 void DeviceLoops::stop_drives(scsi::Done<std::vector<DeviceLoop::DriveEnd>> done) {
   using Ends = std::vector<DeviceLoop::DriveEnd>;
-  ask<Ends>(
-      [](DeviceLoop& loop, scsi::Done<Ends> answer) { loop.stop_drives(std::move(answer)); },
-      [done = std::move(done)](std::vector<Ends> ends) mutable {
-        Ends all;
-        for (Ends& some : ends) std::move(some.begin(), some.end(), std::back_inserter(all));
-        done(std::move(all));
-      });
+  ask<Ends>([](DeviceLoop& loop, scsi::Done<Ends> answer) { loop.stop_drives(std::move(answer)); },
+            [done = std::move(done)](std::vector<Ends> ends) mutable {
+              Ends all;
+              for (Ends& some : ends) std::move(some.begin(), some.end(), std::back_inserter(all));
+              done(std::move(all));
+            });
 }
 
 }  // namespace vtl::daemon

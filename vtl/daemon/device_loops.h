@@ -34,9 +34,9 @@ class DeviceLoops {
 
   // Runs the others, each on a thread of its own; the caller runs home().
   void start();
-  // Ends their threads, when nothing is under way there any more.
+  // Ends their threads, and with them whatever is still under way there.
   void stop();
-  // Lets go of all connections and drives; home() stays. After stop().
+  // And lets go of all connections and drives; home() stays.
   void clear();
 
   // Of all loops together: sessions by target, drives by number.

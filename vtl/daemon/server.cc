@@ -100,9 +100,10 @@ Server::Server(DataDirectory directory, std::string version, std::ostream& out)
       management_({directory_.config, room_.library, *room_.files, *room_.executor, room_.trash,
                    room_.pool_path,
                    [this](scsi::Done<nlohmann::json> done) {
-                     loops_.report([this, done = std::move(done)](DeviceLoop::Report report) mutable {
-                       done(describe(report));
-                     });
+                     loops_.report(
+                         [this, done = std::move(done)](DeviceLoop::Report report) mutable {
+                           done(describe(report));
+                         });
                    },
                    [this](scsi::Done<std::vector<nlohmann::json>> done) {
                      loops_.report([done = std::move(done)](DeviceLoop::Report report) mutable {
@@ -217,7 +218,8 @@ void Server::connection_gone() {
 }
 
 void Server::stop_drives() {
-  loops_.stop_drives([this](const std::vector<DeviceLoop::DriveEnd>& ends) { drives_stopped(ends); });
+  loops_.stop_drives(
+      [this](const std::vector<DeviceLoop::DriveEnd>& ends) { drives_stopped(ends); });
 }
 
 void Server::drives_stopped(const std::vector<DeviceLoop::DriveEnd>& ends) {
@@ -243,8 +245,9 @@ void Server::give_up(const std::string& why) {
   loops_.report([](const DeviceLoop::Report& report) {
     for (const auto& [number, state] : report.drives) {
       if (state.buffered_bytes == 0) continue;
-      log_error(fmt::format("drive {}, cartridge {}: {} bytes that were accepted may not be on disk",
-                            number + 1, state.barcode, state.buffered_bytes));
+      log_error(
+          fmt::format("drive {}, cartridge {}: {} bytes that were accepted may not be on disk",
+                      number + 1, state.barcode, state.buffered_bytes));
     }
     std::_Exit(kExitNotDurable);
   });

@@ -359,8 +359,7 @@ void Library::close(scsi::Callback done) {
 
 std::span<const Element> Library::elements() const {
   for (std::size_t i = 0; i < impl_->elements.size(); ++i)
-    if (const DriveBay* bay = impl_->bay_at(i))
-      impl_->elements[i].accessible = !bay->prevented();
+    if (const DriveBay* bay = impl_->bay_at(i)) impl_->elements[i].accessible = !bay->prevented();
   return impl_->elements;
 }
 

@@ -182,9 +182,9 @@ class PocketBay final : public vtl::DriveBay {
     using Result = vtl::BayUnload::Result;
     vtl::BayUnload outcome;
     outcome.result = is_prevented || prevented_late ? Result::kPrevented
-                     : fail_unload               ? Result::kFailed
-                     : medium == nullptr         ? Result::kEmpty
-                                                 : Result::kRemoved;
+                     : fail_unload                  ? Result::kFailed
+                     : medium == nullptr            ? Result::kEmpty
+                                                    : Result::kRemoved;
     if (fail_unload) outcome.detail = "stuck";
     if (outcome.result == Result::kRemoved) outcome.medium = std::move(medium);
     answer([done = std::move(done), outcome = std::move(outcome)]() mutable {
