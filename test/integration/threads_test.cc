@@ -107,9 +107,9 @@ TEST_CASE("cartridges go from thread to thread while drives write and read") {
 
 TEST_CASE("what a host forbids on one thread the changer knows on another") {
   ThreeThreads library;
-  Initiator changer = library.attach_changer();
   for (const int n : {1, 2, 3}) {
     Initiator drive = library.load(n);
+    Initiator changer = library.attach_changer();
     // The access bit of the drive's element descriptor (READ ELEMENT STATUS, SMC-3 6.14).
     const auto accessible = [&] {
       const CommandResult status =
@@ -128,6 +128,7 @@ TEST_CASE("what a host forbids on one thread the changer knows on another") {
     CHECK(move_medium(changer, kFirstDrive + n - 1, kFirstSlot + 15).sense_code() == "5/53/02");
     CHECK(drive.logout());
     CHECK(move_medium(changer, kFirstDrive + n - 1, kFirstSlot + n - 1).good());
+    CHECK(changer.logout());
   }
 }
 
