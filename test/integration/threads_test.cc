@@ -125,7 +125,7 @@ TEST_CASE("what a host forbids on one thread the changer knows on another") {
       CHECK(accessible());
     }
     REQUIRE(drive.none({0x1E, 0, 0, 0, 1, 0}).good());
-    CHECK(move_medium(changer, kFirstDrive + n - 1, kFirstSlot + 15).sense_code() == "5/53/02");
+    CHECK(move_medium(changer, kFirstDrive + n - 1, kFirstSlot + n - 1).sense_code() == "5/53/02");
     CHECK(drive.logout());
     CHECK(move_medium(changer, kFirstDrive + n - 1, kFirstSlot + n - 1).good());
     CHECK(changer.logout());
