@@ -129,6 +129,10 @@ void TapeDrive::on_reset() {
   impl_->untold.reset();
 }
 
+void TapeDrive::on_prevent_changed() {
+  if (impl_->options.prevented_changed) impl_->options.prevented_changed(prevented());
+}
+
 // The abort of a command does not undo that acknowledged data is gone. If none is, and only the
 // aborted command itself could not be carried out, nobody misses anything.
 void TapeDrive::on_unheard(const Reply& reply) {

@@ -18,6 +18,9 @@ struct TapeDriveOptions {
   std::string library_serial;                // VPD B3h; may be empty
   std::uint16_t element_address = 0;         // VPD B4h
   std::function<std::uint64_t()> now_ms;     // wall clock, milliseconds since 1970
+  // Some nexus prevents removal from now on, or none does any more; before the command that says so
+  // is answered.
+  std::function<void(bool prevented)> prevented_changed;
 };
 
 // What happened to a cartridge that the robot wants to put in or take out.
@@ -68,6 +71,7 @@ class TapeDrive : public PrimaryUnit {
   void on_nexus_established(const NexusInfo& nexus) override;
   void on_nexus_lost(const NexusInfo& nexus) override;
   void on_reset() override;
+  void on_prevent_changed() override;
   void on_unheard(const Reply& reply) override;
 
  private:

@@ -140,7 +140,7 @@ Process::Process(const Swarm& swarm, std::uint64_t seed, vtl::test::MemoryFiles&
             };
             return options;
           }(),
-          files, &executor),
+          files, std::vector<vtl::Executor*>(swarm.drives, &executor)),
       swarm_(swarm),
       books_(books),
       random_(seed),

@@ -48,7 +48,7 @@ class Bay final : public vtl::DriveBay {
       : drive(std::move(options)), books_(books) {}
   void load(std::unique_ptr<scsi::ssc::TapeMedium> medium, scsi::Done<vtl::BayLoad> done) override;
   void unload(scsi::Done<vtl::BayUnload> done) override;
-  State state() const override { return drive.state(); }
+  bool prevented() const override { return drive.prevented(); }
 
   vtl::daemon::Drive drive;
   Books::Cartridge* inside = nullptr;

@@ -60,7 +60,7 @@ void World::make_library() {
   check(files_.make_directory("/lib").ok(), "no directory");
   vtl::PoolStoreOptions options = Process::store_options(swarm_, random_);
   check(vtl::create_pool(files_, options.pool_dir, {vtl::Uuid{std::byte{1}}, 1}).ok(), "no pool");
-  vtl::PoolStore store(options, files_, nullptr);
+  vtl::PoolStore store(options, files_);
   vtl::Journal::State state;
   for (unsigned i = 0; i < swarm_.cartridges; ++i) {
     const std::string barcode = fmt::format("SIM{:03}L8", i);

@@ -73,6 +73,7 @@ void Connection::Impl::process() {
       case Framer::Event::kPdu:
         pdu_timer.disarm();
         pdu_arrived();
+        if (phase == Phase::kLeaving) return;  // what follows is for the other portal
         break;
       case Framer::Event::kTooLong:
       case Framer::Event::kHeaderDigest:
@@ -122,7 +123,7 @@ void Connection::Impl::send(Header header, StatSn mode, scsi::SliceList data) {
     numbers.exp_cmd_sn = session->expected_cmd_sn();
     numbers.max_cmd_sn = session->max_cmd_sn();
   } else {
-    numbers.exp_cmd_sn = login->identity().first_cmd_sn;
+    numbers.exp_cmd_sn = first_cmd_sn;
     numbers.max_cmd_sn = numbers.exp_cmd_sn - 1;
   }
   set_numbers(header, numbers);
@@ -135,6 +136,7 @@ void Connection::Impl::login_pdu() {
   const LoginRequest request = LoginRequest::decode(framer.header());
   Login::Result result = login->receive(request, framer.data());
   identity = login->identity().initiator;
+  first_cmd_sn = login->identity().first_cmd_sn;
   switch (result.progress) {
     case Login::Progress::kMore:
       return send_login(result);
@@ -168,8 +170,8 @@ void Connection::Impl::fail_login(Login::Result result) {
 // Who else is logged in matters only now: nobody learns of other sessions, or ends one, without
 // having proved who it is.
 std::optional<Login::Result> Connection::Impl::admit(const LoginRequest& request,
-                                                     std::uint16_t& tsih, bool& replaces) {
-  const LoginIdentity& id = login->identity();
+                                                     const LoginIdentity& id, std::uint16_t& tsih,
+                                                     bool& replaces) {
   if (portal.shutting_down)
     return Login::failure(request, LoginStatus::kServiceUnavailable, "shutting down");
   if (id.target == nullptr) return {};
@@ -201,22 +203,38 @@ std::optional<Login::Result> Connection::Impl::admit(const LoginRequest& request
 }
 
 void Connection::Impl::complete_login(const LoginRequest& request, Login::Result result) {
+  if (login->proved()) portal.failures.succeeded(peer_host);
+  auto end = std::make_unique<Handover>();
+  end->identity = login->identity();
+  end->parameters = login->parameters();
+  end->request = request;
+  end->result = std::move(result);
+  const TargetEntry* target = end->identity.target;
+  if (target == nullptr || target->target != nullptr) return begin_session(*end);
+  end->portal = target->portal;
+  end->target = target->name;
+  end->identity.target = nullptr;
+  leaving = std::move(end);
+  phase = Phase::kLeaving;
+}
+
+void Connection::Impl::begin_session(const Handover& from) {
   std::uint16_t tsih = portal.allocate_tsih();
   bool replaces = false;
-  if (auto refused = admit(request, tsih, replaces)) return fail_login(std::move(*refused));
-  if (login->proved()) portal.failures.succeeded(peer_host);
-  const LoginIdentity& id = login->identity();
-  const Parameters& parameters = login->parameters();
-  session = std::make_shared<Session>(*this, id, tsih, parameters);
+  const LoginIdentity& id = from.identity;
+  if (auto refused = admit(from.request, id, tsih, replaces))
+    return fail_login(std::move(*refused));
+  session = std::make_shared<Session>(*this, id, tsih, from.parameters);
   phase = Phase::kFullFeature;
   login_timer.disarm();
   session->establish(replaces);
+  Login::Result result = from.result;
   result.response.tsih = tsih;
   send_login(result);
   // Digests and lengths hold from the first PDU of the full feature phase on.
-  output.set_digests(parameters.header_digest, parameters.data_digest);
-  framer.set_digests(parameters.header_digest, parameters.data_digest);
-  framer.set_data_limit(parameters.target_max_recv);
+  output.set_digests(from.parameters.header_digest, from.parameters.data_digest);
+  framer.set_digests(from.parameters.header_digest, from.parameters.data_digest);
+  framer.set_data_limit(from.parameters.target_max_recv);
   ping_timer.arm(Milliseconds(portal.options.ping_after_ms), exact_now());
   portal.info(who() +
               (id.target == nullptr ? " began discovery" : " logged in to " + id.target->name) +
@@ -236,7 +254,10 @@ void Connection::Impl::end_session() {
   framer.stop();
   login_timer.disarm();
   ping_timer.disarm();
-  if (session) session->end();
+  leaving.reset();
+  if (!session) return;
+  session->end();
+  if (tell) tell(Elsewhere::kSessionEnded);
 }
 
 void Connection::Impl::close(const std::string& reason) {
@@ -305,10 +326,12 @@ Connection::Connection(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) { im
 Connection::~Connection() {
   lost(impl_->now);
   impl_->portal.connections.erase(impl_.get());
+  if (impl_->tell) impl_->tell(Elsewhere::kGone);
 }
 
 scsi::MutableBytes Connection::recv_span() {
-  return impl_->gone || impl_->wants_close() ? scsi::MutableBytes() : impl_->framer.recv_span();
+  const bool closed = impl_->gone || impl_->leaving || impl_->wants_close();
+  return closed ? scsi::MutableBytes() : impl_->framer.recv_span();
 }
 
 void Connection::received(std::size_t n, TimePoint now) {
@@ -341,6 +364,21 @@ std::optional<TimePoint> Connection::deadline() const { return impl_->deadline()
 void Connection::expire(TimePoint now) {
   Impl::Scope scope(*impl_, now);
   impl_->expire();
+}
+
+std::unique_ptr<Handover> Connection::take_handover() {
+  Impl& impl = *impl_;
+  if (!impl.leaving || !impl.output.empty()) return nullptr;
+  std::unique_ptr<Handover> handover = std::move(impl.leaving);
+  const scsi::Bytes rest = impl.framer.rest();
+  handover->received.assign(rest.begin(), rest.end());
+  handover->local_address = impl.local_address;
+  handover->peer_address = impl.peer_address;
+  handover->stat_sn = impl.stat_sn;
+  handover->id = impl.portal.count_elsewhere(impl.peer_host);
+  impl.end_session();
+  impl.abandoned = true;
+  return handover;
 }
 
 bool Connection::wants_close() const { return impl_->wants_close(); }

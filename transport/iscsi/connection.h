@@ -23,6 +23,7 @@
 namespace iscsi {
 
 class Portal;
+struct Handover;
 using TimePoint = std::chrono::steady_clock::time_point;
 
 class Connection final : public scsi::ReplySink {
@@ -33,7 +34,7 @@ class Connection final : public scsi::ReplySink {
   Connection& operator=(const Connection&) = delete;
 
   // Where the next bytes go: a small staging area for headers, then the record's own buffer. Empty
-  // only while the connection will take nothing more (it is closing).
+  // only while the connection will take nothing more (it is closing, or leaves for another portal).
   scsi::MutableBytes recv_span();
   void received(std::size_t n, TimePoint now);
 
@@ -46,6 +47,10 @@ class Connection final : public scsi::ReplySink {
 
   std::optional<TimePoint> deadline() const;
   void expire(TimePoint now);
+
+  // Once, when it has logged in to a target of another portal and everything was sent: the byte
+  // stream goes there, to Portal::adopt(), and this is over. To be asked after any of these calls.
+  std::unique_ptr<Handover> take_handover();
 
   // True once everything there was to send has been sent, or nothing can be sent any more.
   bool wants_close() const;

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "transport/iscsi/framer.h"
+#include "transport/iscsi/handover.h"
 #include "transport/iscsi/login.h"
 #include "transport/iscsi/output.h"
 #include "transport/iscsi/portal_state.h"
@@ -66,7 +67,7 @@ struct Connection::Impl {
     Impl& impl_;
   };
 
-  enum class Phase { kLogin, kFullFeature, kClosing };
+  enum class Phase { kLogin, kLeaving, kFullFeature, kClosing };
 
   void process();
   void header_arrived();
@@ -77,8 +78,9 @@ struct Connection::Impl {
   void send_login(const Login::Result& result);
   void fail_login(Login::Result result);
   void complete_login(const LoginRequest& request, Login::Result result);
-  std::optional<Login::Result> admit(const LoginRequest& request, std::uint16_t& tsih,
-                                     bool& replaces);
+  std::optional<Login::Result> admit(const LoginRequest& request, const LoginIdentity& id,
+                                     std::uint16_t& tsih, bool& replaces);
+  void begin_session(const Handover& login);
 
   void send(Header header, StatSn stat_sn, scsi::SliceList data);
   // A protocol violation or the like: the session ends, what is queued is sent, then the stream
@@ -120,7 +122,10 @@ struct Connection::Impl {
   std::unique_ptr<Login> login;
   std::shared_ptr<Session> session;
   std::uint32_t stat_sn = 1;
-  std::string identity;  // of the initiator, once it has said who it is
+  std::uint32_t first_cmd_sn = 0;  // of the login
+  std::string identity;            // of the initiator, once it has said who it is
+  std::unique_ptr<Handover> leaving;
+  std::function<void(Elsewhere)> tell;  // whoever counts it, if that is another portal
 
   TimePoint now{};     // the last that is known; the epoch: none is
   bool timed = false;  // a call that was told the time is at work

@@ -52,6 +52,8 @@ class Framer {
   scsi::Bytes data() const { return collected_; }
   std::vector<std::byte> take_data() { return std::move(collected_); }
 
+  // After kPdu: what came behind it.
+  scsi::Bytes rest() const { return scsi::Bytes(staging_).subspan(begin_, staged()); }
   // Part of a PDU is here and the rest is not.
   bool in_pdu() const { return state_ != State::kHeader || begin_ != end_; }
   // Stops for good: further bytes are thrown away.

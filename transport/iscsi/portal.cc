@@ -56,8 +56,13 @@ std::uint16_t Portal::State::allocate_tsih() {
                        [&](const Session* s) { return s->tsih() == tsih; });
   };
   do ++last_tsih_;
-  while (last_tsih_ == 0 || taken(last_tsih_));
+  while (last_tsih_ == 0 || last_tsih_ % options.portals != options.portal || taken(last_tsih_));
   return last_tsih_;
+}
+
+std::uint64_t Portal::State::count_elsewhere(const std::string& host) {
+  away.emplace(++last_away_, Away{host});
+  return last_away_;
 }
 
 Portal::Portal(PortalOptions options, const auth::AccessPolicy& access, scsi::BufferPool& buffers,
@@ -68,16 +73,22 @@ Portal::Portal(PortalOptions options, const auth::AccessPolicy& access, scsi::Bu
   VTL_CHECK(options.first_burst_length >= 512 &&
             options.first_burst_length <= options.max_burst_length);
   VTL_CHECK(options.max_burst_length <= kMaxDataSegment && options.command_window >= 1);
+  VTL_CHECK(options.portal < options.portals);
 }
 
 Portal::~Portal() { VTL_CHECK(state_->connections.empty()); }
 
 void Portal::add_target(std::string name, std::string alias, scsi::Target& target) {
+  add_target_elsewhere(std::move(name), std::move(alias), state_->options.portal);
+  state_->targets.back()->target = &target;
+}
+
+void Portal::add_target_elsewhere(std::string name, std::string alias, std::size_t portal) {
   VTL_CHECK(state_->find_target(name) == nullptr);
   auto entry = std::make_unique<TargetEntry>();
   entry->name = std::move(name);
   entry->alias = std::move(alias);
-  entry->target = &target;
+  entry->portal = portal;
   entry->owner = static_cast<scsi::BufferPool::Owner>(state_->targets.size());
   state_->targets.push_back(std::move(entry));
 }
@@ -90,12 +101,16 @@ std::unique_ptr<Connection> Portal::accept(std::string local_address, std::strin
     state.warn("connection from " + peer_address + " closed: " + limit);
     return nullptr;
   };
-  if (state.connections.size() >= state.options.max_connections)
+  if (connections() >= state.options.max_connections)
     return refuse("there are as many connections as are allowed");
   const auto without_target =
-      std::count_if(state.connections.begin(), state.connections.end(), [&](const auto* c) {
-        const bool logged_in = c->phase == Connection::Impl::Phase::kFullFeature;
-        return c->peer_host == host && !(logged_in && !c->session->discovery());
+      std::count_if(state.connections.begin(), state.connections.end(),
+                    [&](const auto* c) {
+                      const bool logged_in = c->phase == Connection::Impl::Phase::kFullFeature;
+                      return c->peer_host == host && !(logged_in && !c->session->discovery());
+                    }) +
+      std::count_if(state.away.begin(), state.away.end(), [&](const auto& entry) {
+        return entry.second.host == host && !entry.second.logged_in;
       });
   if (static_cast<std::uint32_t>(without_target) >= state.options.max_connections_per_address)
     return refuse("too many connections from this address have not logged in to a target");
@@ -105,6 +120,47 @@ std::unique_ptr<Connection> Portal::accept(std::string local_address, std::strin
   state.connections.insert(impl.get());
   return std::unique_ptr<Connection>(new Connection(std::move(impl)));
 }
+
+std::unique_ptr<Connection> Portal::adopt(const Handover& handover,
+                                          std::function<void(Elsewhere)> tell,
+                                          std::chrono::steady_clock::time_point now) {
+  Handover login = handover;
+  login.identity.target = state_->find_target(login.target);
+  VTL_CHECK(login.identity.target != nullptr && login.identity.target->target != nullptr);
+  auto impl = std::make_unique<Connection::Impl>(*state_, login.local_address, login.peer_address);
+  Connection::Impl& inside = *impl;
+  state_->connections.insert(impl.get());
+  std::unique_ptr<Connection> connection(new Connection(std::move(impl)));
+  inside.tell = std::move(tell);
+  inside.stat_sn = login.stat_sn;
+  inside.identity = login.identity.initiator;
+  inside.first_cmd_sn = login.identity.first_cmd_sn;
+  {
+    Connection::Impl::Scope scope(inside, now);
+    inside.begin_session(login);
+    if (inside.session == nullptr && inside.tell) inside.tell(Elsewhere::kSessionEnded);
+  }
+  for (scsi::Bytes rest = login.received; !rest.empty();) {
+    const scsi::MutableBytes into = connection->recv_span();
+    if (into.empty()) break;
+    const std::size_t n = std::min(into.size(), rest.size());
+    std::copy_n(rest.begin(), n, into.begin());
+    connection->received(n, now);
+    rest = rest.subspan(n);
+  }
+  return connection;
+}
+
+void Portal::counted_elsewhere(std::uint64_t id, Elsewhere what) {
+  const auto found = state_->away.find(id);
+  VTL_CHECK(found != state_->away.end());
+  if (what == Elsewhere::kGone)
+    state_->away.erase(found);
+  else
+    found->second.logged_in = false;
+}
+
+std::size_t Portal::connections() const { return state_->connections.size() + state_->away.size(); }
 
 void Portal::shut_down() {
   state_->shutting_down = true;

@@ -2,6 +2,7 @@
 // over all connections. Everything a Connection needs beyond its own bytes.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -18,6 +19,8 @@ namespace iscsi {
 
 class Connection;
 class Session;
+struct Handover;
+enum class Elsewhere;
 
 struct PortalOptions {
   std::uint16_t target_portal_group_tag = 1;
@@ -38,6 +41,10 @@ struct PortalOptions {
   std::uint32_t send_timeout_ms = 60000;  // a peer that does not read for so long is dropped
   std::size_t buffer_bytes = 256u << 20;  // record buffers of all sessions together
   std::size_t buffer_bytes_per_target = 64u << 20;
+  // Portals that share one group's targets, each on a loop of its own; this one's number, from 0.
+  // The first accepts.
+  std::uint16_t portals = 1;
+  std::uint16_t portal = 0;
 };
 
 // One line of a log, made by the protocol and written by whoever owns the portal.
@@ -59,11 +66,22 @@ class Portal {
   // their buffers under owner number n of the pool, where n counts the targets from 0 in the order
   // in which they are added.
   void add_target(std::string name, std::string alias, scsi::Target& target);
+  // The same of a target that another portal of the group has, so that all count alike: its name is
+  // told in discovery, and who logs in to it leaves for there (handover.h).
+  void add_target_elsewhere(std::string name, std::string alias, std::size_t portal);
 
   // A new TCP connection: local_address is what SendTargets reports to it ("192.0.2.1:3260",
   // "[::1]:3260"), peer_address counts against the per-address limit. nullptr when a limit says no:
   // close the socket.
   std::unique_ptr<Connection> accept(std::string local_address, std::string peer_address);
+
+  // A connection that logged in at another portal of the group, to a target of this one. `tell` is
+  // called at the end of its session and when it has gone, for the other one's counted_elsewhere().
+  std::unique_ptr<Connection> adopt(const Handover& handover, std::function<void(Elsewhere)> tell,
+                                    std::chrono::steady_clock::time_point now);
+  void counted_elsewhere(std::uint64_t id, Elsewhere what);
+  // That count against the limits, here and elsewhere.
+  std::size_t connections() const;
 
   // Asks every session to log out (Async Message event 1); connections close by themselves or are
   // dropped.

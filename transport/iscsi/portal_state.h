@@ -14,7 +14,8 @@ class Session;
 struct TargetEntry {
   std::string name;
   std::string alias;
-  scsi::Target* target = nullptr;
+  scsi::Target* target = nullptr;  // nullptr: another portal has it
+  std::size_t portal = 0;
   scsi::BufferPool::Owner owner = 0;
 };
 
@@ -36,6 +37,12 @@ struct Portal::State {
   std::vector<std::unique_ptr<TargetEntry>> targets;  // in the order in which they were added
   std::set<Connection::Impl*> connections;
   std::set<Session*> sessions;  // normal ones in full feature phase
+  // Connections that came in here and went to another portal, by a number of ours.
+  struct Away {
+    std::string host;
+    bool logged_in = true;
+  };
+  std::map<std::uint64_t, Away> away;
   auth::OutstandingChallenges challenges;
   auth::LoginFailures failures;
   bool shutting_down = false;
@@ -48,7 +55,9 @@ struct Portal::State {
   // A slot that no other nexus has, under a generation that it never had before.
   scsi::NexusId allocate_nexus();
   void release_nexus(scsi::NexusId nexus);
-  // A session handle that no other session has; never 0.
+  // A connection from there leaves for another portal, and counts all the same.
+  std::uint64_t count_elsewhere(const std::string& host);
+  // A session handle that no other session of the group has; never 0.
   std::uint16_t allocate_tsih();
 
   void info(const std::string& line) const { log(LogLevel::kInfo, line); }
@@ -62,6 +71,7 @@ struct Portal::State {
   };
   std::vector<Slot> slots_;
   std::uint16_t last_tsih_ = 0;
+  std::uint64_t last_away_ = 0;
 };
 
 // The host part of "192.0.2.1:3260", "[::1]:3260", or of an address without a port.

@@ -7,7 +7,6 @@
 
 #include <cerrno>
 #include <cstring>
-#include <map>
 #include <utility>
 
 #include "transport/net/uv.h"
@@ -38,30 +37,26 @@ std::string explain(const Address& address, int error) {
 }  // namespace
 
 struct Listener::Impl {
-  Impl(Loop& loop_, Accept accept_) : loop(loop_), accept(std::move(accept_)) {}
+  Impl(Loop& loop_, Sockets& sockets_, Accept accept_)
+      : loop(loop_), sockets(sockets_), accept(std::move(accept_)) {}
 
   Loop& loop;
+  Sockets& sockets;
   Accept accept;
   int fd = -1;
   // Given up when the process has no descriptor left, to accept and close: an unaccepted connection
   // would wake the loop for ever.
   int spare_fd = -1;
   std::unique_ptr<Poll> poll;
-  std::map<Socket*, std::unique_ptr<Socket>> sockets;
-  std::function<void()> idle;
 
   void accept_some();
   void take(int client);
 };
 
-Listener::Listener(Loop& loop, Accept accept)
-    : impl_(std::make_unique<Impl>(loop, std::move(accept))) {}
+Listener::Listener(Loop& loop, Sockets& sockets, Accept accept)
+    : impl_(std::make_unique<Impl>(loop, sockets, std::move(accept))) {}
 
-Listener::~Listener() {
-  impl_->idle = nullptr;
-  stop_accepting();
-  impl_->sockets.clear();
-}
+Listener::~Listener() { stop_accepting(); }
 
 std::string Listener::open(const Address& address, bool ipv6_only) {
   VTL_CHECK(impl_->fd < 0);
@@ -105,14 +100,6 @@ void Listener::stop_accepting() {
   if (impl_->spare_fd >= 0) ::close(std::exchange(impl_->spare_fd, -1));
 }
 
-void Listener::drop_connections() {
-  for (auto& [key, socket] : impl_->sockets) socket->drop();
-}
-
-std::size_t Listener::connections() const { return impl_->sockets.size(); }
-
-void Listener::on_idle(std::function<void()> idle) { impl_->idle = std::move(idle); }
-
 void Listener::Impl::accept_some() {
   for (int i = 0; i < kAcceptsPerTurn; ++i) {
     const int client = ::accept4(fd, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
@@ -143,12 +130,7 @@ void Listener::Impl::take(int client) {
     ::close(client);
     return;
   }
-  auto socket = std::make_unique<Socket>(loop, client, std::move(connection), [this](Socket& gone) {
-    sockets.erase(&gone);
-    if (sockets.empty() && idle) idle();
-  });
-  Socket* key = socket.get();
-  sockets.emplace(key, std::move(socket));
+  sockets.add(client, std::move(connection));
 }
 
 }  // namespace net

@@ -1,4 +1,4 @@
-// A listening TCP socket, and the connections that came in through it.
+// A listening TCP socket.
 #pragma once
 
 #include <functional>
@@ -7,7 +7,7 @@
 
 #include "transport/net/address.h"
 #include "transport/net/loop.h"
-#include "transport/net/socket.h"
+#include "transport/net/sockets.h"
 
 namespace net {
 
@@ -19,8 +19,9 @@ class Listener {
   using Accept =
       std::function<std::unique_ptr<iscsi::Connection>(std::string local, std::string peer)>;
 
-  Listener(Loop& loop, Accept accept);
-  ~Listener();  // drops its connections
+  // What comes in is `sockets`'.
+  Listener(Loop& loop, Sockets& sockets, Accept accept);
+  ~Listener();
   Listener(const Listener&) = delete;
   Listener& operator=(const Listener&) = delete;
 
@@ -33,11 +34,6 @@ class Listener {
   Address address() const;
 
   void stop_accepting();
-  // Drops every connection; they go at the end of the turn.
-  void drop_connections();
-  std::size_t connections() const;
-  // Called whenever the last connection has gone.
-  void on_idle(std::function<void()> idle);
 
  private:
   struct Impl;

@@ -1,4 +1,4 @@
-// The event loop: the one thread that owns all protocol and device state. libuv stays behind this
+// The event loop: the one thread that owns its devices and their sessions. libuv stays behind this
 // header.
 #pragma once
 
@@ -28,8 +28,8 @@ class Deferred {
   bool queued_ = false;
 };
 
-// Construct, run() and destroy on one thread; post() from any. Timers, signals, sockets and
-// listeners must be gone before the loop is.
+// One thread at a time constructs, runs and destroys it; post() from any. Timers, signals, sockets
+// and listeners must be gone before the loop is.
 class Loop {
  public:
   Loop();

@@ -56,6 +56,7 @@ struct Socket::Impl {
   bool over = false;      // only `closed` is left to be called
   bool draining = false;  // our side is shut, waiting for the peer's
   std::size_t drained = 0;
+  std::unique_ptr<iscsi::Handover> handover;
 };
 
 Socket::Socket(Loop& loop, int fd, std::unique_ptr<iscsi::Connection> connection,
@@ -81,7 +82,12 @@ Socket::~Socket() {
   impl_->connection->lost(steady_clock::now());
   const int fd = impl_->fd;
   impl_.reset();  // the poll handle first
-  ::close(fd);
+  if (fd >= 0) ::close(fd);
+}
+
+std::optional<Socket::Departure> Socket::take_departure() {
+  if (impl_->handover == nullptr) return {};
+  return Departure{std::exchange(impl_->fd, -1), std::move(impl_->handover)};
 }
 
 void Socket::drop() {
@@ -164,6 +170,10 @@ void Socket::settle() {
   const bool all_sent = send();
   iscsi::Connection& connection = *impl_->connection;
   if (impl_->lost) {
+    end(false);
+    return;
+  }
+  if ((impl_->handover = connection.take_handover())) {
     end(false);
     return;
   }

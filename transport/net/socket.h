@@ -4,9 +4,10 @@
 
 #include <functional>
 #include <memory>
-#include <string>
+#include <optional>
 
 #include "transport/iscsi/connection.h"
+#include "transport/iscsi/handover.h"
 #include "transport/net/loop.h"
 
 namespace net {
@@ -24,6 +25,14 @@ class Socket final : private Deferred {
   // Drops the connection now (RST if data is unread, as the peer deserves to know); `closed`
   // follows.
   void drop();
+
+  // In `closed`: the connection did not end but leaves for another portal (iscsi/handover.h). The
+  // descriptor is the caller's; nothing else may use it until this is destroyed.
+  struct Departure {
+    int fd = -1;
+    std::unique_ptr<iscsi::Handover> handover;
+  };
+  std::optional<Departure> take_departure();
 
  private:
   struct Impl;

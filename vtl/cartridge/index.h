@@ -75,8 +75,8 @@ class PartitionLog {
   bool from_table = false;          // SEGTAB said all this
   // Of the last segment's file, as recovery found it: from here on it may be in memory only.
   std::uint64_t durable_end = 0;
-  bool unreadable = false;  // a disk did not show recovery everything: nothing may be changed
-  bool table_damaged = false;      // SEGTAB, or the trailer of a segment, should have and could not
+  bool unreadable = false;     // a disk did not show recovery everything: nothing may be changed
+  bool table_damaged = false;  // SEGTAB, or the trailer of a segment, should have and could not
   std::vector<std::string> notes;  // for the log: what a lookup had to work around
 
   // The segment that holds an object, or none: the object is in a lost extent. lba < end_of_data.

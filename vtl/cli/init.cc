@@ -87,6 +87,14 @@ void add_serve(CLI::App& app, Result& result) {
       });
   command->add_flag("--realistic", options->realistic,
                     "Take the time of real drives to load, unload, rewind, locate and stream");
+  command
+      ->add_option("--threads", options->threads,
+                   "Threads that serve the devices, instead of what the configuration says "
+                   "(default: one for each processor); at most one for each device")
+      ->check([](const std::string& text) {
+        return text == "0" ? std::string("at least one thread is needed") : std::string();
+      })
+      ->type_name("N");
   command->callback([options, listen, &result] {
     for (const std::string& text : *listen) {
       options->listen.push_back(std::get<config::Endpoint>(config::parse_endpoint(text)));

@@ -117,6 +117,7 @@ struct IscsiConfig {
   std::uint32_t ping_after_ms = 30000;
   std::uint32_t send_timeout_ms = 60000;
   std::uint32_t busy_poll_us = 0;
+  std::uint32_t threads = 0;  // loops that the devices are shared out among; 0: as many as cores
   friend bool operator==(const IscsiConfig&, const IscsiConfig&) = default;
 };
 
@@ -183,8 +184,15 @@ struct Loaded {
 Loaded load(const std::string& path, const ReadFile& read = read_from_disk());
 
 // Checks that hold between settings and that command line options can break again: run after
-// overriding `listen`.
+// overriding `listen` or `iscsi.threads`.
 std::vector<std::string> check_listen(const Config& config);
+std::string check_threads(const Config& config);  // "": right
+
+// A loop's least share of storage.buffer_bytes: the longest block must fit beside what its sessions
+// hold in reserve.
+inline constexpr std::uint64_t kLeastLoopBytes = 32u << 20;
+// What iscsi.threads may be at most.
+std::uint32_t max_threads(const Config& config);
 
 // --- writing
 

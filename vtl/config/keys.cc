@@ -28,6 +28,25 @@ Key<StorageConfig> pool_key() {
       [](const StorageConfig& in) { return in.pool; }};
 }
 
+Key<IscsiConfig> threads_key() {
+  return {
+      "threads",
+      "Threads that serve the devices, each its share of them: auto (one for each processor), or "
+      "a number; at most one for each device.",
+      [](IscsiConfig& out, const std::string& text) -> std::string {
+        if (text == "auto") {
+          out.threads = 0;
+          return "";
+        }
+        return number("", &IscsiConfig::threads, 1, 1024, "").read(out, text).empty()
+                   ? ""
+                   : "auto, or a number from 1";
+      },
+      [](const IscsiConfig& in) {
+        return in.threads == 0 ? std::string("auto") : std::to_string(in.threads);
+      }};
+}
+
 }  // namespace
 
 const std::vector<Key<IscsiConfig>>& iscsi_keys() {
@@ -63,6 +82,7 @@ const std::vector<Key<IscsiConfig>>& iscsi_keys() {
           "busy_poll_us", &C::busy_poll_us, 0, 1000,
           "Microseconds that a thread polls for the next request before it sleeps, while requests "
           "come that fast: lower latency for CPU time. 0: sleeps at once."),
+      threads_key(),
   };
   return keys;
 }

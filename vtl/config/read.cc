@@ -343,6 +343,8 @@ void read_root(Section& root, const std::string& path, std::uint32_t mode, const
                                  format_size(out.storage.buffer_bytes_per_drive),
                                  format_size(out.storage.buffer_bytes)));
   storage.finish();
+  if (const std::string problem = check_threads(out); !problem.empty())
+    iscsi.error_at("threads", problem);
 
   Section log = root.child("log");
   read_keys(log, log_keys(), out);

@@ -170,6 +170,23 @@ std::vector<std::string> check_listen(const Config& config) {
   return problems;
 }
 
+std::uint32_t max_threads(const Config& config) {
+  const std::uint64_t devices = config.library.drives.size() + 1;
+  const std::uint64_t most = std::min(devices, config.storage.buffer_bytes / kLeastLoopBytes);
+  return static_cast<std::uint32_t>(std::max<std::uint64_t>(most, 1));
+}
+
+std::string check_threads(const Config& config) {
+  const std::uint32_t most = max_threads(config);
+  if (config.iscsi.threads <= most) return "";
+  return fmt::format(
+      "found {}, allowed: auto, or 1 to {}: there are {} devices, and each thread takes at least "
+      "{} "
+      "of storage.buffer_bytes, which is {}",
+      config.iscsi.threads, most, config.library.drives.size() + 1, format_size(kLeastLoopBytes),
+      format_size(config.storage.buffer_bytes));
+}
+
 std::string to_string(const Problem& problem) {
   std::string text = problem.file;
   if (problem.line > 0) text += fmt::format(":{}", problem.line);

@@ -146,13 +146,15 @@ void take(Alerts& alerts, const MediumAlert& alert) {
   }
 }
 
-PoolStoreOptions room_options(LibraryRoom& room, Trash& trash, Alerts& alerts,
-                              PoolStoreOptions options) {
+// Media speak on the loops of their drives; who listens is on the library's.
+PoolStoreOptions room_options(LibraryRoom& room, net::Loop& loop, PoolStoreOptions options) {
   options.loading = [&room](const std::string& barcode) {
     if (room.wanted) room.wanted(barcode);
   };
-  options.medium.discarded = [&trash] { trash.empty(); };
-  options.medium.alert = [&alerts](const MediumAlert& alert) { take(alerts, alert); };
+  options.medium.discarded = [&room, &loop] { loop.post([&room] { room.trash.empty(); }); };
+  options.medium.alert = [&room, &loop](const MediumAlert& alert) {
+    loop.post([&room, alert] { take(room.alerts, alert); });
+  };
   return options;
 }
 
@@ -166,7 +168,8 @@ std::string place_name(const config::Config& config, const Library& library,
 }  // namespace
 
 LibraryRoom::LibraryRoom(net::Loop& loop, const DataDirectory& directory,
-                         std::vector<std::unique_ptr<DriveBay>> given)
+                         std::vector<std::unique_ptr<DriveBay>> given,
+                         std::vector<Executor*> executors)
     : pool_path(pool_directory(directory.config, directory.path)),
       files(make_posix_file_system()),
       executor(make_thread_executor(
@@ -179,8 +182,9 @@ LibraryRoom::LibraryRoom(net::Loop& loop, const DataDirectory& directory,
               log_warning}),
       scrub_log_path(directory.path + "/scrub.json"),
       scrub_log(ScrubLog::read(*files, scrub_log_path)),
-      store(room_options(*this, trash, alerts, store_options(directory.config, pool_path)), *files,
-            executor.get()),
+      store(room_options(*this, loop, store_options(directory.config, pool_path)), *files,
+            !executors.empty() ? std::move(executors)
+                               : std::vector<Executor*>(given.size(), executor.get())),
       bays(std::move(given)),
       library(library_options(directory, alerts), store, *files, *executor, pointers(bays)) {}
 

@@ -67,7 +67,10 @@ std::vector<std::string> drive_identifiers(const config::LibraryConfig& library)
 }
 
 Drive::Drive(scsi::ssc::TapeDriveOptions options, MakeAlarm make_alarm)
-    : device_(options),
+    : device_([this, options]() mutable {
+        options.prevented_changed = [this](bool prevented) { prevented_ = prevented; };
+        return std::move(options);
+      }()),
       timing_(find_timing(options.generation)),
       make_alarm_(std::move(make_alarm)) {
   target_.add(0, device_);
@@ -112,13 +115,29 @@ void Drive::unload(scsi::Done<BayUnload> done) {
   });
 }
 
-DriveBay::State Drive::state() const {
-  const auto now = device_.state();
-  return {now.present, now.prevented};
-}
-
 void Drive::settle() {
   if (medium_ != nullptr && device_.state().loaded) medium_->settle();
+}
+
+void BayPort::load(std::unique_ptr<scsi::ssc::TapeMedium> medium, scsi::Done<BayLoad> done) {
+  there_.post([&drive = drive_, &home = home_, medium = std::move(medium),
+               done = std::move(done)]() mutable {
+    drive.load(std::move(medium), [&home, done = std::move(done)](BayLoad outcome) mutable {
+      home.post([done = std::move(done), outcome = std::move(outcome)]() mutable {
+        done(std::move(outcome));
+      });
+    });
+  });
+}
+
+void BayPort::unload(scsi::Done<BayUnload> done) {
+  there_.post([&drive = drive_, &home = home_, done = std::move(done)]() mutable {
+    drive.unload([&home, done = std::move(done)](BayUnload outcome) mutable {
+      home.post([done = std::move(done), outcome = std::move(outcome)]() mutable {
+        done(std::move(outcome));
+      });
+    });
+  });
 }
 
 void ParkedBay::load(std::unique_ptr<scsi::ssc::TapeMedium> medium, scsi::Done<BayLoad> done) {
@@ -132,7 +151,5 @@ void ParkedBay::unload(scsi::Done<BayUnload> done) {
   unload.medium = std::move(medium_);
   done(std::move(unload));
 }
-
-DriveBay::State ParkedBay::state() const { return {medium_ != nullptr, false}; }
 
 }  // namespace vtl::daemon

@@ -2,6 +2,7 @@
 // and the port through which the library reaches a drive.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <string>
@@ -10,6 +11,7 @@
 #include "scsi/smc/changer.h"
 #include "scsi/ssc/tape_drive.h"
 #include "scsi/target.h"
+#include "transport/net/loop.h"
 #include "vtl/cartridge/medium.h"
 #include "vtl/config/config.h"
 #include "vtl/library/drive_bay.h"
@@ -22,7 +24,7 @@ std::vector<std::string> drive_identifiers(const config::LibraryConfig& library)
 scsi::ssc::TapeDriveOptions drive_options(const config::LibraryConfig& library, std::size_t index);
 scsi::smc::ChangerOptions changer_options(const config::LibraryConfig& library);
 
-// A drive and its bay. Loop thread.
+// A drive and its bay. The drive's loop, unless said otherwise.
 class Drive final : public DriveBay {
  public:
   // With alarms it takes the time of a real drive; without it is as fast as it can be.
@@ -31,7 +33,8 @@ class Drive final : public DriveBay {
 
   void load(std::unique_ptr<scsi::ssc::TapeMedium> medium, scsi::Done<BayLoad> done) override;
   void unload(scsi::Done<BayUnload> done) override;
-  State state() const override;
+  // Any thread: what a host was told by this drive before it asks the changer, the changer knows.
+  bool prevented() const override { return prevented_; }
 
   scsi::ssc::TapeDrive& device() { return device_; }
   const scsi::ssc::TapeDrive& device() const { return device_; }
@@ -42,6 +45,7 @@ class Drive final : public DriveBay {
   Dirty dirty() const { return medium_ != nullptr ? medium_->dirty() : Dirty{}; }
 
  private:
+  std::atomic<bool> prevented_{false};
   scsi::ssc::TapeDrive device_;
   scsi::Target target_;
   const LtoTiming* timing_;
@@ -51,13 +55,30 @@ class Drive final : public DriveBay {
   TimedMedium* timed_ = nullptr;  // around it, if there is one
 };
 
+// The library's way to a drive, whichever loop that lives on: calls go there as messages, and the
+// answers come back so. The library's loop.
+class BayPort final : public DriveBay {
+ public:
+  BayPort(net::Loop& home, net::Loop& there, Drive& drive)
+      : home_(home), there_(there), drive_(drive) {}
+
+  void load(std::unique_ptr<scsi::ssc::TapeMedium> medium, scsi::Done<BayLoad> done) override;
+  void unload(scsi::Done<BayUnload> done) override;
+  bool prevented() const override { return drive_.prevented(); }
+
+ private:
+  net::Loop& home_;
+  net::Loop& there_;
+  Drive& drive_;
+};
+
 // A bay while no server runs: cartridges are put down in it and taken out of it, and nobody opens
 // them.
 class ParkedBay final : public DriveBay {
  public:
   void load(std::unique_ptr<scsi::ssc::TapeMedium> medium, scsi::Done<BayLoad> done) override;
   void unload(scsi::Done<BayUnload> done) override;
-  State state() const override;
+  bool prevented() const override { return false; }
 
  private:
   std::unique_ptr<scsi::ssc::TapeMedium> medium_;

@@ -127,6 +127,7 @@ struct Management::Impl {
 
   void show_server(Call&& call);
   void show_library(Call&& call);
+  json library_with(std::vector<json> drives) const;
   void list_cartridges(Call&& call);
   void show_cartridge(Call&& call);
   void create_cartridges(Call&& call);
@@ -204,17 +205,25 @@ void Management::close(scsi::Callback done) {
 
 void Impl::show_server(Call&& call) {
   if (!parts.server) return call.done(failure(404, "no server runs on this directory"));
-  call.done({200, parts.server()});
+  parts.server([done = std::move(call.done)](json body) mutable { done({200, std::move(body)}); });
 }
 
 void Impl::show_library(Call&& call) {
+  if (!parts.drives) return call.done({200, library_with({})});
+  parts.drives([this, done = std::move(call.done)](std::vector<json> drives) mutable {
+    done({200, library_with(std::move(drives))});
+  });
+}
+
+json Impl::library_with(std::vector<json> drives) const {
+  drives.resize(parts.config.library.drives.size(), json::object());
   auto elements = json::array();
   std::size_t drive = 0;
   for (const scsi::smc::Element& element : parts.library.elements()) {
     elements.push_back(describe_element(parts.config, element));
     if (element.type != ElementType::kDrive) continue;
     const config::Drive& configured = parts.config.library.drives[drive];
-    json about = parts.drive ? parts.drive(drive) : json::object();
+    json& about = drives[drive];
     about["number"] = drive + 1;
     about["serial"] = configured.identity.serial;
     about["generation"] = configured.generation;
@@ -223,15 +232,14 @@ void Impl::show_library(Call&& call) {
     ++drive;
   }
   const config::LibraryConfig& library = parts.config.library;
-  call.done({200,
-             {{"name", library.name},
-              {"profile", library.profile},
-              {"serial", library.changer.serial},
-              {"target", config::changer_target_name(library)},
-              {"door_locked", parts.library.door_locked()},
-              {"elements", std::move(elements)},
-              {"scrub", parts.scrub ? parts.scrub() : json()},
-              {"alerts", parts.alerts.describe()}}});
+  return {{"name", library.name},
+          {"profile", library.profile},
+          {"serial", library.changer.serial},
+          {"target", config::changer_target_name(library)},
+          {"door_locked", parts.library.door_locked()},
+          {"elements", std::move(elements)},
+          {"scrub", parts.scrub ? parts.scrub() : json()},
+          {"alerts", parts.alerts.describe()}};
 }
 
 void Impl::list_cartridges(Call&& call) {

@@ -44,8 +44,9 @@ struct ManagementParts {
   ScrubLog& scrub_log;
   std::string pool_directory;
   // Given by a server; empty without one.
-  std::function<nlohmann::json()> server;                  // GET /v1/server
-  std::function<nlohmann::json(std::size_t)> drive;        // what drive n, from 0, says of itself
+  std::function<void(scsi::Done<nlohmann::json>)> server;  // GET /v1/server
+  // What each drive says of itself, in their order.
+  std::function<void(scsi::Done<std::vector<nlohmann::json>>)> drives;
   std::function<nlohmann::json()> scrub;                   // what the scrubber does
   std::function<void(const std::string& barcode)> wanted;  // somebody is about to work on it
 };

@@ -22,7 +22,7 @@ Problems rebuild_library(const std::string& data_directory, bool force,
         journal + " is in order: nothing was changed (--force makes a new one all the same)");
     return out;
   }
-  PoolStore store(store_options(config, pool_directory(config, data_directory)), *files, nullptr);
+  PoolStore store(store_options(config, pool_directory(config, data_directory)), *files);
   const Status rebuilt =
       rebuild_journal(*files, store, geometry_of(config.library), journal, report);
   if (rebuilt) return out;

@@ -1,7 +1,6 @@
 #include "vtl/daemon/server.h"
 
 #include <fmt/format.h>
-#include <malloc.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -13,12 +12,11 @@
 #include <ostream>
 #include <utility>
 
-#include "scsi/buffer.h"
 #include "transport/net/listener.h"
 #include "vtl/daemon/control.h"
+#include "vtl/daemon/device_loops.h"
 #include "vtl/daemon/devices.h"
 #include "vtl/daemon/log.h"
-#include "vtl/daemon/loop_clock.h"
 #include "vtl/daemon/management.h"
 #include "vtl/daemon/pool_watch.h"
 #include "vtl/daemon/scrubber.h"
@@ -35,12 +33,12 @@ using std::chrono::milliseconds;
 constexpr milliseconds kLogoutGrace{2000};
 // and the disks get this long to take what was accepted.
 constexpr milliseconds kStopLimit{30000};
-// Records that wait for a full batch are written out after so long.
-constexpr milliseconds kSettleEvery{250};
-// And the pool is looked at each so many times: 10 seconds.
-constexpr std::uint64_t kLookAtPoolEvery = 40;
-// A drive that has been empty for so many times: 10 seconds.
-constexpr std::uint64_t kEmptyForLong = 40;
+// The pool is looked at so often.
+constexpr milliseconds kLookAtPoolEvery{10000};
+// And the scrubber goes on so often.
+constexpr milliseconds kTickEvery{250};
+// Loops do not block: what they are asked they answer in this time, or never.
+constexpr milliseconds kAnswerLimit{1000};
 
 PoolWatchOptions pool_watch_options(const DataDirectory& directory, const std::string& pool) {
   PoolWatchOptions options;
@@ -52,9 +50,15 @@ PoolWatchOptions pool_watch_options(const DataDirectory& directory, const std::s
   return options;
 }
 
+std::size_t thread_count(const config::Config& config) {
+  if (config.iscsi.threads != 0) return config.iscsi.threads;
+  return std::min(usable_processors(), config::max_threads(config));
+}
+
 class Server {
  public:
   Server(DataDirectory directory, std::string version, std::ostream& out);
+  ~Server() { loops_.clear(); }
 
   // Empty, or why it cannot serve.
   std::vector<std::string> listen(const std::vector<config::Endpoint>& endpoints);
@@ -62,39 +66,31 @@ class Server {
 
  private:
   void opened(Outcome outcome);
-  void settle();
-  void give_memory_back();
+  void tick();
   void stop();
   void connection_gone();
   void stop_drives();
-  void drive_stopped(std::size_t index, const scsi::ssc::WriteOutcome& outcome);
-  void stop_library();
-  [[noreturn]] void give_up(const std::string& why);
+  void drives_stopped(const std::vector<DeviceLoop::DriveEnd>& ends);
+  void give_up(const std::string& why);
+  nlohmann::json describe(const DeviceLoop::Report& report) const;
   ScrubOptions scrub_options();
-  nlohmann::json describe_server() const;
-  nlohmann::json describe_drive(std::size_t index) const;
-  std::vector<std::unique_ptr<DriveBay>> make_drives();
 
   DataDirectory directory_;
   std::string version_;
   std::ostream& out_;
   auth::AccessPolicy policy_;
-  scsi::BufferPool buffers_;  // outlives everything that may hold a buffer
-  net::Loop loop_;
-  LoopClock clock_{loop_};
-  std::vector<Drive*> drives_;  // the room's bays
-  LibraryRoom room_;
   scsi::Target changer_target_;
+  DeviceLoops loops_;
+  net::Loop& loop_;  // the first of them
+  LibraryRoom room_;
   std::unique_ptr<scsi::smc::Changer> changer_;
-  iscsi::Portal portal_;
   Management management_;
   ControlServer control_;
   PoolWatch pool_watch_;
   Scrubber scrubber_;
   std::vector<std::unique_ptr<net::Listener>> listeners_;
-  net::Timer settle_timer_;
-  std::uint64_t settled_ = 0;             // times
-  std::vector<std::uint64_t> empty_for_;  // likewise, by drive
+  net::Timer tick_timer_;
+  std::uint64_t ticks_ = 0;
   net::Timer grace_timer_;
   net::Timer limit_timer_;
   net::Signal terminate_;
@@ -102,23 +98,46 @@ class Server {
 
   bool stopping_ = false;
   bool drives_stopping_ = false;
-  std::size_t drives_left_ = 0;
   ExitCode result_ = kExitDone;
 };
+
+nlohmann::json drive_description(const DeviceLoop::Report::OfDrive& drive) {
+  const scsi::ssc::TapeDrive::State& state = drive.state;
+  return {{"loaded", state.loaded},
+          {"prevented", state.prevented},
+          {"position", state.position.object},
+          {"file", state.position.filemarks},
+          {"partition", state.position.partition},
+          {"buffered_bytes", state.buffered_bytes},
+          {"dirty_bytes", drive.dirty.bytes},
+          {"dirty_objects", drive.dirty.objects},
+          {"append_failed", state.append_failed}};
+}
 
 Server::Server(DataDirectory directory, std::string version, std::ostream& out)
     : directory_(std::move(directory)),
       version_(std::move(version)),
       out_(out),
       policy_(access_policy(directory_.config)),
-      buffers_({directory_.config.storage.buffer_bytes,
-                directory_.config.storage.buffer_bytes_per_drive}),
-      room_(loop_, directory_, make_drives()),
-      portal_(portal_options(directory_.config), policy_, buffers_, random_bytes, log),
+      loops_(directory_.config, policy_, thread_count(directory_.config), changer_target_),
+      loop_(loops_.home()),
+      room_(loop_, directory_, loops_.bays(), loops_.executors()),
       management_({directory_.config, room_.library, *room_.files, *room_.executor, room_.trash,
                    room_.alerts, room_.scrub_log, room_.pool_path,
-                   [this] { return describe_server(); },
-                   [this](std::size_t index) { return describe_drive(index); },
+                   [this](scsi::Done<nlohmann::json> done) {
+                     loops_.report(
+                         [this, done = std::move(done)](DeviceLoop::Report report) mutable {
+                           done(describe(report));
+                         });
+                   },
+                   [this](scsi::Done<std::vector<nlohmann::json>> done) {
+                     loops_.report([done = std::move(done)](DeviceLoop::Report report) mutable {
+                       std::vector<nlohmann::json> drives;
+                       for (const auto& drive : report.drives)
+                         drives.push_back(drive_description(drive));
+                       done(std::move(drives));
+                     });
+                   },
                    [this] { return scrubber_.describe(); },
                    [this](const std::string& barcode) { scrubber_.release(barcode); }}),
       control_(loop_, management_),
@@ -126,12 +145,12 @@ Server::Server(DataDirectory directory, std::string version, std::ostream& out)
                   *room_.files, *room_.executor),
       scrubber_(scrub_options(), room_.scrub_log, room_.library, room_.alerts, *room_.files,
                 *room_.executor),
-      settle_timer_(loop_),
+      tick_timer_(loop_),
       grace_timer_(loop_),
       limit_timer_(loop_),
       terminate_(loop_, SIGTERM, [this] { stop(); }),
       interrupt_(loop_, SIGINT, [this] { stop(); }) {
-  empty_for_.resize(drives_.size());
+  loops_.on_idle([this] { connection_gone(); });
   room_.wanted = [this](const std::string& barcode) { scrubber_.release(barcode); };
 }
 
@@ -150,19 +169,6 @@ ScrubOptions Server::scrub_options() {
   return options;
 }
 
-std::vector<std::unique_ptr<DriveBay>> Server::make_drives() {
-  std::vector<std::unique_ptr<DriveBay>> bays;
-  for (std::size_t i = 0; i < directory_.config.library.drives.size(); ++i) {
-    Drive::MakeAlarm make_alarm;
-    if (directory_.config.storage.realistic) make_alarm = [this] { return clock_.make_alarm(); };
-    auto drive =
-        std::make_unique<Drive>(drive_options(directory_.config.library, i), std::move(make_alarm));
-    drives_.push_back(drive.get());
-    bays.push_back(std::move(drive));
-  }
-  return bays;
-}
-
 std::vector<std::string> Server::listen(const std::vector<config::Endpoint>& endpoints) {
   std::vector<std::string> errors;
   for (const config::Endpoint& endpoint : endpoints) {
@@ -172,9 +178,9 @@ std::vector<std::string> Server::listen(const std::vector<config::Endpoint>& end
                        ": not an address of this machine");
       continue;
     }
-    auto listener =
-        std::make_unique<net::Listener>(loop_, [this](std::string local, std::string peer) {
-          return portal_.accept(std::move(local), std::move(peer));
+    auto listener = std::make_unique<net::Listener>(
+        loop_, loops_.sockets(), [this](std::string local, std::string peer) {
+          return loops_.accept(std::move(local), std::move(peer));
         });
     // Beside an IPv4 address of the same port, IPv6 keeps to itself.
     const bool ipv6_only =
@@ -185,17 +191,16 @@ std::vector<std::string> Server::listen(const std::vector<config::Endpoint>& end
       errors.push_back(std::move(error));
       continue;
     }
-    listener->on_idle([this] { connection_gone(); });
     listeners_.push_back(std::move(listener));
   }
   return errors;
 }
 
 ExitCode Server::run() {
-  loop_.set_busy_poll(std::chrono::microseconds(directory_.config.iscsi.busy_poll_us));
   // What an import or a deletion had not finished when power went. Imports begin after this.
   interchange::clear_incoming(*room_.files, room_.pool_path);
   room_.trash.empty();
+  loops_.start();
   loop_.post([this] {
     room_.library.open([this](Outcome outcome) { opened(std::move(outcome)); },
                        [] { log_debug("cartridges that were in drives are loaded again"); });
@@ -218,12 +223,8 @@ void Server::opened(Outcome outcome) {
     out_ << fmt::format("{}  {} {}  {}\n", name, identity.vendor, identity.product,
                         identity.serial);
   };
-  portal_.add_target(config::changer_target_name(library), library.name + " changer",
-                     changer_target_);
   announce(config::changer_target_name(library), changer_options(library).identity);
-  for (std::size_t i = 0; i < drives_.size(); ++i) {
-    portal_.add_target(config::drive_target_name(library, i),
-                       fmt::format("{} drive {}", library.name, i + 1), drives_[i]->target());
+  for (std::size_t i = 0; i < library.drives.size(); ++i) {
     announce(config::drive_target_name(library, i), drive_options(library, i).identity);
   }
   if (const std::string error = control_.open(directory_.path); !error.empty()) {
@@ -237,34 +238,20 @@ void Server::opened(Outcome outcome) {
     log_info("listening on " + listener->address().to_string());
   }
   scrubber_.begin();
-  settle();
+  tick();
+  log_info(fmt::format("{} devices on {} threads", library.drives.size() + 1, loops_.size()));
   out_ << "ready\n" << std::flush;
 }
 
-void Server::settle() {
-  for (Drive* drive : drives_) drive->settle();
-  give_memory_back();
-  scrubber_.tick(kSettleEvery.count());
-  if (settled_++ % kLookAtPoolEvery == 0) pool_watch_.look();
-  settle_timer_.start(kSettleEvery, [this] { settle(); });
-}
-
-// A drive that has been empty for a while will not want its buffers soon. Stages and indexes went
-// with its cartridge; what the allocator keeps of them goes, too.
-void Server::give_memory_back() {
-  bool give = false;
-  for (std::size_t i = 0; i < drives_.size(); ++i) {
-    empty_for_[i] = drives_[i]->state().full ? 0 : empty_for_[i] + 1;
-    give = give || empty_for_[i] == kEmptyForLong;
-  }
-  if (!give) return;
-  buffers_.trim();
-  ::malloc_trim(0);
+void Server::tick() {
+  scrubber_.tick(kTickEvery.count());
+  if (ticks_++ % (kLookAtPoolEvery / kTickEvery) == 0) pool_watch_.look();
+  tick_timer_.start(kTickEvery, [this] { tick(); });
 }
 
 // First signal: in good order. Second: at once.
 void Server::stop() {
-  if (stopping_) give_up("stopped at once by a second signal");
+  if (stopping_) return give_up("stopped at once by a second signal");
   stopping_ = true;
   log_info("stopping: hosts are asked to log out, then everything accepted is written to disk");
   limit_timer_.start(kStopLimit, [this] {
@@ -272,19 +259,13 @@ void Server::stop() {
                         kStopLimit.count() / 1000));
   });
   for (const auto& listener : listeners_) listener->stop_accepting();
-  clock_.hurry();
-  portal_.shut_down();
-  grace_timer_.start(kLogoutGrace, [this] {
-    for (const auto& listener : listeners_) listener->drop_connections();
-  });
+  loops_.shut_down();
+  grace_timer_.start(kLogoutGrace, [this] { loops_.drop_connections(); });
   connection_gone();
 }
 
 void Server::connection_gone() {
-  if (!stopping_ || drives_stopping_) return;
-  for (const auto& listener : listeners_) {
-    if (listener->connections() > 0) return;
-  }
+  if (!stopping_ || drives_stopping_ || loops_.connections() > 0) return;
   drives_stopping_ = true;
   grace_timer_.stop();
   // A request may wait for a move, and a move for a drive: the drives are stopped after the last
@@ -294,30 +275,23 @@ void Server::connection_gone() {
 }
 
 void Server::stop_drives() {
-  settle_timer_.stop();
-  drives_left_ = drives_.size() + 1;
-  for (std::size_t i = 0; i < drives_.size(); ++i) {
-    drives_[i]->device().shut_down(
-        [this, i](scsi::ssc::WriteOutcome outcome) { drive_stopped(i, outcome); });
-  }
-  if (--drives_left_ == 0) stop_library();
+  tick_timer_.stop();
+  loops_.stop_drives(
+      [this](const std::vector<DeviceLoop::DriveEnd>& ends) { drives_stopped(ends); });
 }
 
-void Server::drive_stopped(std::size_t index, const scsi::ssc::WriteOutcome& outcome) {
-  if (outcome.fault) {
+void Server::drives_stopped(const std::vector<DeviceLoop::DriveEnd>& ends) {
+  for (const DeviceLoop::DriveEnd& end : ends) {
+    if (!end.outcome.fault) continue;
     result_ = kExitNotDurable;
-    log_error(
-        fmt::format("drive {}, cartridge {}: {} objects that were accepted are not on disk: {}",
-                    index + 1, drives_[index]->device().state().barcode,
-                    outcome.fault->objects_lost, outcome.fault->detail));
+    log_error(fmt::format(
+        "drive {}, cartridge {}: {} objects that were accepted are not on disk: {}", end.number + 1,
+        end.barcode, end.outcome.fault->objects_lost, end.outcome.fault->detail));
   }
-  if (--drives_left_ == 0) stop_library();
-}
-
-void Server::stop_library() {
   room_.trash.stop();
   room_.library.close([this] {
     log_info("stopped");
+    loops_.stop();
     loop_.stop();
   });
 }
@@ -325,19 +299,21 @@ void Server::stop_library() {
 // The state that is left is what a power failure would leave: the next start recovers it.
 void Server::give_up(const std::string& why) {
   log_error(why);
-  for (std::size_t i = 0; i < drives_.size(); ++i) {
-    const Dirty dirty = drives_[i]->dirty();
-    if (dirty.objects == 0) continue;
-    log_error(fmt::format(
-        "drive {}, cartridge {}: {} objects ({} bytes) that were accepted may not be on disk",
-        i + 1, drives_[i]->device().state().barcode, dirty.objects, dirty.bytes));
-  }
-  std::_Exit(kExitNotDurable);
+  limit_timer_.start(kAnswerLimit, [] { std::_Exit(kExitNotDurable); });
+  loops_.report([](const DeviceLoop::Report& report) {
+    for (const auto& drive : report.drives) {
+      if (drive.dirty.objects == 0) continue;
+      log_error(fmt::format(
+          "drive {}, cartridge {}: {} objects ({} bytes) that were accepted may not be on disk",
+          drive.number + 1, drive.state.barcode, drive.dirty.objects, drive.dirty.bytes));
+    }
+    std::_Exit(kExitNotDurable);
+  });
 }
 
-nlohmann::json Server::describe_server() const {
+nlohmann::json Server::describe(const DeviceLoop::Report& report) const {
   auto sessions = nlohmann::json::array();
-  for (const auto& session : portal_.sessions()) {
+  for (const auto& session : report.sessions) {
     sessions.push_back({{"target", session.target},
                         {"initiator", session.initiator},
                         {"address", session.peer_address}});
@@ -346,24 +322,11 @@ nlohmann::json Server::describe_server() const {
   for (const auto& listener : listeners_) listening.push_back(listener->address().to_string());
   return {{"version", version_},
           {"pid", ::getpid()},
+          {"threads", loops_.size()},
           {"listening", std::move(listening)},
-          {"buffers_lent_bytes", buffers_.lent_bytes()},
-          {"buffers_resident_bytes", buffers_.resident_bytes()},
+          {"buffers_lent_bytes", report.buffers_lent_bytes},
+          {"buffers_resident_bytes", report.buffers_resident_bytes},
           {"sessions", std::move(sessions)}};
-}
-
-nlohmann::json Server::describe_drive(std::size_t index) const {
-  const auto state = drives_[index]->device().state();
-  const Dirty dirty = drives_[index]->dirty();
-  return {{"loaded", state.loaded},
-          {"prevented", state.prevented},
-          {"position", state.position.object},
-          {"file", state.position.filemarks},
-          {"partition", state.position.partition},
-          {"buffered_bytes", state.buffered_bytes},
-          {"dirty_bytes", dirty.bytes},
-          {"dirty_objects", dirty.objects},
-          {"append_failed", state.append_failed}};
 }
 
 // Each connection is a descriptor, and so are a cartridge's segments.
@@ -392,6 +355,13 @@ ExitCode serve(const ServeOptions& options, std::ostream& out) {
   }
   config.storage.realistic = config.storage.realistic || options.realistic;
   if (config.storage.realistic) log_info("drives take the time of real ones (realistic)");
+  if (options.threads != 0) {
+    config.iscsi.threads = options.threads;
+    if (const std::string problem = config::check_threads(config); !problem.empty()) {
+      log_error("--threads: " + problem);
+      return kExitConfig;
+    }
+  }
   std::signal(SIGPIPE, SIG_IGN);
   raise_descriptor_limit();
   const std::vector<config::Endpoint> endpoints = config.listen;

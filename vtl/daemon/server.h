@@ -1,6 +1,7 @@
 // The running server: every room put together over one data directory.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <iosfwd>
 #include <string>
@@ -14,6 +15,7 @@ struct ServeOptions {
   std::string data_directory;
   std::vector<config::Endpoint> listen;  // instead of the configuration's; empty: those
   bool realistic = false;                // whatever the configuration says
+  std::uint32_t threads = 0;             // likewise; 0: what the configuration says
   std::string version;
 };
 

@@ -66,6 +66,8 @@ auth::AccessPolicy access_policy(const config::Config& config) {
   return policy;
 }
 
+namespace {
+
 iscsi::PortalOptions portal_options(const config::Config& config) {
   const config::IscsiConfig& from = config.iscsi;
   iscsi::PortalOptions options;
@@ -82,9 +84,32 @@ iscsi::PortalOptions portal_options(const config::Config& config) {
   options.login_timeout_ms = from.login_timeout_ms;
   options.ping_after_ms = from.ping_after_ms;
   options.send_timeout_ms = from.send_timeout_ms;
-  options.buffer_bytes = config.storage.buffer_bytes;
-  options.buffer_bytes_per_target = config.storage.buffer_bytes_per_drive;
   return options;
+}
+
+}  // namespace
+
+std::size_t loop_of_drive(std::size_t drive, std::size_t loops) { return (drive + 1) % loops; }
+
+LoopShare loop_share(const config::Config& config, std::size_t loops, std::size_t index) {
+  LoopShare share;
+  const std::size_t devices = config.library.drives.size() + 1;
+  for (std::size_t device = index; device < devices; device += loops) ++share.devices;
+  const std::uint64_t least = loops == 1 ? 0 : config::kLeastLoopBytes;
+  const std::uint64_t to_share = config.storage.buffer_bytes - loops * least;
+  share.buffers.total_bytes = least + to_share * share.devices / devices;
+  share.buffers.owner_bytes =
+      std::min<std::size_t>(config.storage.buffer_bytes_per_drive, share.buffers.total_bytes);
+  share.portal = portal_options(config);
+  share.portal.portals = static_cast<std::uint16_t>(loops);
+  share.portal.portal = static_cast<std::uint16_t>(index);
+  share.portal.buffer_bytes = share.buffers.total_bytes;
+  // Sessions keep a quarter of this in reserve: beside all their reserves the longest block has
+  // room, or it would wait for ever.
+  const std::size_t beside = share.buffers.total_bytes - scsi::BufferPool::kLargest;
+  share.portal.buffer_bytes_per_target =
+      std::min<std::size_t>(config.storage.buffer_bytes_per_drive, 4 * beside / share.devices);
+  return share;
 }
 
 std::string pool_directory(const config::Config& config, const std::string& data_directory) {

@@ -12,7 +12,16 @@
 namespace vtl::daemon {
 
 auth::AccessPolicy access_policy(const config::Config& config);
-iscsi::PortalOptions portal_options(const config::Config& config);
+
+// The devices of a server are dealt out in turn: device n - the changer is 0, drive i is i + 1 - to
+// loop n % loops, with as much of the memory for records as falls to its devices.
+struct LoopShare {
+  std::size_t devices = 0;
+  scsi::BufferPool::Budget buffers;
+  iscsi::PortalOptions portal;
+};
+std::size_t loop_of_drive(std::size_t drive, std::size_t loops);
+LoopShare loop_share(const config::Config& config, std::size_t loops, std::size_t index);
 // `pool_directory` is absolute or relative to the working directory.
 PoolStoreOptions store_options(const config::Config& config, const std::string& pool_directory);
 // The pool's folder: config.storage.pool inside of `data_directory`, unless it is absolute.

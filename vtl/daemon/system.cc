@@ -2,11 +2,15 @@
 
 #include <fmt/chrono.h>
 #include <fmt/format.h>
+#include <sched.h>
 #include <sys/random.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <charconv>
 #include <chrono>
 #include <ctime>
+#include <fstream>
 
 #include "scsi/check.h"
 
@@ -30,6 +34,38 @@ std::string iso_time(std::uint64_t unix_ns) {
   if (unix_ns == 0) return {};
   const auto seconds = static_cast<std::time_t>(unix_ns / 1'000'000'000);
   return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(seconds));
+}
+
+std::optional<std::uint32_t> processors_of(std::string_view cpu_max) {
+  std::uint64_t quota = 0;
+  std::uint64_t period = 0;
+  const char* const end = cpu_max.data() + cpu_max.size();
+  const auto [after, error] = std::from_chars(cpu_max.data(), end, quota);
+  if (error != std::errc() || after == end || *after != ' ') return {};
+  if (std::from_chars(after + 1, end, period).ec != std::errc() || period == 0) return {};
+  return static_cast<std::uint32_t>(std::max<std::uint64_t>((quota + period - 1) / period, 1));
+}
+
+std::uint32_t usable_processors() {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  std::uint32_t processors = 1;
+  if (::sched_getaffinity(0, sizeof set, &set) == 0) {
+    processors = static_cast<std::uint32_t>(std::max(CPU_COUNT(&set), 1));
+  }
+  // "0::/system.slice/vtl.service" (cgroups(7), version 2): the limits above it hold as well.
+  std::ifstream groups("/proc/self/cgroup");
+  std::string group;
+  while (std::getline(groups, group) && !group.starts_with("0::/")) group.clear();
+  if (group.empty()) return processors;
+  for (std::string path = group.substr(3);; path.erase(path.rfind('/'))) {
+    std::ifstream file("/sys/fs/cgroup" + path + "/cpu.max");
+    std::string line;
+    if (std::getline(file, line)) {
+      processors = std::min(processors, processors_of(line).value_or(processors));
+    }
+    if (path.find('/') == std::string::npos) return processors;
+  }
 }
 
 }  // namespace vtl::daemon

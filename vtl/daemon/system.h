@@ -1,9 +1,11 @@
-// The named doors to the operating system that are made here and passed in: random numbers and the
-// wall clock.
+// The named doors to the operating system that are made here and passed in: random numbers, the
+// wall clock, and how much of the machine is ours.
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <string_view>
 
 #include "scsi/bytes.h"
 
@@ -15,5 +17,10 @@ void random_bytes(scsi::MutableBytes into);
 std::uint64_t wall_clock_ms();
 // "2026-11-22T19:10:05Z"; "" for 0.
 std::string iso_time(std::uint64_t unix_ns);
+// How many processors' worth of time this process may use: by its affinity, and by the limits of
+// its control groups, rounded up. At least 1.
+std::uint32_t usable_processors();
+// What a control group's cpu.max allows ("200000 100000": two); nothing: no limit ("max 100000").
+std::optional<std::uint32_t> processors_of(std::string_view cpu_max);
 
 }  // namespace vtl::daemon

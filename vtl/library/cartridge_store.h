@@ -46,7 +46,9 @@ class CartridgeStore {
   virtual Status set_element_hint(const std::string& barcode, std::uint16_t element) = 0;
 
   // --- on the loop
-  virtual std::unique_ptr<scsi::ssc::TapeMedium> make_medium(const CartridgeSummary& summary) = 0;
+  // For drive n, from 0. Out of that drive it is good for nothing but to be put back.
+  virtual std::unique_ptr<scsi::ssc::TapeMedium> make_medium(const CartridgeSummary& summary,
+                                                             std::size_t drive) = 0;
 };
 
 }  // namespace vtl

@@ -1,6 +1,6 @@
 // DriveBay: what the library needs of a tape drive - a place that a cartridge can be put into and
-// taken out of. The daemon adapts it to scsi::ssc::TapeDrive; the library never touches the drive
-// itself.
+// taken out of. The daemon adapts it to scsi::ssc::TapeDrive, which may live on another loop; the
+// library never touches the drive itself.
 //
 // One thread, the library's loop. A `done` may be called from inside the call. One operation at a
 // time per bay.
@@ -18,7 +18,6 @@ struct BayLoad {
   bool taken = true;  // the cartridge is in the bay, even when the drive cannot read it
   // taken: what the drive found wrong with it, for the log ("" if nothing). Not taken: why.
   std::string detail;
-  std::unique_ptr<scsi::ssc::TapeMedium> medium;  // given back when not taken
 };
 
 struct BayUnload {
@@ -29,17 +28,14 @@ struct BayUnload {
 
 class DriveBay {
  public:
-  struct State {
-    bool full = false;
-    bool prevented = false;  // a nexus prevents removal of the medium
-  };
   virtual ~DriveBay() = default;
   // Called only when the library knows the bay to be empty. The medium comes from
-  // CartridgeStore::make_medium().
+  // CartridgeStore::make_medium(), for this drive.
   virtual void load(std::unique_ptr<scsi::ssc::TapeMedium> medium, scsi::Done<BayLoad> done) = 0;
   // Everything accepted becomes durable, then the cartridge comes out - unless a nexus prevents it.
   virtual void unload(scsi::Done<BayUnload> done) = 0;
-  virtual State state() const = 0;
+  // A nexus prevents removal of the medium. unload() has the last word.
+  virtual bool prevented() const = 0;
 };
 
 }  // namespace vtl

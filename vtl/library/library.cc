@@ -195,7 +195,11 @@ const JournalEntry* Library::Impl::entry_at(std::size_t index) const {
 
 DriveBay* Library::Impl::bay_at(std::size_t index) const {
   if (elements[index].type != ElementType::kDrive) return nullptr;
-  return bays[elements[index].address - options.geometry.drives.first];
+  return bays[drive_number(elements[index].address)];
+}
+
+std::size_t Library::Impl::drive_number(std::uint16_t address) const {
+  return static_cast<std::size_t>(address - options.geometry.drives.first);
 }
 
 std::optional<std::uint16_t> Library::Impl::first_free(ElementType type) const {
@@ -326,7 +330,7 @@ void Library::Impl::load_recorded(
       continue;
     }
     ++pending->count;
-    bay_at(index)->load(store.make_medium(*summary),
+    bay_at(index)->load(store.make_medium(*summary, drive_number(address)),
                         [weak = weak_from_this(), one_less, where](BayLoad outcome) {
                           const auto self = weak.lock();
                           if (self && !outcome.detail.empty())
@@ -363,8 +367,7 @@ void Library::close(scsi::Callback done) {
 
 std::span<const Element> Library::elements() const {
   for (std::size_t i = 0; i < impl_->elements.size(); ++i)
-    if (const DriveBay* bay = impl_->bay_at(i))
-      impl_->elements[i].accessible = !bay->state().prevented;
+    if (const DriveBay* bay = impl_->bay_at(i)) impl_->elements[i].accessible = !bay->prevented();
   return impl_->elements;
 }
 

@@ -53,6 +53,7 @@ struct Library::Impl : std::enable_shared_from_this<Library::Impl> {
   std::optional<std::size_t> index_of(std::uint16_t address) const;
   const JournalEntry* entry_at(std::size_t index) const;
   DriveBay* bay_at(std::size_t index) const;  // nullptr: not a drive
+  std::size_t drive_number(std::uint16_t address) const;
   std::optional<std::uint16_t> first_free(ElementType type) const;
   std::uint32_t free_count(ElementType type) const;
   bool in_drive(const JournalEntry& entry) const;

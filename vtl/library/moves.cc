@@ -126,7 +126,7 @@ void Library::Impl::begin_exchange(std::uint16_t source, std::uint16_t first, st
 
 void Library::Impl::record_intent(MoveJobPtr job) {
   for (const Transfer& transfer : job->transfers) {
-    if (transfer.from_bay == nullptr || !transfer.from_bay->state().prevented) continue;
+    if (transfer.from_bay == nullptr || !transfer.from_bay->prevented()) continue;
     job->done(outcome_of(
         MoveResult::kRemovalPrevented,
         "an initiator prevents the removal of cartridge " + transfer.before.label.barcode));
@@ -232,15 +232,14 @@ void Library::Impl::load(MoveJobPtr job, std::size_t i) {
     return finished();
   }
   Transfer& transfer = job->transfers[i];
-  if (!transfer.medium) transfer.medium = store.make_medium(*transfer.summary);
+  // A medium belongs to its drive's loop: what came out of another drive is kept to be put back.
+  if (transfer.medium) transfer.summary->info = transfer.medium->info();
   transfer.to_bay->load(
-      std::move(transfer.medium), [weak = weak_from_this(), job, i](BayLoad outcome) mutable {
+      store.make_medium(*transfer.summary, drive_number(*transfer.after.address)),
+      [weak = weak_from_this(), job, i](BayLoad outcome) mutable {
         const auto self = weak.lock();
         if (!self) return;
-        if (!outcome.taken) {
-          job->transfers[i].medium = std::move(outcome.medium);
-          return self->not_taken(std::move(job), std::move(outcome.detail));
-        }
+        if (!outcome.taken) return self->not_taken(std::move(job), std::move(outcome.detail));
         if (!outcome.detail.empty())
           self->log("cartridge " + job->transfers[i].before.label.barcode + ": " + outcome.detail);
         self->load(std::move(job), i + 1);

@@ -4,8 +4,8 @@
 
 namespace vtl {
 
-PoolStore::PoolStore(PoolStoreOptions options, FileSystem& files, Executor* executor)
-    : options_(std::move(options)), files_(files), executor_(executor) {}
+PoolStore::PoolStore(PoolStoreOptions options, FileSystem& files, std::vector<Executor*> executors)
+    : options_(std::move(options)), files_(files), executors_(std::move(executors)) {}
 
 Result<std::vector<std::string>> PoolStore::list() {
   return list_cartridges(files_, options_.pool_dir);
@@ -46,10 +46,11 @@ Status PoolStore::set_element_hint(const std::string& barcode, std::uint16_t ele
   return vtl::set_element_hint(files_, cartridge_directory(options_.pool_dir, barcode), element);
 }
 
-std::unique_ptr<scsi::ssc::TapeMedium> PoolStore::make_medium(const CartridgeSummary& summary) {
-  VTL_CHECK(executor_ != nullptr);
+std::unique_ptr<scsi::ssc::TapeMedium> PoolStore::make_medium(const CartridgeSummary& summary,
+                                                              std::size_t drive) {
+  VTL_CHECK(drive < executors_.size());
   if (options_.loading) options_.loading(summary.info.barcode);
-  return vtl::make_medium(files_, *executor_, summary, options_.medium);
+  return vtl::make_medium(files_, *executors_[drive], summary, options_.medium);
 }
 
 }  // namespace vtl

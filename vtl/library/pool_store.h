@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "vtl/cartridge/executor.h"
 #include "vtl/cartridge/medium.h"
@@ -25,8 +26,8 @@ struct PoolStoreOptions {
 
 class PoolStore final : public CartridgeStore {
  public:
-  // `executor` is for media only: a tool that loads none passes nullptr.
-  PoolStore(PoolStoreOptions options, FileSystem& files, Executor* executor);
+  // `executors`: of each drive's loop, for the media in it. A tool that loads none passes none.
+  PoolStore(PoolStoreOptions options, FileSystem& files, std::vector<Executor*> executors = {});
 
   Result<std::vector<std::string>> list() override;
   Result<CartridgeSummary> read_summary(const std::string& barcode) override;
@@ -35,12 +36,13 @@ class PoolStore final : public CartridgeStore {
   Status remove(const std::string& barcode) override;
   Status set_write_protected(const std::string& barcode, bool on) override;
   Status set_element_hint(const std::string& barcode, std::uint16_t element) override;
-  std::unique_ptr<scsi::ssc::TapeMedium> make_medium(const CartridgeSummary& summary) override;
+  std::unique_ptr<scsi::ssc::TapeMedium> make_medium(const CartridgeSummary& summary,
+                                                     std::size_t drive) override;
 
  private:
   PoolStoreOptions options_;
   FileSystem& files_;
-  Executor* executor_;
+  std::vector<Executor*> executors_;
 };
 
 }  // namespace vtl

@@ -67,7 +67,7 @@ Status fill(FileSystem& files, const NewLibrary& library,
       !made)
     return made;
   PoolStore store({library.pool_dir, library.segment_mib, {}, library.random, library.now_ns},
-                  files, nullptr);
+                  files);
   Journal::State state;
   for (std::uint32_t i = 0; i < library.cartridges; ++i) {
     const std::string barcode = numbered_barcode(library.barcode_prefix, i + 1, library.generation);

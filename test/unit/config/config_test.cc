@@ -141,6 +141,16 @@ TEST_CASE("an error names file, line, key, what was found and what is allowed") 
        R"(/data/vtl.yaml:8: iscsi.command_window: found "0", allowed: 1 to 1024)"},
       {"iscsi:\n  command_window: 1025\n",
        R"(/data/vtl.yaml:8: iscsi.command_window: found "1025", allowed: 1 to 1024)"},
+      {"iscsi:\n  threads: 0\n",
+       R"(/data/vtl.yaml:8: iscsi.threads: found "0", allowed: auto, or a number from 1)"},
+      {"iscsi:\n  threads: 4\n",
+       "/data/vtl.yaml:8: iscsi.threads: found 4, allowed: auto, or 1 to 3: there are 3 devices, "
+       "and "
+       "each thread takes at least 32MiB of storage.buffer_bytes, which is 256MiB"},
+      {"iscsi:\n  threads: 3\nstorage: {buffer_bytes: 64MiB}\n",
+       "/data/vtl.yaml:8: iscsi.threads: found 3, allowed: auto, or 1 to 2: there are 3 devices, "
+       "and "
+       "each thread takes at least 32MiB of storage.buffer_bytes, which is 64MiB"},
       {"iscsi:\n  command_window: 5x\n",
        R"(/data/vtl.yaml:8: iscsi.command_window: found "5x", allowed: 1 to 1024)"},
       {"iscsi:\n  max_burst_length: 511\n",
@@ -442,6 +452,7 @@ TEST_CASE("the written file reads back, and shows every key") {
                           "max_recv_data_segment_length",
                           "send_timeout_ms",
                           "busy_poll_us",
+                          "threads",
                           "pool",
                           "segment_mib",
                           "low_water_bytes",
@@ -464,6 +475,7 @@ TEST_CASE("values that differ from the defaults are written") {
   config.allow_insecure_listen = true;
   config.iscsi.command_window = 7;
   config.iscsi.data_digest = false;
+  config.iscsi.threads = 3;
   config.storage.io_mode = IoMode::kDirect;
   config.storage.low_water_bytes = 123456789;
   config.storage.scrub_days = 0;

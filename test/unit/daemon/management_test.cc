@@ -68,8 +68,8 @@ struct Room {
                          room.alerts,
                          room.scrub_log,
                          room.pool_path,
-                         [] {
-                           return json{{"pid", 1}};
+                         [](scsi::Done<json> done) {
+                           done(json{{"pid", 1}});
                          },
                          {},
                          {},

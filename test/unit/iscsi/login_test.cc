@@ -663,7 +663,7 @@ TEST_CASE("limits of connections", "[iscsi]") {
   PortalOptions options;
   options.max_connections = 5;
   options.max_connections_per_address = 2;
-  World world(options);
+  World world(options, {}, {256u << 20, 64u << 20}, GENERATE(false, true));
   auto a = world.connect("192.0.2.7:1"), b = world.connect("192.0.2.7:2");
   CHECK(world.portal->accept("192.0.2.1:3260", "192.0.2.7:3") == nullptr);
   auto c = world.connect("192.0.2.8:1");

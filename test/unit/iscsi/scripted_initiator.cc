@@ -53,7 +53,13 @@ void ScriptedInitiator::write(scsi::Bytes bytes) {
 void ScriptedInitiator::pump() {
   for (;;) {
     const auto spans = connection_->send_spans();
-    if (spans.empty()) return;
+    if (spans.empty()) {
+      auto handover = carry ? connection_->take_handover() : nullptr;
+      if (!handover) return;
+      connection_.reset();
+      connection_ = carry(std::move(handover));
+      continue;
+    }
     std::size_t n = 0;
     for (const iovec& span : spans) {
       const auto* bytes = static_cast<const std::byte*>(span.iov_base);

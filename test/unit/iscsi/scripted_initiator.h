@@ -14,6 +14,7 @@
 #include "auth/chap.h"
 #include "test_unit.h"
 #include "transport/iscsi/connection.h"
+#include "transport/iscsi/handover.h"
 #include "transport/iscsi/pdu.h"
 #include "transport/iscsi/text.h"
 
@@ -83,7 +84,9 @@ class ScriptedInitiator {
   std::size_t largest_span = 0;  // that recv_span() offered
   bool reading = true;           // false: leaves everything that the target sends where it is
   void pump();                   // takes what there is to be sent
-  Data all_output;               // every byte that ever came
+  // Carries the connection to another portal, when it leaves for one.
+  std::function<std::unique_ptr<Connection>(std::unique_ptr<Handover>)> carry;
+  Data all_output;  // every byte that ever came
   // Lets time pass, calling expire() at each deadline.
   void pass(std::chrono::milliseconds time);
   bool closed() const { return connection_->wants_close(); }

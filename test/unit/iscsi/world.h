@@ -1,5 +1,6 @@
 // A portal with two targets, each with a small logical unit that does what the tests of the
-// transport need.
+// transport need. Or two portals, apart: connections come in at the first, which has the changer;
+// the second has the drive.
 #pragma once
 
 #include <algorithm>
@@ -17,11 +18,30 @@ inline constexpr const char* kChanger = "iqn.2026-11.local.vtl:changer";
 
 struct World {
   explicit World(PortalOptions portal_options = {}, auth::AccessPolicy policy = {},
-                 scsi::BufferPool::Budget budget = {256u << 20, 64u << 20})
+                 scsi::BufferPool::Budget budget = {256u << 20, 64u << 20}, bool apart = false)
       : options(portal_options), access(std::move(policy)), pool(budget) {
     changer.add(0, changer_unit);
     drive.add(0, unit);
-    portal = std::make_unique<Portal>(
+    options.portals = apart ? 2 : 1;
+    portal = make_portal();
+    portal->add_target(kChanger, "the changer", changer);
+    if (!apart) {
+      portal->add_target(kDrive, "", drive);
+      return;
+    }
+    portal->add_target_elsewhere(kDrive, "", 1);
+    options.portal = 1;
+    second = make_portal();
+    second->add_target_elsewhere(kChanger, "the changer", 0);
+    second->add_target(kDrive, "", drive);
+  }
+  ~World() {
+    second.reset();
+    portal.reset();
+  }
+
+  std::unique_ptr<Portal> make_portal() {
+    return std::make_unique<Portal>(
         options, access, pool,
         [this](scsi::MutableBytes out) {
           for (std::byte& b : out) b = static_cast<std::byte>(random = random * 5 + 3);
@@ -31,16 +51,22 @@ struct World {
           log += '\n';
           if (level == LogLevel::kWarning) ++warnings;
         });
-    portal->add_target(kChanger, "the changer", changer);
-    portal->add_target(kDrive, "", drive);
   }
-  ~World() { portal.reset(); }
 
   std::unique_ptr<ScriptedInitiator> connect(const std::string& peer = "192.0.2.7:40000",
                                              const std::string& local = "192.0.2.1:3260") {
     auto connection = portal->accept(local, peer);
     REQUIRE(connection);
-    return std::make_unique<ScriptedInitiator>(std::move(connection));
+    auto initiator = std::make_unique<ScriptedInitiator>(std::move(connection));
+    initiator->carry = [this, i = initiator.get()](std::unique_ptr<Handover> handover) {
+      CHECK(handover->portal == 1);
+      ++carried;
+      return second->adopt(
+          *handover,
+          [this, id = handover->id](Elsewhere what) { portal->counted_elsewhere(id, what); },
+          i->now());
+    };
+    return initiator;
   }
   // Connected, logged in, and past the first unit attention.
   std::unique_ptr<ScriptedInitiator> session(LoginOptions login = {}) {
@@ -60,7 +86,8 @@ struct World {
   std::string log;
   std::size_t warnings = 0;
   std::uint32_t random = 1;
-  std::unique_ptr<Portal> portal;
+  std::size_t carried = 0;  // connections from the first portal to the second
+  std::unique_ptr<Portal> portal, second;
 };
 
 inline std::uint16_t status_of(const Received& response) {

@@ -87,13 +87,13 @@ TEST_CASE("source and destination alike") {
 
 TEST_CASE("removal from a drive is prevented") {
   Rig rig({{"AAA001L8", 500}});
-  SECTION("known beforehand") { rig.bays[0]->prevented = true; }
+  SECTION("known beforehand") { rig.bays[0]->is_prevented = true; }
   SECTION("found when unloading") { rig.bays[0]->prevented_late = true; }
   CHECK(rig.move(500, 1000).result == MoveResult::kRemovalPrevented);
   CHECK(rig.move(500, 500).result == MoveResult::kRemovalPrevented);
   rig.check_whole(1);
-  CHECK(rig.element(500).accessible == !rig.bays[0]->prevented);
-  rig.bays[0]->prevented = rig.bays[0]->prevented_late = false;
+  CHECK(rig.element(500).accessible == !rig.bays[0]->is_prevented);
+  rig.bays[0]->is_prevented = rig.bays[0]->prevented_late = false;
   CHECK(rig.move(500, 1000).result == MoveResult::kMoved);
 }
 

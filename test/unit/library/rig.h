@@ -149,8 +149,8 @@ class LabelStore final : public vtl::CartridgeStore {
     found->second.element_hint = element;
     return vtl::ok_status();
   }
-  std::unique_ptr<scsi::ssc::TapeMedium> make_medium(
-      const vtl::CartridgeSummary& summary) override {
+  std::unique_ptr<scsi::ssc::TapeMedium> make_medium(const vtl::CartridgeSummary& summary,
+                                                     std::size_t) override {
     return std::make_unique<LabelMedium>(summary.info);
   }
 };
@@ -158,7 +158,7 @@ class LabelStore final : public vtl::CartridgeStore {
 class PocketBay final : public vtl::DriveBay {
  public:
   std::unique_ptr<scsi::ssc::TapeMedium> medium;
-  bool prevented = false, prevented_late = false, refuse_load = false, fail_unload = false;
+  bool is_prevented = false, prevented_late = false, refuse_load = false, fail_unload = false;
   bool hold = false;  // answers wait for release()
   std::deque<scsi::Callback> held;
   int loads = 0;
@@ -171,7 +171,6 @@ class PocketBay final : public vtl::DriveBay {
     if (refuse_load) {
       outcome.taken = false;
       outcome.detail = "jammed";
-      outcome.medium = std::move(in);
     } else {
       medium = std::move(in);
     }
@@ -182,17 +181,17 @@ class PocketBay final : public vtl::DriveBay {
   void unload(scsi::Done<vtl::BayUnload> done) override {
     using Result = vtl::BayUnload::Result;
     vtl::BayUnload outcome;
-    outcome.result = prevented || prevented_late ? Result::kPrevented
-                     : fail_unload               ? Result::kFailed
-                     : medium == nullptr         ? Result::kEmpty
-                                                 : Result::kRemoved;
+    outcome.result = is_prevented || prevented_late ? Result::kPrevented
+                     : fail_unload                  ? Result::kFailed
+                     : medium == nullptr            ? Result::kEmpty
+                                                    : Result::kRemoved;
     if (fail_unload) outcome.detail = "stuck";
     if (outcome.result == Result::kRemoved) outcome.medium = std::move(medium);
     answer([done = std::move(done), outcome = std::move(outcome)]() mutable {
       done(std::move(outcome));
     });
   }
-  State state() const override { return {medium != nullptr, prevented}; }
+  bool prevented() const override { return is_prevented; }
   void release() {
     while (!held.empty()) {
       scsi::Callback next = std::move(held.front());

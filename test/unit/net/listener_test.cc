@@ -57,7 +57,8 @@ struct World {
       [](iscsi::LogLevel, std::string_view) {}};
   std::vector<std::string> locals, peers;
   bool refuse = false;
-  net::Listener listener{loop, [this](std::string local, std::string peer) {
+  net::Sockets sockets{loop};
+  net::Listener listener{loop, sockets, [this](std::string local, std::string peer) {
                            locals.push_back(local);
                            peers.push_back(peer);
                            return refuse ? nullptr
@@ -108,12 +109,12 @@ TEST_CASE("a connection is accepted, answered and let go") {
   CHECK(answer[36] == 0);
   CHECK(world.locals.at(0) == world.listener.address().to_string());
   CHECK(world.peers.at(0) == "127.0.0.1");
-  CHECK(world.listener.connections() == 1);
+  CHECK(world.sockets.size() == 1);
   bool idle = false;
-  world.listener.on_idle([&] { idle = true; });
+  world.sockets.on_idle([&] { idle = true; });
   ::close(fd);
   CHECK(world.run_until([&] { return idle; }));
-  CHECK(world.listener.connections() == 0);
+  CHECK(world.sockets.size() == 0);
 }
 
 TEST_CASE("a login that comes byte by byte is answered all the same") {
@@ -140,7 +141,7 @@ TEST_CASE("nonsense is closed, and the socket goes when the client does") {
   (void)::send(fd, noise.data(), noise.size(), MSG_NOSIGNAL);
   CHECK(world.run_until([&] { return closed(fd); }));
   ::close(fd);
-  CHECK(world.run_until([&] { return world.listener.connections() == 0; }));
+  CHECK(world.run_until([&] { return world.sockets.size() == 0; }));
 }
 
 TEST_CASE("those who are refused and stay hold no more sockets than the limit") {
@@ -152,11 +153,11 @@ TEST_CASE("those who are refused and stay hold no more sockets than the limit") 
     const std::array<unsigned char, 48> command{0x01};  // before any login
     REQUIRE(::send(clients.back(), command.data(), command.size(), MSG_NOSIGNAL) == 48);
     CHECK(world.run_until([&] { return world.peers.size() == n + 1; }));
-    CHECK(world.listener.connections() <= iscsi::PortalOptions{}.max_connections_per_address);
+    CHECK(world.sockets.size() <= iscsi::PortalOptions{}.max_connections_per_address);
   }
   CHECK(world.run_until([&] { return std::all_of(clients.begin(), clients.end(), closed); }));
   for (const int fd : clients) ::close(fd);
-  CHECK(world.run_until([&] { return world.listener.connections() == 0; }));
+  CHECK(world.run_until([&] { return world.sockets.size() == 0; }));
 }
 
 TEST_CASE("a refused connection is closed at once") {
@@ -164,7 +165,7 @@ TEST_CASE("a refused connection is closed at once") {
   world.refuse = true;
   const int fd = world.connect();
   CHECK(world.run_until([&] { return closed(fd); }));
-  CHECK(world.listener.connections() == 0);
+  CHECK(world.sockets.size() == 0);
   ::close(fd);
 }
 
@@ -173,10 +174,10 @@ TEST_CASE("dropping all connections, and destroying a listener that has some") {
   {
     World world;
     for (int& fd : clients) fd = world.connect();
-    REQUIRE(world.run_until([&] { return world.listener.connections() == clients.size(); }));
+    REQUIRE(world.run_until([&] { return world.sockets.size() == clients.size(); }));
     SECTION("dropped") {
-      world.listener.drop_connections();
-      CHECK(world.run_until([&] { return world.listener.connections() == 0; }));
+      world.sockets.drop_all();
+      CHECK(world.run_until([&] { return world.sockets.size() == 0; }));
     }
     SECTION("destroyed") {}
   }
@@ -197,30 +198,31 @@ TEST_CASE("IPv6 takes IPv4 as well, unless it must not") {
   World both("[::]:0");
   REQUIRE(both.error.empty());
   const int fd = both.connect();  // over IPv4
-  REQUIRE(both.run_until([&] { return both.listener.connections() == 1; }));
+  REQUIRE(both.run_until([&] { return both.sockets.size() == 1; }));
   CHECK(both.peers.at(0) == "127.0.0.1");
   CHECK(both.locals.at(0) == "127.0.0.1:" + std::to_string(both.listener.address().port()));
   ::close(fd);
 
   net::Loop loop;
-  net::Listener only(loop, [](std::string, std::string) { return nullptr; });
+  net::Sockets sockets(loop);
+  net::Listener only(loop, sockets, [](std::string, std::string) { return nullptr; });
   REQUIRE(only.open(*net::Address::parse("[::]:0"), true).empty());
-  net::Listener beside(loop, [](std::string, std::string) { return nullptr; });
+  net::Listener beside(loop, sockets, [](std::string, std::string) { return nullptr; });
   CHECK(beside.open(*net::Address::parse("0.0.0.0:" + std::to_string(only.address().port())))
             .empty());
 }
 
 TEST_CASE("connections that came before start() have waited") {
   World world;
-  net::Listener late(world.loop, [&](std::string local, std::string peer) {
+  net::Listener late(world.loop, world.sockets, [&](std::string local, std::string peer) {
     return world.portal.accept(std::move(local), std::move(peer));
   });
   REQUIRE(late.open(*net::Address::parse("127.0.0.1:0")).empty());
   const int fd = ::socket(AF_INET, SOCK_STREAM, 0);
   const net::Address address = late.address();
   REQUIRE(::connect(fd, reinterpret_cast<const sockaddr*>(&address.storage), address.length) == 0);
-  CHECK(late.connections() == 0);
+  CHECK(world.sockets.size() == 0);
   late.start();
-  CHECK(world.run_until([&] { return late.connections() == 1; }));
+  CHECK(world.run_until([&] { return world.sockets.size() == 1; }));
   ::close(fd);
 }

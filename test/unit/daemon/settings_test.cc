@@ -1,0 +1,61 @@
+#include "vtl/daemon/settings.h"
+
+#include <catch2/catch.hpp>
+
+#include "vtl/daemon/system.h"
+
+using namespace vtl;
+using namespace vtl::daemon;
+
+namespace {
+
+config::Config with_drives(std::size_t drives, std::uint64_t buffer_bytes) {
+  config::Config config;
+  config.library.drives.resize(drives);
+  config.storage.buffer_bytes = buffer_bytes;
+  config.storage.buffer_bytes_per_drive = 32u << 20;
+  return config;
+}
+
+}  // namespace
+
+TEST_CASE("devices and memory are dealt out to the loops") {
+  for (const std::size_t drives : {1u, 2u, 10u, 64u}) {
+    for (const std::uint64_t bytes : {64ull << 20, 256ull << 20, 1ull << 30}) {
+      const config::Config config = with_drives(drives, bytes);
+      for (std::size_t loops = 1; loops <= config::max_threads(config); ++loops) {
+        CAPTURE(drives, bytes, loops);
+        std::vector<std::size_t> devices(loops);
+        devices[0] = 1;  // the changer
+        for (std::size_t i = 0; i < drives; ++i) ++devices.at(loop_of_drive(i, loops));
+        std::size_t total = 0;
+        for (std::size_t i = 0; i < loops; ++i) {
+          const LoopShare share = loop_share(config, loops, i);
+          CHECK(share.devices == devices[i]);
+          CHECK(share.devices >= 1);
+          CHECK(share.portal.portals == loops);
+          CHECK(share.portal.portal == i);
+          total += share.buffers.total_bytes;
+          // Beside what all sessions of all its devices keep in reserve the longest block fits.
+          const std::size_t reserves = share.devices * (share.portal.buffer_bytes_per_target / 4);
+          CHECK(reserves + scsi::BufferPool::kLargest <= share.buffers.total_bytes);
+          CHECK(share.buffers.owner_bytes >= scsi::BufferPool::kLargest);
+        }
+        CHECK(total <= bytes);
+        CHECK(total + loops >= bytes);  // nothing is left over but by rounding
+      }
+    }
+  }
+}
+
+TEST_CASE("what a control group allows") {
+  CHECK(processors_of("max 100000") == std::nullopt);
+  CHECK(processors_of("100000 100000") == 1);
+  CHECK(processors_of("150000 100000") == 2);
+  CHECK(processors_of("20000 100000") == 1);
+  CHECK(processors_of("800000 100000\n") == 8);
+  CHECK(processors_of("") == std::nullopt);
+  CHECK(processors_of("5") == std::nullopt);
+  CHECK(processors_of("5 0") == std::nullopt);
+  CHECK(usable_processors() >= 1);
+}

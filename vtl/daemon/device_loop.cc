@@ -1,0 +1,119 @@
+#include "vtl/daemon/device_loop.h"
+
+#include <malloc.h>
+
+#include <chrono>
+#include <utility>
+
+#include "vtl/daemon/log.h"
+#include "vtl/daemon/system.h"
+
+namespace vtl::daemon {
+namespace {
+
+// Records that wait for a full batch are written out after so long.
+constexpr std::chrono::milliseconds kSettleEvery{250};
+// A drive that was found empty so many times has been so for 10 seconds.
+constexpr std::uint64_t kEmptyForLong = 40;
+
+}  // namespace
+
+DeviceLoop::DeviceLoop(const config::Config& config, const auth::AccessPolicy& access,
+                       std::size_t loops, std::size_t index, net::Sockets::Carry carry)
+    : buffers_(loop_share(config, loops, index).buffers),
+      clock_(std::make_unique<LoopClock>(loop_)),
+      executor_(make_thread_executor(
+          [this](scsi::Callback callback) { loop_.post(std::move(callback)); })),
+      drives_(config.library.drives.size()),
+      empty_for_(drives_.size()),
+      portal_(std::make_unique<iscsi::Portal>(loop_share(config, loops, index).portal, access,
+                                              buffers_, random_bytes, log)),
+      sockets_(std::make_unique<net::Sockets>(loop_, std::move(carry))),
+      settle_timer_(std::make_unique<net::Timer>(loop_)) {
+  for (std::size_t i = 0; i < drives_.size(); ++i) {
+    if (loop_of_drive(i, loops) != index) continue;
+    Drive::MakeAlarm make_alarm;
+    if (config.storage.realistic) make_alarm = [this] { return clock_->make_alarm(); };
+    drives_[i] = std::make_unique<Drive>(drive_options(config.library, i), std::move(make_alarm));
+  }
+  loop_.set_busy_poll(std::chrono::microseconds(config.iscsi.busy_poll_us));
+}
+
+void DeviceLoop::settle() {
+  for (const auto& drive : drives_) {
+    if (drive) drive->settle();
+  }
+  give_memory_back();
+  settle_timer_->start(kSettleEvery, [this] { settle(); });
+}
+
+// A drive that has been empty for a while will not want its buffers soon. Stages and indexes went
+// with its cartridge; what the allocator keeps of them goes, too.
+void DeviceLoop::give_memory_back() {
+  bool give = false;
+  for (std::size_t i = 0; i < drives_.size(); ++i) {
+    if (!drives_[i]) continue;
+    empty_for_[i] = drives_[i]->device().state().present ? 0 : empty_for_[i] + 1;
+    give = give || empty_for_[i] == kEmptyForLong;
+  }
+  if (!give) return;
+  buffers_.trim();
+  ::malloc_trim(0);
+}
+
+void DeviceLoop::shut_down() {
+  clock_->hurry();
+  portal_->shut_down();
+}
+
+void DeviceLoop::adopt(net::Socket::Departure departure,
+                       std::function<void(iscsi::Elsewhere)> tell) {
+  sockets_->add(departure.fd, portal_->adopt(*departure.handover, std::move(tell),
+                                             std::chrono::steady_clock::now()));
+}
+
+DeviceLoop::Report DeviceLoop::report() const {
+  Report report;
+  for (std::size_t i = 0; i < drives_.size(); ++i) {
+    if (drives_[i]) report.drives.push_back({i, drives_[i]->device().state(), drives_[i]->dirty()});
+  }
+  report.sessions = portal_->sessions();
+  report.buffers_lent_bytes = buffers_.lent_bytes();
+  report.buffers_resident_bytes = buffers_.resident_bytes();
+  return report;
+}
+
+void DeviceLoop::stop_drives(scsi::Done<std::vector<DriveEnd>> done) {
+  settle_timer_->stop();
+  struct Ends {
+    std::size_t left = 1;
+    std::vector<DriveEnd> all;
+    scsi::Done<std::vector<DriveEnd>> done;
+    void one_less() {
+      if (--left == 0) done(std::move(all));
+    }
+  };
+  const auto ends = std::make_shared<Ends>();
+  ends->done = std::move(done);
+  for (std::size_t i = 0; i < drives_.size(); ++i) {
+    if (!drives_[i]) continue;
+    ++ends->left;
+    scsi::ssc::TapeDrive& device = drives_[i]->device();
+    device.shut_down([ends, i, &device](scsi::ssc::WriteOutcome outcome) {
+      ends->all.push_back({i, device.state().barcode, std::move(outcome)});
+      ends->one_less();
+    });
+  }
+  ends->one_less();
+}
+
+void DeviceLoop::clear() {
+  settle_timer_.reset();
+  sockets_.reset();
+  portal_.reset();
+  drives_.clear();
+  clock_.reset();
+  executor_.reset();
+}
+
+}  // namespace vtl::daemon
