@@ -72,7 +72,10 @@ struct Storage {
   std::unique_ptr<vtl::CartridgeMedium> medium(const std::string& directory) {
     vtl::MediumOptions options;
     options.now_ns = unix_ns;
-    options.alert = [](const std::string& text) { std::fprintf(stderr, "%s\n", text.c_str()); };
+    options.alert = [](const vtl::MediumAlert& alert) {
+      if (alert.kind != vtl::MediumAlert::Kind::kLoaded)
+        std::fprintf(stderr, "%s\n", alert.text.c_str());
+    };
     return vtl::make_medium(*files, *executor, must(vtl::read_summary(*files, directory)),
                             std::move(options));
   }

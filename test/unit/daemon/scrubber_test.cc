@@ -31,7 +31,7 @@ class Bay final : public DriveBay {
     out.medium = std::move(medium_);
     done(std::move(out));
   }
-  State state() const override { return {medium_ != nullptr, false}; }
+  bool prevented() const override { return false; }
 
  private:
   std::unique_ptr<scsi::ssc::TapeMedium> medium_;
@@ -135,7 +135,7 @@ struct Fixture {
                     };
                     return options;
                   }(),
-                  files, &executor};
+                  files, {&executor}};
   std::unique_ptr<Library> library;
   ScrubLog log;
   std::unique_ptr<Scrubber> scrubber;

@@ -28,7 +28,7 @@ class Pocket final : public DriveBay {
     medium = std::move(cartridge);
     medium->load({"IBM", "1"}, [this, done = std::move(done)](LoadOutcome out) mutable {
       loaded = !out.fault;
-      done({true, out.fault ? out.fault->detail : std::string(), nullptr});
+      done({true, out.fault ? out.fault->detail : std::string()});
     });
   }
   void unload(scsi::Done<BayUnload> done) override {
@@ -40,7 +40,7 @@ class Pocket final : public DriveBay {
     if (!loaded) return out({});
     medium->unload(std::move(out));
   }
-  State state() const override { return {medium != nullptr, false}; }
+  bool prevented() const override { return false; }
   std::unique_ptr<TapeMedium> medium;
   bool loaded = false;
 };
@@ -49,7 +49,7 @@ class Pocket final : public DriveBay {
 class Life {
  public:
   Life(MemoryFiles& files, std::uint32_t seed)
-      : executor(seed), store(store_options(), files, &executor) {
+      : executor(seed), store(store_options(), files, {&executor}) {
     LibraryOptions options;
     options.geometry = {{1, 1}, {kSlot, 4}, {kDoor, 1}, {kDrive, 1}};
     options.drive_identifiers = {"IBM     ULT3580-TD8     0000000001"};
@@ -142,7 +142,7 @@ struct Known {
 void make_library(MemoryFiles& files) {
   VTL_CHECK(files.make_directory("/lib").ok());
   VTL_CHECK(create_pool(files, "/lib/pool", {test_uuid(9), 1}).ok());
-  PoolStore store(Life::store_options(), files, nullptr);
+  PoolStore store(Life::store_options(), files);
   JournalEntry entry;
   entry.label = label_of_barcode(kOld).label;
   entry.address = kSlot;

@@ -84,7 +84,9 @@ class Drive {
   void insert(MediumOptions medium_options = {}) {
     const auto summary = read_summary(files, directory_);
     REQUIRE(summary);
-    medium_options.alert = [this](const std::string& text) { alerts.push_back(text); };
+    medium_options.alert = [this](const MediumAlert& alert) {
+      if (alert.kind != MediumAlert::Kind::kLoaded) alerts.push_back(alert.text);
+    };
     auto made = make_medium(files, executor, *summary, std::move(medium_options));
     medium = made.get();
     drive.insert(std::move(made), [](scsi::ssc::InsertOutcome) {});
