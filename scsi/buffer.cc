@@ -149,7 +149,7 @@ std::vector<std::byte> gather(const SliceList& slices) {
 
 // --- BufferPool ---
 
-BufferPool::BufferPool(Budget budget) : budget_(budget), free_(kClassBytes.size()) {}
+BufferPool::BufferPool(Budget budget) : budget_(budget), free_(kClassBytes.size()), bare_(kClassBytes.size()) {}
 
 BufferPool::~BufferPool() {
   VTL_CHECK(lent_ == 0);
@@ -196,42 +196,51 @@ void BufferPool::cancel(std::uint64_t ticket) {
 
 void BufferPool::trim() {
   for (std::uint8_t size_class = 0; size_class < free_.size(); ++size_class) {
-    auto& free = free_[size_class];
-    std::sort(free.begin(), free.end());  // pieces of one slab lie side by side
+    auto& bare = bare_[size_class];
+    for (std::byte* piece : free_[size_class]) {
+      ::madvise(piece, kClassBytes[size_class], MADV_DONTNEED);
+      resident_ -= kClassBytes[size_class];
+      bare.push_back(piece);
+    }
+    free_[size_class].clear();
+    // Slabs of which nothing is lent go with their addresses.
+    std::sort(bare.begin(), bare.end());  // pieces of one slab lie side by side
     std::vector<std::byte*> kept;
-    for (std::size_t i = 0; i < free.size();) {
-      std::byte* slab = slab_of(free[i]);
+    for (std::size_t i = 0; i < bare.size();) {
+      std::byte* slab = slab_of(bare[i]);
       std::size_t end = i;
-      while (end < free.size() && slab_of(free[end]) == slab) ++end;
+      while (end < bare.size() && slab_of(bare[end]) == slab) ++end;
       if (end - i == pieces_of_slab(size_class)) {
         ASAN_UNPOISON_MEMORY_REGION(slab, slab_bytes(size_class));
         ::munmap(slab, slab_bytes(size_class));
-        resident_ -= slab_bytes(size_class);
       } else {
-        kept.insert(kept.end(), free.begin() + static_cast<std::ptrdiff_t>(i),
-                    free.begin() + static_cast<std::ptrdiff_t>(end));
+        kept.insert(kept.end(), bare.begin() + static_cast<std::ptrdiff_t>(i),
+                    bare.begin() + static_cast<std::ptrdiff_t>(end));
       }
       i = end;
     }
-    free = std::move(kept);
+    bare = std::move(kept);
   }
 }
 
 void BufferPool::add_slab(std::uint8_t size_class) {
-  const std::size_t size = slab_bytes(size_class);
-  if (resident_ + size > budget_.total_bytes) trim();  // what other classes keep, this one needs
-  std::byte* slab = map_slab(size);
-  resident_ += size;
+  std::byte* slab = map_slab(slab_bytes(size_class));
   for (std::size_t i = pieces_of_slab(size_class); i-- > 0;)
-    free_[size_class].push_back(slab + i * kClassBytes[size_class]);
-  ASAN_POISON_MEMORY_REGION(slab, size);
+    bare_[size_class].push_back(slab + i * kClassBytes[size_class]);
+  ASAN_POISON_MEMORY_REGION(slab, slab_bytes(size_class));
 }
 
 std::byte* BufferPool::acquire(std::uint8_t size_class) {
-  auto& free = free_[size_class];
-  if (free.empty()) add_slab(size_class);
-  std::byte* data = free.back();  // the one given back last is the warmest
-  free.pop_back();
+  auto* from = &free_[size_class];
+  if (from->empty()) {
+    // What other classes keep, this one needs.
+    if (resident_ + kClassBytes[size_class] > budget_.total_bytes) trim();
+    from = &bare_[size_class];
+    if (from->empty()) add_slab(size_class);
+    resident_ += kClassBytes[size_class];
+  }
+  std::byte* data = from->back();  // the one given back last is the warmest
+  from->pop_back();
   return data;
 }
 

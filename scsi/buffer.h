@@ -65,7 +65,8 @@ void truncate(SliceList& slices, std::size_t size);
 std::vector<std::byte> gather(const SliceList& slices);
 
 // Size classes 64 KiB, 256 KiB, 1 MiB, 4 MiB and 16 MiB + 64 KiB, in 2 MiB-aligned huge-page memory
-// that is kept for reuse. Counts what is lent, in all and per owner (a drive), against two budgets.
+// that is kept for reuse. Counts what is lent, in all and per owner (a drive), against two budgets;
+// what is kept besides never takes memory beyond the first of them.
 class BufferPool {
  public:
   using Owner = std::uint32_t;
@@ -93,7 +94,7 @@ class BufferPool {
 
   std::size_t lent_bytes() const { return lent_; }
   std::size_t lent_bytes(Owner owner) const;
-  std::size_t resident_bytes() const { return resident_; }
+  std::size_t resident_bytes() const { return resident_; }  // lent or kept for reuse
   // Gives memory that is not lent back to the system.
   void trim();
 
@@ -118,7 +119,8 @@ class BufferPool {
   std::size_t lent_ = 0;
   std::size_t resident_ = 0;
   std::map<Owner, std::size_t> lent_by_owner_;
-  std::vector<std::vector<std::byte*>> free_;  // by size class
+  // By size class: pieces that are free, with memory behind them and without (addresses only).
+  std::vector<std::vector<std::byte*>> free_, bare_;
   std::deque<Waiter> waiters_;
   std::uint64_t next_ticket_ = 1;
   bool serving_ = false;

@@ -135,7 +135,8 @@ struct Fixture {
                     };
                     return options;
                   }(),
-                  files, {&executor}};
+                  files,
+                  {&executor}};
   std::unique_ptr<Library> library;
   ScrubLog log;
   std::unique_ptr<Scrubber> scrubber;
