@@ -149,7 +149,8 @@ std::vector<std::byte> gather(const SliceList& slices) {
 
 // --- BufferPool ---
 
-BufferPool::BufferPool(Budget budget) : budget_(budget), free_(kClassBytes.size()), bare_(kClassBytes.size()) {}
+BufferPool::BufferPool(Budget budget)
+    : budget_(budget), free_(kClassBytes.size()), bare_(kClassBytes.size()) {}
 
 BufferPool::~BufferPool() {
   VTL_CHECK(lent_ == 0);

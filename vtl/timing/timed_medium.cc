@@ -67,9 +67,8 @@ void TimedMedium::write_filemarks(std::uint32_t count, WriteMode mode, Done<Writ
 void TimedMedium::read(std::uint32_t block_length, std::uint32_t count, Done<ReadOutcome> done) {
   inside_->read(block_length, count, [this, done = std::move(done)](ReadOutcome outcome) mutable {
     const auto now = alarm_->now();
-    const auto written = motion_.drain(now);
-    answer(motion_.read(written, scsi::total_size(outcome.data)), std::move(done),
-           std::move(outcome));
+    const auto due = motion_.read(motion_.drain(now), scsi::total_size(outcome.data));
+    answer(due, std::move(done), std::move(outcome));
   });
 }
 
