@@ -23,6 +23,10 @@ IoError failure(int code, std::string_view call, const std::string& path) {
 // seconds once the dirty limit is reached, and a later sync pays for everything at once.
 constexpr std::size_t kPaceAbove = 1u << 20;
 
+// A disk takes what is written in the order in which it comes: a synchronising filemark waits for
+// what the other drives have under way. So it is little.
+constexpr std::size_t kMostAtOnce = 1u << 20;
+
 class PosixFile final : public File {
  public:
   PosixFile(int fd, std::string path, bool direct)
@@ -50,8 +54,8 @@ class PosixFile final : public File {
   Status pwrite(scsi::Bytes from, std::uint64_t offset) override {
     std::size_t done = 0;
     while (done < from.size()) {
-      const ssize_t n =
-          ::pwrite(fd_, from.data() + done, from.size() - done, static_cast<off_t>(offset + done));
+      const ssize_t n = ::pwrite(fd_, from.data() + done, std::min(from.size() - done, kMostAtOnce),
+                                 static_cast<off_t>(offset + done));
       if (n < 0 && errno == EINTR) continue;
       if (n < 0) return at("pwrite", offset + done);
       if (n == 0) {
