@@ -90,7 +90,8 @@ void add_serve(CLI::App& app, Result& result) {
   command
       ->add_option("--threads", options->threads,
                    "Threads that serve the devices, instead of what the configuration says "
-                   "(default: one for each processor); at most one for each device")
+                   "(default: one for each processor); at most one for each device, and for each "
+                   "32 MiB of storage.buffer_bytes")
       ->check([](const std::string& text) {
         return text == "0" ? std::string("at least one thread is needed") : std::string();
       })

@@ -32,7 +32,7 @@ Key<IscsiConfig> threads_key() {
   return {
       "threads",
       "Threads that serve the devices, each its share of them: auto (one for each processor), or "
-      "a number; at most one for each device.",
+      "a number; at most one for each device, and for each 32 MiB of buffer_bytes.",
       [](IscsiConfig& out, const std::string& text) -> std::string {
         if (text == "auto") {
           out.threads = 0;
