@@ -6,11 +6,15 @@
 #include <array>
 #include <cerrno>
 #include <charconv>
+#include <chrono>
 #include <cstring>
+#include <thread>
 #include <utility>
 
 namespace vtl::daemon {
 namespace {
+
+constexpr std::chrono::seconds kPatience{2};
 
 std::string lock_path(const std::string& data_directory) { return data_directory + "/vtl.lock"; }
 
@@ -63,8 +67,14 @@ std::string DataLock::acquire(const std::string& data_directory) {
            "; the data directory must exist and be writable by this user";
   }
   struct flock lock = whole_file();
-  if (::fcntl(fd, F_OFD_SETLK, &lock) != 0) {
-    const int error = errno;
+  int error = 0;
+  const auto limit = std::chrono::steady_clock::now() + kPatience;
+  while ((error = ::fcntl(fd, F_OFD_SETLK, &lock) == 0 ? 0 : errno) != 0) {
+    const bool held = error == EAGAIN || error == EACCES;
+    if (!held || std::chrono::steady_clock::now() > limit) break;
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
+  if (error != 0) {
     const long pid = read_pid(fd);
     ::close(fd);
     in_use_ = error == EAGAIN || error == EACCES;

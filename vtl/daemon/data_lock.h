@@ -14,7 +14,8 @@ class DataLock {
   DataLock(DataLock&& other) noexcept;
   DataLock& operator=(DataLock&& other) noexcept;
 
-  // An empty string, or who holds it and what to do.
+  // An empty string, or who holds it and what to do. Blocks for up to two seconds: a command has it
+  // for a moment only.
   std::string acquire(const std::string& data_directory);
   bool held() const { return fd_ >= 0; }
   // Whether the last acquire() failed because another process had it.

@@ -5,10 +5,13 @@
 #include <unistd.h>
 
 #include <catch2/catch.hpp>
+#include <chrono>
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
+#include <optional>
 #include <string>
+#include <thread>
 
 using vtl::daemon::DataLock;
 
@@ -82,4 +85,16 @@ TEST_CASE("a disk that takes no pid is no reason not to work") {
 TEST_CASE("a directory that is not there") {
   DataLock lock;
   CHECK(lock.acquire("/nonexistent/vtl").find("/nonexistent/vtl") != std::string::npos);
+}
+
+TEST_CASE("a command that has the directory for a moment keeps nobody out") {
+  Directory directory;
+  std::optional<DataLock> command(std::in_place);
+  REQUIRE(command->acquire(directory.path) == "");
+  std::thread ends([&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    command.reset();
+  });
+  CHECK(DataLock().acquire(directory.path) == "");
+  ends.join();
 }
