@@ -7,7 +7,7 @@ namespace vtl {
 namespace {
 
 // IBM, "Performance specifications for LTO tape drives" (full height; rewind of LTO-5 and LTO-6 is
-// not given and taken to be as long as locating). Buffers: HPE's data sheets, nominal.
+// not given and taken to be as long as locating). Buffers: nominal, of the usual order.
 constexpr std::uint32_t kMb = 1'000'000;
 constexpr LtoTiming kTimings[] = {
     {5, 12, 17, 60, 60, 256 * kMb},  {6, 12, 17, 62, 62, 512 * kMb},
