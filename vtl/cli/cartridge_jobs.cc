@@ -179,7 +179,7 @@ void add_cartridge_jobs(CLI::App& group, Result& result) {
   add_import(group, result);
   add_export(group, result);
   add_check(group, result,
-            {"verify", "Read every block of cartridges and check every checksum", true});
+            {"verify", "Read every block of cartridges and check its checksums", true});
   add_check(
       group, result,
       {"repair",
