@@ -61,6 +61,11 @@ constexpr Text kTexts[] = {
     {Asc::kReservationsReleased, "reservations released"},
     {Asc::kRegistrationsPreempted, "registrations preempted"},
     {Asc::kTimestampChanged, "timestamp changed"},
+    {Asc::kEncryptionParametersChangedByAnotherNexus,
+     "data encryption parameters changed by another I_T nexus"},
+    {Asc::kEncryptionParametersChangedByDevice,
+     "data encryption parameters changed by vendor specific event"},
+    {Asc::kEncryptionKeyInstanceCounterChanged, "data encryption key instance counter has changed"},
     {Asc::kCommandSequenceError, "command sequence error"},
     {Asc::kCommandsClearedByAnotherInitiator, "commands cleared by another initiator"},
     {Asc::kIncompatibleMedium, "incompatible medium"},
@@ -96,6 +101,13 @@ constexpr Text kTexts[] = {
     {Asc::kMamSpaceExhausted, "medium auxiliary memory is full"},
     {Asc::kOperatorMediumRemovalRequest, "operator medium removal request"},
     {Asc::kOperatorSelectedWriteProtect, "operator selected write protect"},
+    {Asc::kUnableToDecryptData, "unable to decrypt data"},
+    {Asc::kUnencryptedDataWhileDecrypting, "unencrypted data encountered while decrypting"},
+    {Asc::kIncorrectDataEncryptionKey, "incorrect data encryption key"},
+    {Asc::kCryptographicIntegrityValidationFailed, "cryptographic integrity validation failed"},
+    {Asc::kEncryptionModeMismatchOnRead, "encryption mode mismatch on read"},
+    {Asc::kEncryptedBlockNotRawReadEnabled, "encrypted block not raw read enabled"},
+    {Asc::kIncorrectEncryptionParameters, "incorrect encryption parameters"},
 };
 
 }  // namespace

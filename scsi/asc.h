@@ -61,6 +61,9 @@ enum class Asc : std::uint16_t {
   kReservationsReleased = 0x2A04,
   kRegistrationsPreempted = 0x2A05,
   kTimestampChanged = 0x2A10,
+  kEncryptionParametersChangedByAnotherNexus = 0x2A11,
+  kEncryptionParametersChangedByDevice = 0x2A12,
+  kEncryptionKeyInstanceCounterChanged = 0x2A13,
   kCommandSequenceError = 0x2C00,
   kCommandsClearedByAnotherInitiator = 0x2F00,
   kIncompatibleMedium = 0x3000,
@@ -96,6 +99,13 @@ enum class Asc : std::uint16_t {
   kMamSpaceExhausted = 0x5506,
   kOperatorMediumRemovalRequest = 0x5A01,
   kOperatorSelectedWriteProtect = 0x5A02,
+  kUnableToDecryptData = 0x7401,
+  kUnencryptedDataWhileDecrypting = 0x7402,
+  kIncorrectDataEncryptionKey = 0x7403,
+  kCryptographicIntegrityValidationFailed = 0x7404,
+  kEncryptionModeMismatchOnRead = 0x7409,
+  kEncryptedBlockNotRawReadEnabled = 0x740A,
+  kIncorrectEncryptionParameters = 0x740B,
 };
 
 constexpr std::uint8_t asc_of(Asc a) {

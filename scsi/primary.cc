@@ -158,6 +158,7 @@ void PrimaryUnit::finish(Task& task, ReservationResult result) {
   }
   for (const auto& attention : result.attentions)
     unit_attentions().raise(attention.nexus, attention.asc);
+  on_reservations_changed(task);
   Reply reply;
   reply.status = result.status;
   reply.sense = std::move(result.sense);

@@ -67,7 +67,8 @@ class PrimaryUnit : public LogicalUnit {
   // What REQUEST SENSE gives when no unit attention is pending: by default why the unit is not
   // ready, or NO SENSE. A device with an immediate operation running gives 0/00/16 and the like.
   virtual Sense pollable_sense();
-  virtual void on_prevent_changed() {}  // prevented() may have changed
+  virtual void on_prevent_changed() {}                  // prevented() may have changed
+  virtual void on_reservations_changed(const Task&) {}  // by this task they may have
 
   // A device that overrides one of these calls this one too.
   bool reservation_conflict(const Task& task) const override;

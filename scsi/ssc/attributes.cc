@@ -110,8 +110,12 @@ std::vector<Attribute> TapeDrive::Impl::attributes(std::uint32_t partition) cons
   out.push_back(number(0x0221, label.bytes_read_life / kBinaryMb, 8));
   out.push_back(number(0x0222, label.bytes_written_load / kBinaryMb, 8));
   out.push_back(number(0x0223, label.bytes_read_load / kBinaryMb, 8));
-  out.push_back(number(0x0224, ~std::uint64_t{0}, 8));  // nothing is encrypted
-  out.push_back(number(0x0225, ~std::uint64_t{0}, 8));
+  // First encrypted block, and first one behind it that is not: none where nothing is, else
+  // unknown.
+  const std::uint64_t encrypted =
+      medium->partition(partition).end_of_data == 0 ? ~std::uint64_t{0} : ~std::uint64_t{1};
+  out.push_back(number(0x0224, encrypted, 8));
+  out.push_back(number(0x0225, encrypted, 8));
   out.push_back(ascii(0x0400, "VTL", 8));
   out.push_back(ascii(0x0401, label.serial, 32));
   out.push_back(number(0x0402, kind.length_m, 4));

@@ -6,6 +6,7 @@
 #include <map>
 #include <utility>
 
+#include "scsi/ssc/encryption.h"
 #include "scsi/ssc/fault_sense.h"
 #include "scsi/ssc/tape_drive.h"
 #include "scsi/tape_alert.h"
@@ -92,6 +93,8 @@ struct TapeDrive::Impl {
   Callback after_background;      // a robot's operation that waits for it
   bool at_early_warning = false;  // what the last write said, while nothing has moved since
 
+  EncryptionParameters encryption;
+
   // Who wrote last: a write fault is told to that nexus. When the nexus goes its port is
   // remembered, and the next session of the same port is told what `untold` says.
   std::optional<NexusId> writer;
@@ -135,18 +138,39 @@ struct TapeDrive::Impl {
     bool fixed = false;
     bool sili = false;
     std::uint32_t block_bytes = 0;
-    std::uint32_t count = 0;   // blocks
-    std::uint32_t length = 0;  // as the CDB has it: blocks or bytes
+    std::uint32_t count = 0;                    // blocks
+    std::uint32_t length = 0;                   // as the CDB has it: blocks or bytes
+    Protection protection = Protection::kNone;  // its four bytes count in all of these
     std::uint32_t bytes() const { return block_bytes * count; }
+    std::uint32_t data_bytes() const { return block_bytes - protection_bytes(protection); }
   };
   // FIXED, SILI and TRANSFER LENGTH of a six-byte CDB; fails the task and gives nothing where they
-  // are invalid.
+  // are invalid. The medium is told how this nexus wants blocks to be handled.
   std::optional<Transfer> transfer_of(Task& task);
   Reply read_reply(const Transfer& transfer, ReadOutcome outcome);
   Reply write_reply(const Transfer& transfer, WriteOutcome outcome);
   void append(Task& task, const Transfer& transfer);
   Outcome zone_sense(
       const WriteOutcome& outcome) const;  // early warning, programmable early warning
+
+  // --- protection.cc: logical block protection
+  std::span<const Protection> protection_methods() const;
+  ModePage protection_page();
+  VpdPage protection_vpd();
+  Protection protection_of(NexusId nexus, std::uint8_t flag) const;
+  Protection write_protection(NexusId nexus) const;
+  Protection read_protection(NexusId nexus) const;
+  Outcome check_protection(const Transfer& transfer, Bytes data);
+
+  // --- security.cc: tape encryption
+  void security_protocol_in(Task& task);
+  void security_protocol_out(Task& task);
+  void encryption_page(Task& task, std::uint32_t page);
+  void next_block_status(Task& task);
+  void encryption_changed(const EncryptionParameters::Affected& affected, Asc asc);
+  bool reserved(NexusId nexus) const;  // it holds a reservation
+  BlockHandling handling_of(NexusId nexus) const;
+  Outcome locked_out(NexusId nexus) const;
 
   // --- position.cc
   void rewind(Task& task);

@@ -29,6 +29,29 @@ Sense sense_of(const MediumFault& fault) {
   return Sense::make(SenseKey::kHardwareError, Asc::kInternalTargetFailure);
 }
 
+Sense sense_of(CipherRefusal refusal) {
+  const auto protect = [](Asc asc) { return Sense::make(SenseKey::kDataProtect, asc); };
+  switch (refusal) {
+    case CipherRefusal::kNoKey:
+      return protect(Asc::kUnableToDecryptData);
+    case CipherRefusal::kNotEncrypted:
+      return protect(Asc::kUnencryptedDataWhileDecrypting);
+    case CipherRefusal::kWrongKey:
+      return protect(Asc::kIncorrectDataEncryptionKey);
+    case CipherRefusal::kTampered:
+      return protect(Asc::kCryptographicIntegrityValidationFailed);
+    case CipherRefusal::kModeMismatch:
+      return protect(Asc::kEncryptionModeMismatchOnRead);
+    case CipherRefusal::kNotRaw:
+      return protect(Asc::kEncryptedBlockNotRawReadEnabled);
+    case CipherRefusal::kNotCiphertext:
+      return protect(Asc::kIncorrectEncryptionParameters);
+    case CipherRefusal::kNone:
+      break;
+  }
+  return Sense::make(SenseKey::kHardwareError, Asc::kInternalTargetFailure);
+}
+
 Sense deferred_sense_of(const MediumFault& fault) {
   Sense sense = sense_of(fault);
   sense.deferred = true;

@@ -10,6 +10,9 @@ namespace scsi::ssc {
 // command.
 Sense sense_of(const MediumFault& fault);
 
+// Why encryption keeps a block from being read or written (SSC-5 4.2.26).
+Sense sense_of(CipherRefusal refusal);
+
 // Found after the command that caused it was acknowledged (SPC-4 4.5.5): response code 71h,
 // INFORMATION counts the objects that were accepted and are not on the medium.
 Sense deferred_sense_of(const MediumFault& fault);

@@ -103,7 +103,8 @@ std::uint32_t TapeDrive::Impl::very_high_frequency_data() const {
       activity = 0x09;
       break;
   }
-  return state << 24 | place << 16 | activity << 8;
+  const std::uint32_t encryption_parameters = encryption.any() ? 0x10 : 0;  // EPP
+  return state << 24 | place << 16 | activity << 8 | encryption_parameters;
 }
 
 // Page 0Ch (SSC-4 8.2.4). Megabytes are 10^6.

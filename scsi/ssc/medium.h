@@ -17,6 +17,7 @@
 
 #include "scsi/buffer.h"
 #include "scsi/done.h"
+#include "scsi/ssc/block_handling.h"
 
 namespace scsi::ssc {
 
@@ -57,6 +58,7 @@ struct WriteOutcome {
   Zone zone = Zone::kNormal;         // after the last accepted object
   bool full = false;                 // did not fit before the end of the partition: VOLUME OVERFLOW
   std::optional<MediumFault> fault;  // found by this very command
+  CipherRefusal refusal = CipherRefusal::kNone;  // then nothing was accepted
 };
 
 struct ReadOutcome {
@@ -67,11 +69,13 @@ struct ReadOutcome {
     kLength,    // the last object was a block of another length; it is passed, see below
     kFilemark,  // and passed
     kEndOfData,
-    kFault,  // the damaged block is passed
+    kFault,    // the damaged block is passed
+    kRefused,  // by its encryption: see `refusal`. It is not passed
   } stop = Stop::kNone;
   std::uint32_t actual_length = 0;  // kLength: the length of that block, bytes. Its first
                                     // min(actual, block_length) bytes are at the end of `data`
   std::optional<MediumFault> fault;
+  CipherRefusal refusal = CipherRefusal::kNone;
 };
 
 enum class SpaceUnit { kBlocks, kFilemarks };
@@ -162,8 +166,15 @@ class TapeMedium {
   // After a write fault, until the next load: every write is refused with a current 3/0C/00.
   virtual bool append_failed() const = 0;
 
-  // data is a run of blocks of block_length bytes (data.size() is a multiple of it). A block is
-  // never split.
+  // Holds for every write and read from now on, until the cartridge is unloaded. Lengths of blocks
+  // are without their protection; in `data` it follows each block, of a block that is cut off what
+  // is given of it.
+  virtual void set_handling(const BlockHandling& handling) = 0;
+  // What read() would meet; the position stays.
+  virtual void next_block(Done<NextBlock> done) = 0;
+
+  // data is a run of blocks of block_length bytes, each with its protection if there is to be any.
+  // A block is never split.
   virtual void write(Buffer data, std::uint32_t block_length, WriteMode mode,
                      Done<WriteOutcome> done) = 0;
   virtual void write_filemarks(std::uint32_t count, WriteMode mode, Done<WriteOutcome> done) = 0;

@@ -35,17 +35,7 @@ ModeOptions TapeDrive::Impl::mode_options() {
   pages.push_back(page(0x0A, 0, 0x0A, {}, {{4, 0x08}}));
   // Control extension: SCSIP, SET TIMESTAMP wins over other sources.
   pages.push_back(page(0x0A, 0x01, 0x1C, {{4, 0x02}}, {}));
-  if (generation.number >= 5) {
-    // Control data protection: no method is offered; LTFS reads the page at each load and writes it
-    // back to disable protection, with an information length of 0 or 4.
-    pages.push_back(page(0x0A, 0xF0, 0x1C, {}, {{5, 0x3F}}));
-    pages.back().scope = ModePage::Scope::kNexus;
-    pages.back().validate = [](NexusId, Bytes bytes) -> std::optional<Sense> {
-      const auto length = std::to_integer<unsigned>(bytes[5]);
-      if (length == 0 || length == 4) return std::nullopt;
-      return Sense::invalid_field_in_parameter_list(5);
-    };
-  }
+  if (!protection_methods().empty()) pages.push_back(protection_page());
   // Data compression: DCE and the algorithms can be set; DCC and DDE cannot.
   pages.push_back(page(0x0F, 0, 0x0E, {{2, 0xC0}, {3, 0x80}, {7, 0x01}, {11, 0x01}},
                        {{2, 0x80}, {7, 0x01}, {11, 0x01}}));
@@ -80,8 +70,13 @@ ModeOptions TapeDrive::Impl::mode_options() {
   pages.back().current = [this](NexusId, MutableBytes bytes) {
     if (load == Load::kReady && medium->info().worm) set(bytes, 2, 0x01);
   };
-  // IBM read/write control: the Windows driver refuses a drive without it. No encryption method.
-  pages.push_back(page(0x25, 0, 0x1E, {{5, 0x01}, {6, 0x01}}, {}));
+  // IBM read/write control: the Windows driver refuses a drive without it. The encryption method is
+  // "application managed"; LTFS shows whether encryption is on, and whether the medium can have it.
+  pages.push_back(page(0x25, 0, 0x1E, {{5, 0x01}, {6, 0x01}, {27, 0x50}}, {}));
+  pages.back().current = [this](NexusId nexus, MutableBytes bytes) {
+    if (encryption.in_use(nexus) != nullptr) set(bytes, 20, 0x01);
+    if (load == Load::kReady && medium->info().generation >= 4) set(bytes, 24, 0x01);
+  };
 
   ModeOptions out;
   out.pages = std::move(pages);

@@ -131,10 +131,16 @@ struct TapeDrive::Impl::Table {
             {0x92, 0x1B, 0, F, F, F, F, F, F, F, F, F, 0, 0, 0, 0}, gate::kAll, kConflict,
             kCall<&I::locate_16>, t.locate),
         kReportLuns,
+        row("SECURITY PROTOCOL IN", 0xA2, kNoServiceAction, 12,
+            {0xA2, F, F, F, 0, 0, F, F, F, F, 0, 0}, gate::kAnyState, kAllowedForRead,
+            kCall<&I::security_protocol_in>),
         kReportSupportedOperationCodes,
         kReportSupportedTaskManagementFunctions,
         kReportTimestamp,
         kSetTimestamp,
+        row("SECURITY PROTOCOL OUT", 0xB5, kNoServiceAction, 12,
+            {0xB5, F, F, F, 0, 0, F, F, F, F, 0, 0}, gate::kAnyState, kConflict,
+            kCall<&I::security_protocol_out>),
     };
   }
 };

@@ -96,6 +96,7 @@ Sense TapeDrive::pollable_sense() {
 
 void TapeDrive::on_nexus_established(const NexusInfo& nexus) {
   PrimaryUnit::on_nexus_established(nexus);
+  impl_->encryption.nexus_established(nexus.id);
   // A drive that is switched on with a cartridge in it loads it, and tells both. The first would go
   // to the write that a power failure interrupted; a host that then closes its file by a filemark
   // (Linux before 6.13) must not write it where the tape is now: at its beginning, over everything.
@@ -112,6 +113,8 @@ void TapeDrive::on_nexus_established(const NexusInfo& nexus) {
 
 void TapeDrive::on_nexus_lost(const NexusInfo& nexus) {
   PrimaryUnit::on_nexus_lost(nexus);
+  impl_->encryption_changed(impl_->encryption.nexus_lost(nexus.id),
+                            Asc::kEncryptionParametersChangedByDevice);
   impl_->alerts.nexus_lost(nexus.id);
   const auto kept = impl_->deferred.extract(nexus.id);
   if (impl_->writer == nexus.id) {
@@ -127,6 +130,20 @@ void TapeDrive::on_reset() {
   // gone.
   impl_->deferred.clear();
   impl_->untold.reset();
+  impl_->encryption.reset();  // 29h tells of it
+  impl_->encryption_changed({}, Asc::kEncryptionParametersChangedByDevice);
+}
+
+void TapeDrive::on_reservations_changed(const Task& task) {
+  constexpr std::uint8_t kPersistentReserveOut = 0x5F;
+  const auto action = static_cast<PersistentReserveOut>(task.cdb(1) & 0x1F);
+  const bool preempted = task.row().opcode == kPersistentReserveOut &&
+                         (action == PersistentReserveOut::kPreempt ||
+                          action == PersistentReserveOut::kPreemptAndAbort);
+  const auto affected = impl_->encryption.reservations_changed(
+      [this](NexusId nexus) { return impl_->reserved(nexus); }, preempted);
+  if (!affected.empty())
+    impl_->encryption_changed(affected, Asc::kEncryptionParametersChangedByDevice);
 }
 
 void TapeDrive::on_prevent_changed() {
@@ -281,6 +298,7 @@ void TapeDrive::Impl::start_unload(Load then, Done<WriteOutcome> done) {
   begin_background(Background::kUnload);
   medium->unload([this, then, done = std::move(done)](WriteOutcome outcome) mutable {
     load = then;
+    encryption_changed(encryption.demounted(), Asc::kEncryptionParametersChangedByDevice);
     moved_before.written += medium->info().bytes_written_load;
     moved_before.read += medium->info().bytes_read_load;
     alerts.clear_all();

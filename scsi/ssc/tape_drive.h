@@ -18,6 +18,7 @@ struct TapeDriveOptions {
   std::string library_serial;                // VPD B3h; may be empty
   std::uint16_t element_address = 0;         // VPD B4h
   std::function<std::uint64_t()> now_ms;     // wall clock, milliseconds since 1970
+  std::function<void(MutableBytes)> random;  // fills the span; SECURITY PROTOCOL IN, page 0030h
   // Some nexus prevents removal from now on, or none does any more; before the command that says so
   // is answered.
   std::function<void(bool prevented)> prevented_changed;
@@ -73,6 +74,7 @@ class TapeDrive : public PrimaryUnit {
   void on_reset() override;
   void on_prevent_changed() override;
   void on_unheard(const Reply& reply) override;
+  void on_reservations_changed(const Task& task) override;
 
  private:
   explicit TapeDrive(std::unique_ptr<Impl> impl);

@@ -8,6 +8,8 @@ namespace scsi::ssc {
 
 namespace {
 
+constexpr std::uint8_t kWrite6 = 0x0A;
+
 Sense no_sense(Asc asc, std::int64_t information) {
   Sense sense = Sense::make(SenseKey::kNoSense, asc);
   sense.information = information;
@@ -43,6 +45,8 @@ std::optional<TapeDrive::Impl::Transfer> TapeDrive::Impl::transfer_of(Task& task
   out.length = ByteReader(task.cdb_bytes().subspan(2)).u24();
   out.block_bytes = out.fixed ? modes().block_length() : out.length;
   out.count = out.fixed ? out.length : std::uint32_t{out.length != 0};
+  const BlockHandling handling = handling_of(task.nexus());
+  out.protection = task.row().opcode == kWrite6 ? handling.written : handling.read;
   if (out.fixed && out.block_bytes == 0) {
     task.fail(Sense::invalid_field_in_cdb(1, 0));
     return std::nullopt;
@@ -51,11 +55,14 @@ std::optional<TapeDrive::Impl::Transfer> TapeDrive::Impl::transfer_of(Task& task
     task.fail(Sense::invalid_field_in_cdb(1, 1));
     return std::nullopt;
   }
-  if (out.block_bytes > options.max_block_bytes ||
+  const bool protection_alone =
+      out.count != 0 && out.block_bytes <= protection_bytes(out.protection);
+  if (protection_alone || out.block_bytes > options.max_block_bytes ||
       std::uint64_t{out.block_bytes} * out.count > kMaxTransferBytes) {
     task.fail(Sense::invalid_field_in_cdb(2, 7));
     return std::nullopt;
   }
+  medium->set_handling(handling);
   return out;
 }
 
@@ -68,8 +75,12 @@ void TapeDrive::Impl::read(Task& task) {
     task.good();
     return;
   }
+  if (Outcome refused = locked_out(task.nexus())) {
+    task.fail(*refused);
+    return;
+  }
   at_early_warning = false;
-  medium->read(transfer->block_bytes, transfer->count,
+  medium->read(transfer->data_bytes(), transfer->count,
                [this, &task, transfer = *transfer](ReadOutcome outcome) {
                  task.finish(read_reply(transfer, std::move(outcome)));
                });
@@ -79,6 +90,7 @@ void TapeDrive::Impl::read(Task& task) {
 // the CDB's TRANSFER LENGTH, and must agree with the transport's residual.
 Reply TapeDrive::Impl::read_reply(const Transfer& transfer, ReadOutcome outcome) {
   const std::uint32_t whole = outcome.blocks * transfer.block_bytes;
+  std::uint32_t sent = outcome.blocks;
   const std::int64_t missing =
       std::int64_t{transfer.length} - std::int64_t{transfer.fixed ? outcome.blocks : whole};
   Reply reply;
@@ -87,13 +99,14 @@ Reply TapeDrive::Impl::read_reply(const Transfer& transfer, ReadOutcome outcome)
     case Stop::kNone:
       break;
     case Stop::kLength: {
-      const bool longer = outcome.actual_length > transfer.block_bytes;
+      const std::uint32_t actual = outcome.actual_length + protection_bytes(transfer.protection);
+      const bool longer = actual > transfer.block_bytes;
+      if (!transfer.fixed) ++sent;
       // SILI = 1 lets a shorter block pass, and a longer one in variable mode.
       if (transfer.sili && (!longer || modes().block_length() == 0)) break;
-      Sense sense = no_sense(
-          Asc::kNoAdditionalSense,
-          transfer.fixed ? missing
-                         : std::int64_t{transfer.length} - std::int64_t{outcome.actual_length});
+      Sense sense =
+          no_sense(Asc::kNoAdditionalSense,
+                   transfer.fixed ? missing : std::int64_t{transfer.length} - std::int64_t{actual});
       sense.incorrect_length = true;
       reply = check(std::move(sense), 0);
       break;
@@ -106,6 +119,12 @@ Reply TapeDrive::Impl::read_reply(const Transfer& transfer, ReadOutcome outcome)
     }
     case Stop::kEndOfData: {
       Sense sense = Sense::make(SenseKey::kBlankCheck, Asc::kEndOfDataDetected);
+      sense.information = missing;
+      reply = check(std::move(sense), 0);
+      break;
+    }
+    case Stop::kRefused: {
+      Sense sense = sense_of(outcome.refusal);
       sense.information = missing;
       reply = check(std::move(sense), 0);
       break;
@@ -123,7 +142,9 @@ Reply TapeDrive::Impl::read_reply(const Transfer& transfer, ReadOutcome outcome)
   // be read.
   if (transfer.fixed || outcome.stop == Stop::kFault) truncate(reply.data_in, whole);
   reply.required_length = transfer.bytes();
-  counters.host_bytes_read += total_size(reply.data_in);
+  const std::uint64_t bytes = total_size(reply.data_in);  // none: VERIFY
+  counters.host_bytes_read +=
+      bytes - std::min(bytes, std::uint64_t{sent} * protection_bytes(transfer.protection));
   return reply;
 }
 
@@ -136,7 +157,9 @@ void TapeDrive::Impl::write(Task& task) {
     task.good();
     return;
   }
-  if (Outcome refusal_now = write_refusal()) {
+  Outcome refusal_now = write_refusal();
+  if (!refusal_now) refusal_now = locked_out(task.nexus());
+  if (refusal_now) {
     task.fail(*refusal_now);
     return;
   }
@@ -154,10 +177,14 @@ void TapeDrive::Impl::write(Task& task) {
 
 void TapeDrive::Impl::append(Task& task, const Transfer& transfer) {
   task.want(transfer.bytes(), Task::Shorter::kRefuse, [this, &task, transfer](Buffer data) {
+    if (Outcome wrong = check_protection(transfer, std::as_const(data).view())) {
+      task.finish(check(std::move(*wrong), transfer.bytes()));
+      return;
+    }
     wrote(task);
     const WriteMode mode =
         modes().buffered_mode() == 0 ? WriteMode::kDurable : WriteMode::kBuffered;
-    medium->write(std::move(data), transfer.block_bytes, mode,
+    medium->write(std::move(data), transfer.data_bytes(), mode,
                   [this, &task, transfer](WriteOutcome outcome) {
                     task.finish(write_reply(transfer, std::move(outcome)));
                   });
@@ -165,8 +192,9 @@ void TapeDrive::Impl::append(Task& task, const Transfer& transfer) {
 }
 
 Reply TapeDrive::Impl::write_reply(const Transfer& transfer, WriteOutcome outcome) {
-  VTL_CHECK(outcome.fault || outcome.full || outcome.accepted == transfer.count);
-  counters.host_bytes_written += outcome.accepted * transfer.block_bytes;
+  const bool refused = outcome.refusal != CipherRefusal::kNone;
+  VTL_CHECK(outcome.fault || outcome.full || refused || outcome.accepted == transfer.count);
+  counters.host_bytes_written += outcome.accepted * transfer.data_bytes();
   at_early_warning = outcome.zone == Zone::kEarlyWarning;
   std::uint64_t missing = transfer.count - outcome.accepted;  // blocks
   // An unbuffered write may be accepted first and fail on its way to the medium.
@@ -177,6 +205,8 @@ Reply TapeDrive::Impl::write_reply(const Transfer& transfer, WriteOutcome outcom
   Outcome sense;
   if (outcome.fault) {
     sense = fault(*outcome.fault);
+  } else if (refused) {
+    sense = sense_of(outcome.refusal);
   } else if (outcome.full) {
     sense = Sense::make(SenseKey::kVolumeOverflow, Asc::kEndOfPartitionDetected);
     sense->end_of_medium = true;
@@ -216,7 +246,7 @@ void TapeDrive::Impl::verify(Task& task) {
     return;
   }
   at_early_warning = false;
-  medium->read(transfer->block_bytes, transfer->count,
+  medium->read(transfer->data_bytes(), transfer->count,
                [this, &task, transfer = *transfer](ReadOutcome outcome) {
                  outcome.data.clear();
                  Reply reply = read_reply(transfer, std::move(outcome));

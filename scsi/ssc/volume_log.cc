@@ -41,8 +41,11 @@ std::vector<LogParameter> TapeDrive::Impl::volume_statistics() const {
     return LogParameter::text(code, value, width);
   };
   const std::string personality = "Ultrium-" + std::to_string(label.generation);
-  constexpr std::uint64_t kNoObject = 0xFFFF'FFFF'FFFF;  // nothing is encrypted
-  const auto none = [](std::uint32_t) { return kNoObject; };
+  // First encrypted object, and first one behind it that is not: none where nothing is, else
+  // unknown.
+  const auto encrypted = [this](std::uint32_t i) -> std::uint64_t {
+    return medium->partition(i).end_of_data == 0 ? 0xFFFF'FFFF'FFFF : 0xFFFF'FFFF'FFFE;
+  };
   return {
       number(0x0000, 1, 1),
       number(0x0001, label.load_count, 4),
@@ -73,8 +76,8 @@ std::vector<LogParameter> TapeDrive::Impl::volume_statistics() const {
       number(0x0081, label.worm ? 1 : 0, 1),
       number(0x0101, label.load_count,
              4),  // passes of the beginning of medium: one a load at least
-      partition_records(0x0200, partitions, 6, none),
-      partition_records(0x0201, partitions, 6, none),
+      partition_records(0x0200, partitions, 6, encrypted),
+      partition_records(0x0201, partitions, 6, encrypted),
       partition_records(0x0202, partitions, 4,
                         [this](std::uint32_t i) { return capacity(i).maximum / kDecimalMb; }),
       partition_records(0x0203, partitions, 4,

@@ -1,4 +1,4 @@
-// INQUIRY data that is a tape drive's own: VPD pages B0h to B4h (SSC-4).
+// INQUIRY data that is a tape drive's own: VPD pages B0h to B5h (SSC-4).
 #include "scsi/ssc/drive_impl.h"
 
 namespace scsi::ssc {
@@ -33,6 +33,8 @@ InquiryOptions TapeDrive::Impl::inquiry_options() {
     out.pages.push_back(
         {0xB4, [this] { return ByteBuilder().u16(options.element_address).take(); }});
   }
+  out.protect = !protection_methods().empty();
+  if (out.protect) out.pages.push_back(protection_vpd());
   return out;
 }
 

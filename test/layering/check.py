@@ -10,7 +10,7 @@ import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
-GROUND = {f"scsi/{n}.h" for n in ("bytes", "buffer", "check", "crc32c", "done")} | {"scsi/ssc/profile.h"}
+GROUND = {f"scsi/{n}.h" for n in ("bytes", "buffer", "check", "crc32c", "done", "protection")} | {"scsi/ssc/profile.h"}
 GROUND_FILES = GROUND | {h.replace(".h", ".cc") for h in GROUND}
 
 STD = re.compile(r"^[a-z_]+$")  # <vector>: no dot, no slash
@@ -33,7 +33,8 @@ RULES = [
      re.compile(r"^(uv|unistd|fcntl|net/if|sys/socket|sys/uio|netinet/.*|arpa/inet|signal|sys/un)(\.h)?$"), {"fstream", "filesystem"}),
     ("vtl/cartridge", lambda f: f.startswith("vtl/cartridge/"),
      lambda h: h.startswith("vtl/cartridge/") or h in GROUND or h == "scsi/ssc/medium.h",
-     POSIX | FILES | {"lz4.h", "lz4frame.h", "zstd.h", "fmt/format.h", "fmt/core.h", "pthread.h"} | LANGUAGE, set()),
+     POSIX | FILES | {"lz4.h", "lz4frame.h", "zstd.h", "fmt/format.h", "fmt/core.h", "pthread.h"} | LANGUAGE |
+     {f"cryptopp/{n}.h" for n in ("aes", "gcm", "hmac", "sha")}, set()),
     ("vtl/library", lambda f: f.startswith("vtl/library/"),
      # scsi/ssc/medium.h: a loaded cartridge passes through the library on its way to a drive bay.
      lambda h: h.startswith(("vtl/library/", "vtl/cartridge/")) or h in GROUND | {"scsi/smc/inventory.h", "scsi/ssc/medium.h"},

@@ -146,7 +146,7 @@ Result<RepairReport> repair_cartridge(FileSystem& files, const std::string& dir,
 struct TapeObject {
   enum class Kind { kBlock, kFilemark, kEndOfData, kDamaged } kind = Kind::kEndOfData;
   scsi::Bytes data;    // kBlock: its bytes, valid until the next call
-  std::string detail;  // kDamaged: why this one cannot be read; the next can
+  std::string detail;  // kDamaged: why this one cannot be read; the next may be
 };
 
 // Reads one partition, object by object. Holds the cartridge's lock.

@@ -2,10 +2,14 @@
 // which way.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
 
-#include "scsi/bytes.h"
+#include "scsi/ssc/medium.h"
 
 namespace vtl {
 
@@ -19,15 +23,43 @@ std::size_t compress(Compression algorithm, scsi::Bytes block, scsi::MutableByte
 // then.
 bool decompress(std::uint8_t algorithm, scsi::Bytes stored, scsi::MutableBytes out);
 
+// What becomes of the blocks of a run.
+struct BlockForm {
+  Compression compression = Compression::kNone;
+  scsi::Protection protection = scsi::Protection::kNone;    // its four bytes follow each block
+  std::shared_ptr<const scsi::ssc::Encryption> encryption;  // null, or with a mode of writing
+
+  bool encrypts() const {
+    return encryption != nullptr && encryption->write == scsi::ssc::Encryption::Write::kEncrypt;
+  }
+  bool external() const {
+    return encryption != nullptr && encryption->write == scsi::ssc::Encryption::Write::kExternal;
+  }
+  // From the start of a block of `length` bytes to that of the next.
+  std::size_t stride(std::size_t length) const {
+    return length + scsi::protection_bytes(protection);
+  }
+  // How much longer than the block its stored payload may be.
+  std::uint32_t overhead() const;
+};
+
 // A block as its record will hold it.
 struct CodedBlock {
   std::uint32_t logical_length = 0;  // of the block itself, and its CRC32C
   std::uint32_t logical_crc = 0;
+  std::uint16_t flags = 0;                    // format::RecordFlag
+  std::optional<std::uint32_t> reed_solomon;  // the host's own value, where it is to be kept apart
   Compression compression = Compression::kNone;  // what was worth it
   scsi::Bytes payload;                           // in the block or in `scratch`
+  std::uint32_t extension_length = 0;            // of what is at its start
   std::uint32_t payload_crc = 0;
 };
-// `scratch` holds at least block.size() bytes where there is to be compression. Any thread.
-CodedBlock code_block(Compression algorithm, scsi::Bytes block, scsi::MutableBytes scratch);
+// Fills the span with random numbers; on any thread.
+using RandomBytes = std::function<void(scsi::MutableBytes)>;
+
+// `block` is followed by its protection, if it has one. `scratch` holds at least block.size() bytes
+// and the overhead where there is to be compression or encryption. Any thread.
+CodedBlock code_block(const BlockForm& form, scsi::Bytes block, scsi::MutableBytes scratch,
+                      const RandomBytes& random);
 
 }  // namespace vtl

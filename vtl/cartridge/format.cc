@@ -259,6 +259,23 @@ void encode_record_header(const RecordHeader& h, std::uint32_t salt, MutableByte
   put_crc(out, kRecordCrcOffset, scsi::crc32c(out, salt));  // its own field is zero just now
 }
 
+void put_extension(std::vector<std::byte>& to, ExtensionType type, Bytes value) {
+  scsi::ByteBuilder out;
+  out.u16(static_cast<std::uint16_t>(type)).u16(value.size());
+  to.insert(to.end(), out.view().begin(), out.view().end());
+  to.insert(to.end(), value.begin(), value.end());
+}
+
+std::optional<Bytes> find_extension(Bytes extensions, ExtensionType type) {
+  for (ByteReader r(extensions); r.remaining() != 0;) {
+    const std::uint16_t found = r.u16();
+    const Bytes value = r.bytes(r.u16());
+    if (!r.ok()) break;
+    if (found == static_cast<std::uint16_t>(type)) return value;
+  }
+  return std::nullopt;
+}
+
 std::optional<RecordHeader> decode_record_header(Bytes bytes, std::uint32_t salt) {
   if (bytes.size() < kRecordHeaderBytes || get_u32(bytes, 0) != kRecordMagic) return std::nullopt;
   const Bytes in = bytes.first(kRecordHeaderBytes);

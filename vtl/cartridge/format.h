@@ -141,7 +141,10 @@ enum RecordFlag : std::uint16_t {
   kEncryptedAtRest = 2,
   kEncryptedByHost = 4,
   kHostCrcVerified = 8,
+  kRawReadable = 16,        // encrypted by the host, who lets it be read as it is
+  kWrittenExternally = 32,  // encrypted elsewhere, and written as it is
 };
+inline constexpr std::uint8_t kAes256Gcm = 1;  // RecordHeader::encryption
 
 struct RecordHeader {
   RecordType type = RecordType::kData;
@@ -177,6 +180,12 @@ enum class ExtensionType : std::uint16_t {
   kKeyInstanceHash = 3,
   kReedSolomonProtection = 4,
 };
+inline constexpr std::size_t kExtensionHeaderBytes = 4;
+inline constexpr std::size_t kReedSolomonBytes = kExtensionHeaderBytes + 4;  // the whole extension
+// Appends one.
+void put_extension(std::vector<std::byte>& to, ExtensionType type, scsi::Bytes value);
+// The value of the first of this type in a record's extensions; nothing if there is none.
+std::optional<scsi::Bytes> find_extension(scsi::Bytes extensions, ExtensionType type);
 
 // Dense index entry: offset / 16 (32 bits), logical length (28), type (4).
 constexpr std::uint64_t index_entry(std::uint64_t offset, std::uint32_t length, RecordType type) {

@@ -8,7 +8,9 @@
 #include <iterator>
 
 #include "scsi/crc32c.h"
+#include "vtl/cartridge/cipher.h"
 #include "vtl/cartridge/codec.h"
+#include "vtl/cartridge/scan.h"
 
 namespace vtl {
 namespace {
@@ -18,14 +20,17 @@ using format::kRecordHeaderBytes;
 using format::RecordHeader;
 using format::RecordType;
 using scsi::Bytes;
+using scsi::ssc::CipherRefusal;
+using scsi::ssc::Encryption;
 
 constexpr std::uint64_t kMostMissing = 4096;  // objects of a lost extent in one chunk
 constexpr std::uint32_t kOneByOne = 16;
 
 class ChunkReader {
  public:
-  ChunkReader(PartitionLog& log, ReadCursor& cursor, std::uint64_t end_lba, ReadChunk& chunk)
-      : log_(log), cursor_(cursor), end_lba_(end_lba), chunk_(chunk) {}
+  ChunkReader(PartitionLog& log, ReadCursor& cursor, std::uint64_t end_lba, ReadChunk& chunk,
+              const Encryption* encryption)
+      : log_(log), cursor_(cursor), end_lba_(end_lba), chunk_(chunk), encryption_(encryption) {}
 
   void run(StagePtr stage, std::size_t bytes) {
     const auto found = log_.find(cursor_.lba);
@@ -45,7 +50,10 @@ class ChunkReader {
   // --- what cannot be read
 
   void emit(ReadObject::Kind kind, bool mark) {
-    chunk_.objects.push_back({kind, mark, 0, 0, 0});
+    ReadObject object;
+    object.kind = kind;
+    object.counts_as_filemark = mark;
+    chunk_.objects.push_back(object);
     ++cursor_.lba;
   }
   void unplace() {
@@ -257,6 +265,7 @@ class ChunkReader {
     }
     ReadObject object;
     object.length = h.logical_length;
+    object.crc = h.logical_crc;
     if (!locate(h, object)) {
       chunk_.detail = fmt::format("{}: object {} does not match its checksum or cannot be decoded",
                                   log_.path(segment_), h.lba);
@@ -269,9 +278,20 @@ class ChunkReader {
 
   // Verifies a block, and finds or makes its bytes as the host wrote them.
   bool locate(const RecordHeader& h, ReadObject& object) {
-    constexpr std::uint16_t kEncrypted = format::kEncryptedAtRest | format::kEncryptedByHost;
     if (crc(kRecordHeaderBytes, h.stored_length) != h.payload_crc) return false;
-    if ((h.flags & kEncrypted) != 0 || h.encryption != 0) return false;
+    const bool by_host = (h.flags & format::kEncryptedByHost) != 0;
+    if ((h.flags & format::kEncryptedAtRest) != 0 ||
+        h.encryption != (by_host ? format::kAes256Gcm : 0))
+      return false;
+    std::vector<std::byte> extensions(h.extension_length);
+    copy(kRecordHeaderBytes, extensions);
+    object.refusal = cipher_refusal(encryption_, h.flags, extensions);
+    if (object.refusal != CipherRefusal::kNone) {
+      object.kind = ReadObject::Kind::kRefused;
+      return true;
+    }
+    if (by_host) return decipher(h, object);
+    if (!take_protection(extensions, object)) return false;
     const std::size_t skip = kRecordHeaderBytes + h.extension_length;
     const std::size_t length = h.stored_length - h.extension_length;
     if (h.compression == 0) {
@@ -291,8 +311,53 @@ class ChunkReader {
     auto block = std::make_shared<std::vector<std::byte>>(h.logical_length);
     if (!decompress(h.compression, stored, *block) || scsi::crc32c(*block) != h.logical_crc)
       return false;
+    keep(std::move(block), object);
+    return true;
+  }
+
+  // A block that is not where it was read to.
+  void keep(std::shared_ptr<std::vector<std::byte>> block, ReadObject& object) {
     object.buffer = static_cast<std::uint32_t>(chunk_.buffers.size() + unpacked_.size());
+    object.offset = 0;
+    object.length = static_cast<std::uint32_t>(block->size());
     unpacked_.push_back({block, *block});
+  }
+
+  bool decipher(const RecordHeader& h, ReadObject& object) {
+    std::vector<std::byte> payload(h.stored_length);
+    copy(kRecordHeaderBytes, payload);
+    auto block = std::make_shared<std::vector<std::byte>>();
+    if (encryption_->read == Encryption::Read::kRaw) {
+      *block = raw_block(h, payload);
+      object.crc = scsi::crc32c(*block);
+      keep(std::move(block), object);
+      return true;
+    }
+    SealedBlock sealed{h.flags, h.compression, h.logical_length, 0, 0};
+    if (!unseal(*encryption_, h.extension_length, payload, sealed, *block)) {
+      object.kind = ReadObject::Kind::kRefused;
+      object.refusal = CipherRefusal::kTampered;
+      return true;
+    }
+    if (h.compression != 0) {
+      auto stored = std::exchange(block, std::make_shared<std::vector<std::byte>>());
+      block->resize(h.logical_length);
+      if (!decompress(h.compression, *stored, *block)) return false;
+    }
+    if (block->size() != h.logical_length || scsi::crc32c(*block) != sealed.logical_crc)
+      return false;
+    object.crc = sealed.logical_crc;
+    if (sealed.reed_solomon != 0) object.reed_solomon = sealed.reed_solomon;
+    keep(std::move(block), object);
+    return true;
+  }
+
+  static bool take_protection(Bytes extensions, ReadObject& object) {
+    using Type = format::ExtensionType;
+    const auto reed_solomon = format::find_extension(extensions, Type::kReedSolomonProtection);
+    if (!reed_solomon) return true;
+    if (reed_solomon->size() != scsi::kProtectionBytes) return false;
+    object.reed_solomon = scsi::decode_protection(scsi::Protection::kReedSolomon, *reed_solomon);
     return true;
   }
 
@@ -344,6 +409,7 @@ class ChunkReader {
   ReadCursor& cursor_;
   const std::uint64_t end_lba_;
   ReadChunk& chunk_;
+  const Encryption* const encryption_;
   std::size_t segment_number_ = 0;
   SegmentInfo segment_;
   std::uint32_t salt_ = 0;
@@ -358,11 +424,37 @@ class ChunkReader {
 }  // namespace
 
 void read_chunk(PartitionLog& log, ReadCursor& cursor, std::uint64_t end_lba, StagePtr stage,
-                std::size_t bytes, ReadChunk& chunk) {
+                std::size_t bytes, ReadChunk& chunk, const Encryption* encryption) {
   chunk.clear();
   chunk.first_lba = cursor.lba;
   if (cursor.lba >= end_lba) return;
-  ChunkReader(log, cursor, end_lba, chunk).run(std::move(stage), bytes);
+  ChunkReader(log, cursor, end_lba, chunk, encryption).run(std::move(stage), bytes);
+}
+
+scsi::ssc::NextBlock look_at(PartitionLog& log, std::uint64_t lba, const Encryption* encryption) {
+  scsi::ssc::NextBlock out;
+  out.kind = scsi::ssc::NextBlock::Kind::kUnreadable;
+  const auto number = log.find(lba);
+  if (!number) return out;
+  const SegmentInfo segment = log.segments[*number];
+  const auto offset = log.offset(*number, static_cast<std::size_t>(lba - segment.first_lba));
+  const auto file = log.open(*number);
+  if (!offset || !file) return out;
+  AlignedReader reader(**file, format::align_up(segment.data_end, kBlock));
+  const auto header =
+      format::decode_record_header(reader.view(*offset, kRecordHeaderBytes), log.salt(segment));
+  if (!header || header->lba != lba) return out;
+  const Bytes extensions = reader.view(*offset + kRecordHeaderBytes, header->extension_length);
+  if (extensions.size() < header->extension_length) return out;
+  using Kind = scsi::ssc::NextBlock::Kind;
+  out.kind = header->type == RecordType::kFilemark ? Kind::kFilemark : Kind::kBlock;
+  out.compressed = header->compression != 0;
+  out.encrypted = (header->flags & format::kEncryptedByHost) != 0;
+  out.external = (header->flags & format::kWrittenExternally) != 0;
+  out.raw_readable = (header->flags & format::kRawReadable) != 0;
+  out.refusal = cipher_refusal(encryption, header->flags, extensions);
+  out.associated = associated_data(extensions);
+  return out;
 }
 
 }  // namespace vtl

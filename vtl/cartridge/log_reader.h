@@ -12,18 +12,28 @@
 #include <vector>
 
 #include "scsi/bytes.h"
+#include "scsi/ssc/medium.h"
 #include "vtl/cartridge/index.h"
 #include "vtl/cartridge/stage.h"
 
 namespace vtl {
 
 struct ReadObject {
-  enum class Kind : std::uint8_t { kBlock, kFilemark, kDamaged, kMissing } kind = Kind::kBlock;
+  enum class Kind : std::uint8_t {
+    kBlock,
+    kFilemark,
+    kDamaged,
+    kMissing,
+    kRefused,  // a sound block that the parameters of encryption keep from being read
+  } kind = Kind::kBlock;
+  scsi::ssc::CipherRefusal refusal = scsi::ssc::CipherRefusal::kNone;
   bool counts_as_filemark = false;
   std::uint32_t length = 0;
   // Where a block's bytes begin; they go on at the start of the next buffer where this one ends.
   std::uint32_t buffer = 0;
   std::uint32_t offset = 0;
+  std::uint32_t crc = 0;                      // CRC32C of the block
+  std::optional<std::uint32_t> reed_solomon;  // likewise, where the host has written it
 };
 
 struct ReadBuffer {
@@ -60,8 +70,14 @@ struct ReadCursor {
 
 // Reads on from `cursor`, at most `bytes` (a multiple of 4096, at most a stage), into `stage`;
 // never past object `end_lba`. Chunks may be empty while a large block is being put together; the
-// cursor advances all the same.
+// cursor advances all the same. `encryption` decrypts, or gives blocks as they are; nullptr: what
+// is encrypted is refused.
 void read_chunk(PartitionLog& log, ReadCursor& cursor, std::uint64_t end_lba, StagePtr stage,
-                std::size_t bytes, ReadChunk& chunk);
+                std::size_t bytes, ReadChunk& chunk,
+                const scsi::ssc::Encryption* encryption = nullptr);
+
+// What is at `lba`, which is below end of data, as its record's header tells it.
+scsi::ssc::NextBlock look_at(PartitionLog& log, std::uint64_t lba,
+                             const scsi::ssc::Encryption* encryption);
 
 }  // namespace vtl

@@ -141,22 +141,30 @@ MaybeFault LogWriter::append_block(const CodedBlock& block) {
   header.logical_length = block.logical_length;
   header.logical_crc = block.logical_crc;
   header.payload_crc = block.payload_crc;
-  if (block.compression != Compression::kNone) {
-    header.flags = format::kCompressed;
-    header.compression = static_cast<std::uint8_t>(block.compression);
+  header.flags = block.flags;
+  header.compression = static_cast<std::uint8_t>(block.compression);
+  header.extension_length = block.extension_length;
+  if ((block.flags & format::kEncryptedByHost) != 0) header.encryption = format::kAes256Gcm;
+  extension_.clear();
+  if (block.reed_solomon) {
+    const auto value = scsi::encode_protection(scsi::Protection::kReedSolomon, *block.reed_solomon);
+    format::put_extension(extension_, format::ExtensionType::kReedSolomonProtection, value);
+    header.extension_length = static_cast<std::uint32_t>(extension_.size());
+    header.payload_crc = scsi::crc32c_join(scsi::crc32c(extension_), block.payload_crc,
+                                           static_cast<std::uint32_t>(block.payload.size()));
   }
-  return append(header, block.payload);
+  return append(header, extension_, block.payload);
 }
 
 MaybeFault LogWriter::append_filemark() {
   RecordHeader header;
   header.type = RecordType::kFilemark;
-  return append(header, {});
+  return append(header, {}, {});
 }
 
-MaybeFault LogWriter::append(RecordHeader header, scsi::Bytes payload) {
+MaybeFault LogWriter::append(RecordHeader header, scsi::Bytes extension, scsi::Bytes payload) {
   VTL_CHECK(attached() && !failed_);
-  header.stored_length = static_cast<std::uint32_t>(payload.size());
+  header.stored_length = static_cast<std::uint32_t>(extension.size() + payload.size());
   if (!fits(header))
     if (MaybeFault fault = make_room(header)) return fault;
   const std::uint64_t lba = log_.end_of_data;
@@ -169,13 +177,14 @@ MaybeFault LogWriter::append(RecordHeader header, scsi::Bytes payload) {
   std::array<std::byte, format::kRecordHeaderBytes> bytes{};
   format::encode_record_header(header, salt_, bytes);
   const std::size_t padding =
-      static_cast<std::size_t>(header.total_length()) - bytes.size() - payload.size();
+      static_cast<std::size_t>(header.total_length()) - bytes.size() - header.stored_length;
   static constexpr std::array<std::byte, format::kRecordAlign> kZeros{};
-  for (const scsi::Bytes part : {scsi::Bytes(bytes), payload, scsi::Bytes(kZeros).first(padding)})
+  for (const scsi::Bytes part :
+       {scsi::Bytes(bytes), extension, payload, scsi::Bytes(kZeros).first(padding)})
     if (const Status status = put(part); !status) return fail(status.error(), written_);
   data_crc_ = scsi::crc32c(bytes, data_crc_);
   data_crc_ = payload.size() < kWorthJoining
-                  ? scsi::crc32c(payload, data_crc_)
+                  ? scsi::crc32c(payload, scsi::crc32c(extension, data_crc_))
                   : scsi::crc32c_join(data_crc_, header.payload_crc, header.stored_length);
   data_crc_ = scsi::crc32c(scsi::Bytes(kZeros).first(padding), data_crc_);
 
@@ -183,9 +192,9 @@ MaybeFault LogWriter::append(RecordHeader header, scsi::Bytes payload) {
   log_.tail_index->add(offset, header.logical_length, header.type);
   ++segment.count;
   segment.last_epoch = epoch_;
-  segment.payload += payload.size();
+  segment.payload += header.stored_length;
   segment.data_end = log_offset();
-  log_.used_bytes += payload.size();
+  log_.used_bytes += header.stored_length;
   ++log_.end_of_data;
   if (header.type == RecordType::kFilemark) {
     ++segment.filemarks;

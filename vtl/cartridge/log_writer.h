@@ -14,6 +14,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "scsi/bytes.h"
 #include "vtl/cartridge/codec.h"
@@ -94,7 +95,7 @@ class LogWriter {
   };
   std::uint64_t log_offset() const { return stage_offset_ + fill_; }
   bool fits(const format::RecordHeader& header) const;
-  MaybeFault append(format::RecordHeader header, scsi::Bytes payload);
+  MaybeFault append(format::RecordHeader header, scsi::Bytes extension, scsi::Bytes payload);
   void begin(std::uint32_t epoch);
   MaybeFault reopen();
   Result<std::uint32_t> checksum(std::uint64_t end);
@@ -120,6 +121,7 @@ class LogWriter {
   std::uint32_t epoch_ = 0;
   std::uint32_t salt_ = 0;
   Space space_;
+  std::vector<std::byte> extension_;  // of the record at hand
   std::uint64_t segment_number_ = 0;
   std::uint32_t next_spare_ = 0;
   std::uint64_t stage_offset_ = 0;  // in the file, of the stage's first byte

@@ -53,7 +53,8 @@ void Medium::load(LoadRecord drive, Done<LoadOutcome> done) {
           strand_.reset();
         } else {
           writer_ = std::make_unique<WriteBehind>(*strand_, executor_, options_.compression,
-                                                  options_.queue_bytes, format::kMaxSegmentObjects);
+                                                  options_.random, options_.queue_bytes,
+                                                  format::kMaxSegmentObjects);
           writer_->on_progress = [this](const WriteBehind::Progress& progress) {
             progressed(progress);
           };
@@ -94,6 +95,7 @@ void Medium::unload(Done<WriteOutcome> done) {
           writer_.reset();
           reader_.reset();
           strand_.reset();
+          handling_ = {};  // no key stays with a cartridge
           WriteOutcome outcome;
           outcome.fault = fault ? std::move(fault) : std::move(facts.fault);
           done(std::move(outcome));

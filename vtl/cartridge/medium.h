@@ -45,6 +45,7 @@ struct MediumOptions {
   std::uint64_t low_water_bytes = 0;
   // Free space below which nothing more is accepted: footers, filemarks and labels need it.
   std::uint64_t hard_water_bytes = 64u << 20;
+  RandomBytes random;  // for a host's encryption; may be left out where there is none
   std::function<std::uint64_t()> now_ns;  // unix time; called on strands, so from any thread
   std::function<void(const MediumAlert&)> alert;  // on the loop
   // Something was overwritten and lies in the trash. On the loop.

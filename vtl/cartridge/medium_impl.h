@@ -42,6 +42,8 @@ class Medium final : public CartridgeMedium {
   }
   Dirty dirty() const override { return writer_ ? writer_->dirty() : Dirty{}; }
 
+  void set_handling(const scsi::ssc::BlockHandling& handling) override;
+  void next_block(scsi::Done<scsi::ssc::NextBlock> done) override;
   void write(scsi::Buffer data, std::uint32_t block_length, scsi::ssc::WriteMode mode,
              scsi::Done<scsi::ssc::WriteOutcome> done) override;
   void write_filemarks(std::uint32_t count, scsi::ssc::WriteMode mode,
@@ -83,6 +85,7 @@ class Medium final : public CartridgeMedium {
     scsi::Buffer data;
     std::uint32_t block_length = 0;  // 0: filemarks
     std::uint64_t count = 0;
+    BlockForm form;
     scsi::ssc::WriteMode mode = scsi::ssc::WriteMode::kBuffered;
     scsi::ssc::WriteOutcome outcome;
     scsi::Done<scsi::ssc::WriteOutcome> done;
@@ -90,6 +93,7 @@ class Medium final : public CartridgeMedium {
   struct Read {
     std::uint32_t block_length = 0;
     std::uint32_t count = 0;
+    scsi::Protection protection = scsi::Protection::kNone;
     scsi::ssc::ReadOutcome outcome;
     scsi::Done<scsi::ssc::ReadOutcome> done;
   };
@@ -107,14 +111,17 @@ class Medium final : public CartridgeMedium {
   // end.
   void start_write();
   void begin_write(bool cuts);
+  bool all_ciphertext() const;
   std::uint64_t fitting() const;
   void continue_write();
   void accept(std::uint32_t count);
   void finish_write();
   void end_write();
 
+  void apply_encryption();
   void continue_read();
   void take_block(const ReadObject& object, const ReadChunk& chunk);
+  void add_protection(const ReadObject& object, std::size_t first_slice);
   void count_filemarks();
   void finish_read();
 
@@ -139,6 +146,7 @@ class Medium final : public CartridgeMedium {
   std::vector<scsi::ssc::PartitionInfo> partitions_;
   std::vector<std::vector<scsi::ssc::Attribute>> attributes_;
   scsi::ssc::Position position_;
+  scsi::ssc::BlockHandling handling_;
   Write write_;
   Read read_;
   OpenCartridge::Traffic traffic_;

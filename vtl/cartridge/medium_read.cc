@@ -11,10 +11,36 @@ using scsi::Buffer;
 using scsi::Done;
 using namespace scsi::ssc;  // NOLINT: this file is about nothing else
 
+void Medium::set_handling(const BlockHandling& handling) {
+  handling_ = handling;
+  if (!read_.done) apply_encryption();  // else when that read has ended
+}
+
+void Medium::apply_encryption() {
+  if (reader_ && reader_->encryption() != handling_.encryption)
+    reader_->decrypt(handling_.encryption);
+}
+
+void Medium::next_block(Done<NextBlock> done) {
+  if (position_.object >= partitions_[position_.partition].end_of_data) {
+    NextBlock out;
+    out.kind = NextBlock::Kind::kEndOfData;
+    return done(std::move(out));
+  }
+  strand_->run(
+      std::make_shared<NextBlock>(),
+      [at = position_, encryption = handling_.encryption](std::unique_ptr<OpenCartridge>& cartridge,
+                                                          NextBlock& out) {
+        out = look_at(cartridge->log(at.partition), at.object, encryption.get());
+      },
+      [done = std::move(done)](NextBlock& out) mutable { done(std::move(out)); });
+}
+
 void Medium::read(std::uint32_t block_length, std::uint32_t count, Done<ReadOutcome> done) {
   read_ = {};
   read_.block_length = block_length;
   read_.count = count;
+  read_.protection = handling_.read;
   read_.done = std::move(done);
   if (writer_->unwritten() == 0) return continue_read();
   writer_->flush([this](MaybeFault fault) {
@@ -56,6 +82,10 @@ void Medium::continue_read() {
         out.stop = Stop::kFault;
         out.fault = make_fault(Fault::Kind::kObjectMissing, chunk.detail);
         break;
+      case ReadObject::Kind::kRefused:
+        out.stop = Stop::kRefused;
+        out.refusal = object->refusal;
+        return finish_read();
     }
     ++position_.object;
     if (object->counts_as_filemark) ++position_.filemarks;
@@ -88,6 +118,7 @@ void Medium::take_block(const ReadObject& object, const ReadChunk& chunk) {
     out.stop = ReadOutcome::Stop::kLength;
     out.actual_length = object.length;
   }
+  const std::size_t first_slice = out.data.size();
   std::size_t left = std::min(object.length, read_.block_length);
   std::size_t offset = object.offset;
   for (std::size_t b = object.buffer; left != 0; ++b) {
@@ -98,9 +129,27 @@ void Medium::take_block(const ReadObject& object, const ReadChunk& chunk) {
     left -= bytes.size();
     offset = 0;
   }
+  if (read_.protection != scsi::Protection::kNone) add_protection(object, first_slice);
   traffic_.bytes_read += object.length;
   info_.bytes_read_load += object.length;
   info_.bytes_read_life += object.length;
+}
+
+// What the host has written comes back as it was. Otherwise - another method, none, a block that is
+// cut off - it is made from what is given.
+void Medium::add_protection(const ReadObject& object, std::size_t first_slice) {
+  const scsi::Protection method = read_.protection;
+  scsi::SliceList& data = read_.outcome.data;
+  std::optional<std::uint32_t> value = object.reed_solomon;
+  if (method == scsi::Protection::kCrc32c) value = object.crc;
+  if (!value || object.length > read_.block_length) {
+    value = 0;
+    for (std::size_t i = first_slice; i < data.size(); ++i)
+      value = scsi::protection_value(method, data[i].bytes, *value);
+  }
+  const auto bytes = std::make_shared<const std::array<std::byte, scsi::kProtectionBytes>>(
+      scsi::encode_protection(method, *value));
+  data.push_back({bytes, *bytes});
 }
 
 void Medium::finish_read() {
@@ -110,6 +159,7 @@ void Medium::finish_read() {
           fmt::format("{}: object {} cannot be read: {}", info_.barcode, position_.object - 1,
                       read_.outcome.fault->detail));
   auto done = std::move(read_.done);
+  apply_encryption();
   done(std::move(read_.outcome));
 }
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "vtl/cartridge/cipher.h"
 #include "vtl/cartridge/medium_impl.h"
 
 namespace vtl {
@@ -25,14 +26,30 @@ Fault refusal() {
 
 void Medium::write(Buffer data, std::uint32_t block_length, WriteMode mode,
                    Done<WriteOutcome> done) {
-  VTL_CHECK(block_length != 0 && data.size() % block_length == 0 && data.size() != 0);
   write_ = {};
-  write_.count = data.size() / block_length;
+  write_.form.protection = handling_.written;
+  if (handling_.encryption && handling_.encryption->write != Encryption::Write::kDisable)
+    write_.form.encryption = handling_.encryption;
+  const std::size_t stride = write_.form.stride(block_length);
+  VTL_CHECK(block_length != 0 && data.size() % stride == 0 && data.size() != 0);
+  write_.count = data.size() / stride;
   write_.data = std::move(data);
   write_.block_length = block_length;
   write_.mode = mode;
   write_.done = std::move(done);
+  if (write_.form.external() && !all_ciphertext()) {
+    write_.outcome.refusal = CipherRefusal::kNotCiphertext;
+    return end_write();
+  }
   start_write();
+}
+
+// In external mode: each block is one that was sealed elsewhere.
+bool Medium::all_ciphertext() const {
+  const std::size_t stride = write_.form.stride(write_.block_length);
+  for (std::size_t at = 0; at < write_.data.size(); at += stride)
+    if (!parse_raw_block(write_.data.view().subspan(at, write_.block_length))) return false;
+  return true;
 }
 
 void Medium::write_filemarks(std::uint32_t count, WriteMode mode, Done<WriteOutcome> done) {
@@ -132,7 +149,7 @@ void Medium::count_lost(MediumFault& fault, std::uint64_t object) const {
 std::uint64_t Medium::fitting() const {
   const PartitionInfo& p = partitions_[position_.partition];
   const std::uint64_t left = p.capacity_bytes - std::min(p.capacity_bytes, p.used_bytes);
-  return std::min(write_.count, left / write_.block_length);
+  return std::min(write_.count, left / (write_.block_length + write_.form.overhead()));
 }
 
 void Medium::continue_write() {
@@ -147,6 +164,7 @@ void Medium::continue_write() {
       if (fit == 0) break;
       run.count = static_cast<std::uint32_t>(fit);
       run.block_length = write_.block_length;
+      run.form = write_.form;
       run.data = std::move(write_.data);
     }
     const std::uint32_t asked = run.count;
@@ -212,6 +230,7 @@ void Medium::finish_write() {
 void Medium::end_write() {
   write_.outcome.zone = zone();
   write_.data = {};
+  write_.form = {};
   auto done = std::move(write_.done);
   done(std::move(write_.outcome));
 }

@@ -87,6 +87,12 @@ class Reader final : public CartridgeReader {
         return {TapeObject::Kind::kBlock, walk_.gather(*object), {}};
       case ReadObject::Kind::kFilemark:
         return {TapeObject::Kind::kFilemark, {}, {}};
+      case ReadObject::Kind::kRefused:
+        return {
+            TapeObject::Kind::kDamaged,
+            {},
+            "it is encrypted under a host's key, which is not kept here: copy this tape through "
+            "a drive, with the program that has the key"};
       case ReadObject::Kind::kDamaged:
       case ReadObject::Kind::kMissing:
         break;
@@ -177,7 +183,8 @@ Status read_all(OpenCartridge& cartridge, VerifyReport& report, const Progress& 
     ObjectWalk walk(cartridge, p);
     while (const ReadObject* object = walk.next()) {
       const std::uint64_t lba = walk.position() - 1;
-      if (object->kind == ReadObject::Kind::kBlock) {
+      // Without the key: its checksum was right, and that is all that can be known.
+      if (object->kind == ReadObject::Kind::kBlock || object->kind == ReadObject::Kind::kRefused) {
         ++report.blocks;
         report.bytes += object->length;
       } else if (object->kind == ReadObject::Kind::kFilemark) {

@@ -322,7 +322,7 @@ MaybeFault OpenCartridge::begin_epoch() {
 MaybeFault OpenCartridge::append_block(scsi::Bytes block) {
   if (scratch_.size() < block.size() && options_.compression != Compression::kNone)
     scratch_.resize(block.size());
-  return append_block(code_block(options_.compression, block, scratch_));
+  return append_block(code_block({options_.compression, {}, {}}, block, scratch_, {}));
 }
 
 MaybeFault OpenCartridge::append_block(const CodedBlock& block) {

@@ -36,6 +36,11 @@ void ReadAhead::drop() {
   cursor_ = {};
 }
 
+void ReadAhead::decrypt(std::shared_ptr<const scsi::ssc::Encryption> encryption) {
+  drop();
+  encryption_ = std::move(encryption);
+}
+
 const ReadObject* ReadAhead::peek() {
   while (!ready_.empty() && next_ == ready_.front().objects.size()) {
     ready_.pop_front();
@@ -66,10 +71,12 @@ void ReadAhead::fetch() {
   job.end = end_;
   job.bytes = std::exchange(bytes_, std::min(bytes_ * 2, Stage::kBytes));
   job.life = life_;
+  job.encryption = encryption_;
   strand_.run(
       job_,
       [](std::unique_ptr<OpenCartridge>& cartridge, Job& j) {
-        read_chunk(cartridge->log(j.partition), j.cursor, j.end, j.stage, j.bytes, j.chunk);
+        read_chunk(cartridge->log(j.partition), j.cursor, j.end, j.stage, j.bytes, j.chunk,
+                   j.encryption.get());
       },
       [this](Job& j) { fetched(j); });
 }
@@ -77,6 +84,7 @@ void ReadAhead::fetch() {
 void ReadAhead::fetched(Job& job) {
   fetching_ = false;
   job.stage.reset();
+  job.encryption.reset();
   ReadCursor cursor = std::exchange(job.cursor, {});
   ReadChunk chunk = std::exchange(job.chunk, {});
   if (job.life == life_) {

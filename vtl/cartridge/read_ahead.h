@@ -22,6 +22,9 @@ class ReadAhead {
   // The next object is `lba`; `end` is end of data. Keeps what it has when it stands there already.
   void aim(std::uint32_t partition, std::uint64_t lba, std::uint64_t end);
   void drop();
+  // By what is read from now on; null: nothing.
+  void decrypt(std::shared_ptr<const scsi::ssc::Encryption> encryption);
+  const std::shared_ptr<const scsi::ssc::Encryption>& encryption() const { return encryption_; }
 
   // The next object, once it is here; nullptr: wait(). Not at end of data.
   const ReadObject* peek();
@@ -40,6 +43,7 @@ class ReadAhead {
     std::uint64_t end = 0;
     std::size_t bytes = 0;
     std::uint64_t life = 0;
+    std::shared_ptr<const scsi::ssc::Encryption> encryption;
   };
   void fetch();
   void fetched(Job& job);
@@ -48,6 +52,7 @@ class ReadAhead {
   const std::size_t depth_;
   StagePool stages_;
   std::shared_ptr<Job> job_;  // kept for reuse
+  std::shared_ptr<const scsi::ssc::Encryption> encryption_;
   bool aimed_ = false;
   std::uint32_t partition_ = 0;
   std::uint64_t lba_ = 0, end_ = 0;

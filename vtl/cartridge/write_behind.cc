@@ -16,8 +16,9 @@ constexpr std::size_t kIdleScratch = 1u << 20;
 // In the queue a filemark counts like a small block.
 constexpr std::uint64_t kFilemarkBytes = 64;
 
-std::uint64_t cost_of(std::uint64_t block_length) {
-  return format::align_up(format::kRecordHeaderBytes + block_length, format::kRecordAlign);
+std::uint64_t cost_of(const Run& run) {
+  const std::uint64_t stored = run.is_filemarks() ? 0 : run.stored_length();
+  return format::align_up(format::kRecordHeaderBytes + stored, format::kRecordAlign);
 }
 std::uint64_t queue_bytes_of(const Run& run) {
   return run.is_filemarks() ? run.count * kFilemarkBytes : run.bytes();
@@ -26,14 +27,15 @@ std::uint64_t queue_bytes_of(const Run& run) {
 }  // namespace
 
 WriteBehind::WriteBehind(CartridgeStrand& strand, Executor& executor, Compression compression,
-                         std::size_t queue_bytes, std::uint32_t max_segment_objects)
+                         RandomBytes random, std::size_t queue_bytes,
+                         std::uint32_t max_segment_objects)
     : strand_(strand),
       queue_limit_(queue_bytes),
       max_objects_(max_segment_objects),
+      executor_(executor),
       compression_(compression),
-      batch_(std::make_shared<Batch>()) {
-  if (compression != Compression::kNone) codec_.emplace(executor, "codec");
-}
+      random_(std::move(random)),
+      batch_(std::make_shared<Batch>()) {}
 
 // On the strand.
 void WriteBehind::capture(OpenCartridge& cartridge, std::uint32_t partition, Progress& progress) {
@@ -104,7 +106,7 @@ bool WriteBehind::place(Place& at, std::uint64_t cost, bool filemark) const {
 WriteBehind::Admission WriteBehind::append(Run& run) {
   VTL_CHECK(active_ && !finished_ && run.count != 0);
   if (failed_) return {Admit::kFaulted, 0};
-  const std::uint64_t cost = cost_of(run.block_length);
+  const std::uint64_t cost = cost_of(run);
   Place at = place_;
   std::uint32_t fitting = 0;
   while (fitting < run.count && place(at, cost, run.is_filemarks())) ++fitting;
@@ -190,7 +192,10 @@ WriteBehind::CodingPtr WriteBehind::enqueue(Run&& run) {
     idle_codings_.pop_back();
   }
   coding->run = std::move(run);
-  coding->ready = !codec_ || coding->run.is_filemarks();
+  BlockForm& form = coding->run.form;
+  if (!form.external()) form.compression = compression_;
+  coding->ready =
+      coding->run.is_filemarks() || (form.compression == Compression::kNone && !form.encrypts());
   if (coding->ready)
     ready_bytes_ += coding->run.bytes();
   else
@@ -199,15 +204,16 @@ WriteBehind::CodingPtr WriteBehind::enqueue(Run&& run) {
 }
 
 void WriteBehind::code(CodingPtr coding) {
+  if (!codec_) codec_.emplace(executor_, "codec");
   codec_->run(
       std::move(coding),
-      [algorithm = compression_](Coding& c) {
-        const std::size_t length = c.run.block_length;
+      [random = random_](Coding& c) {
+        const std::size_t length = static_cast<std::size_t>(c.run.stored_length());
         c.scratch.resize(c.run.bytes());
-        for (std::size_t at = 0; at < c.run.bytes(); at += length)
-          c.blocks.push_back(code_block(algorithm,
-                                        std::as_const(c.run.data).view().subspan(at, length),
-                                        scsi::MutableBytes(c.scratch).subspan(at, length)));
+        for (std::uint32_t i = 0; i < c.run.count; ++i)
+          c.blocks.push_back(code_block(c.run.form, c.run.block(i),
+                                        scsi::MutableBytes(c.scratch).subspan(i * length, length),
+                                        random));
       },
       [this](Coding& c) {
         if (failed_) return;  // it is not waited for any more
@@ -227,8 +233,7 @@ MaybeFault WriteBehind::write(OpenCartridge& cartridge, const Coding& coding) {
     else if (!coding.blocks.empty())
       fault = cartridge.append_block(coding.blocks[i]);
     else
-      fault = cartridge.append_block(
-          run.data.view().subspan(std::size_t{i} * run.block_length, run.block_length));
+      fault = cartridge.append_block(code_block(run.form, run.block(i), {}, {}));
   }
   return fault;
 }
@@ -258,7 +263,7 @@ void WriteBehind::submit_batch() {
     waiting_bytes_ -= run.bytes();
     ready_bytes_ -= run.bytes();
     batch_bytes_ += run.bytes();
-    waiting_cost_ -= cost_of(run.block_length) * run.count;
+    waiting_cost_ -= cost_of(run) * run.count;
     waiting_objects_ -= run.count;
     batch.runs.push_back(std::move(queue_.front()));
     queue_.pop_front();

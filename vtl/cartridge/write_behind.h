@@ -9,8 +9,8 @@
 // the worst case - uncompressed, with headers and padding - so that running out of space is noticed
 // at admission and never behind a GOOD.
 //
-// What is to be compressed is so on a strand of its own, while the cartridge's strand writes what
-// was before; the order of the objects stays.
+// What is to be compressed or encrypted is so on a strand of its own, while the cartridge's strand
+// writes what was before; the order of the objects stays.
 //
 // The first failed write or sync is final: what is queued is dropped and counted, the fault is told
 // once, and nothing more is accepted until the cartridge is loaded again.
@@ -41,9 +41,16 @@ struct Run {
   scsi::Buffer data;               // empty: filemarks
   std::uint32_t block_length = 0;  // 0: filemarks
   std::uint32_t count = 0;
+  BlockForm form;  // but for the compression, which is the writer's
 
   bool is_filemarks() const { return block_length == 0; }
-  std::uint64_t bytes() const { return std::uint64_t{block_length} * count; }
+  // What a block, and all of them, may take as stored payload.
+  std::uint64_t stored_length() const { return std::uint64_t{block_length} + form.overhead(); }
+  std::uint64_t bytes() const { return is_filemarks() ? 0 : stored_length() * count; }
+  scsi::Bytes block(std::size_t i) const {  // with its protection
+    const std::size_t stride = form.stride(block_length);
+    return data.view().subspan(i * stride, stride);
+  }
 };
 
 class WriteBehind {
@@ -59,9 +66,10 @@ class WriteBehind {
     std::uint32_t accepted;  // of run.count; the run is left untouched when 0
   };
 
-  // `executor` runs the codec, and is asked for a strand only if there is something to compress.
+  // `executor` runs the codec, and is asked for a strand only if there is something to compress or
+  // to encrypt.
   WriteBehind(CartridgeStrand& strand, Executor& executor, Compression compression,
-              std::size_t queue_bytes, std::uint32_t max_segment_objects);
+              RandomBytes random, std::size_t queue_bytes, std::uint32_t max_segment_objects);
 
   // Hears, after every job, what changed: used bytes, a fault, notes for the log.
   struct Progress {
@@ -107,7 +115,7 @@ class WriteBehind {
   std::uint64_t durable() const { return durable_; }
   std::uint64_t unwritten() const { return appended_ - written_; }
   std::uint64_t queued_bytes() const { return queued_bytes_; }
-  // Stored bytes of the partition, counting what is queued as uncompressed.
+  // Stored bytes of the partition, counting what is queued at its worst case.
   std::uint64_t used_bytes() const { return used_bytes_; }
   Dirty dirty() const;
   std::uint32_t partition() const { return partition_; }
@@ -163,7 +171,9 @@ class WriteBehind {
   Dirty strand_dirty_;
   std::uint64_t strand_end_ = 0, strand_used_ = 0;
 
+  Executor& executor_;
   const Compression compression_;
+  const RandomBytes random_;
   std::optional<JobStrand> codec_;
   std::vector<CodingPtr> idle_codings_;  // for reuse
   std::deque<CodingPtr> queue_;

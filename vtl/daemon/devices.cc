@@ -44,6 +44,7 @@ scsi::ssc::TapeDriveOptions drive_options(const config::LibraryConfig& library, 
   options.library_serial = library.changer.serial;
   options.element_address = static_cast<std::uint16_t>(profile_of(library).drives.first + index);
   options.now_ms = wall_clock_ms;
+  options.random = random_bytes;
   return options;
 }
 

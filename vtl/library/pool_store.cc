@@ -5,7 +5,9 @@
 namespace vtl {
 
 PoolStore::PoolStore(PoolStoreOptions options, FileSystem& files, std::vector<Executor*> executors)
-    : options_(std::move(options)), files_(files), executors_(std::move(executors)) {}
+    : options_(std::move(options)), files_(files), executors_(std::move(executors)) {
+  options_.medium.random = options_.random;
+}
 
 Result<std::vector<std::string>> PoolStore::list() {
   return list_cartridges(files_, options_.pool_dir);

@@ -46,6 +46,12 @@ class TimedMedium final : public scsi::ssc::TapeMedium {
   }
   bool append_failed() const override { return inside_->append_failed(); }
 
+  void set_handling(const scsi::ssc::BlockHandling& handling) override {
+    inside_->set_handling(handling);
+  }
+  void next_block(scsi::Done<scsi::ssc::NextBlock> done) override {
+    inside_->next_block(std::move(done));
+  }
   void write(scsi::Buffer data, std::uint32_t block_length, scsi::ssc::WriteMode mode,
              scsi::Done<scsi::ssc::WriteOutcome> done) override;
   void write_filemarks(std::uint32_t count, scsi::ssc::WriteMode mode,

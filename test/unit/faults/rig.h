@@ -184,6 +184,15 @@ class Drive {
       if (alert.find(part) != std::string::npos) return true;
     return false;
   }
+  // The end of what was submitted.
+  Ended finish() {
+    while (sink.ended.empty() && executor.inner.step()) {
+    }
+    REQUIRE(sink.ended.size() == 1);
+    Ended end = std::move(sink.ended.back());
+    sink.ended.clear();
+    return end;
+  }
   // What waits for a batch goes out; all that can happen happens.
   void settle() {
     medium->settle();
@@ -208,14 +217,6 @@ class Drive {
   void drain(scsi::NexusId nexus) {
     while (test_unit_ready(nexus).starts_with("6/")) {
     }
-  }
-  Ended finish() {
-    while (sink.ended.empty() && executor.inner.step()) {
-    }
-    REQUIRE(sink.ended.size() == 1);
-    Ended end = std::move(sink.ended.back());
-    sink.ended.clear();
-    return end;
   }
   std::string directory_;
   std::map<std::string, std::string> names_;

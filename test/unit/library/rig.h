@@ -61,6 +61,8 @@ class LabelMedium final : public scsi::ssc::TapeMedium {
   std::uint64_t buffered_bytes() const override { return 0; }
   std::optional<scsi::ssc::MediumFault> take_deferred_fault() override { return {}; }
   bool append_failed() const override { return false; }
+  void set_handling(const scsi::ssc::BlockHandling&) override {}
+  void next_block(scsi::Done<scsi::ssc::NextBlock> done) override { done({}); }
   void write(scsi::Buffer, std::uint32_t, scsi::ssc::WriteMode,
              scsi::Done<scsi::ssc::WriteOutcome> done) override {
     done({});

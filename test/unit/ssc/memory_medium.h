@@ -19,6 +19,8 @@ class MemoryMedium : public TapeMedium {
   struct Object {
     bool filemark = false;
     std::vector<std::byte> data;
+    std::shared_ptr<const Encryption> encryption;  // that it was written under
+    bool external = false;
   };
   struct Partition {
     std::vector<Object> objects;
@@ -132,20 +134,42 @@ class MemoryMedium : public TapeMedium {
   }
   bool append_failed() const override { return append_failed_; }
 
+  void set_handling(const BlockHandling& handling) override { handling_ = handling; }
+  const BlockHandling& handling() const { return handling_; }
+  void next_block(Done<NextBlock> done) override {
+    NextBlock out;
+    const std::vector<Object>& objects = current().objects;
+    if (position_ >= objects.size()) {
+      out.kind = NextBlock::Kind::kEndOfData;
+    } else if (objects[position_].filemark) {
+      out.kind = NextBlock::Kind::kFilemark;
+    } else if (const Object& object = objects[position_]; object.encryption) {
+      out.encrypted = true;
+      out.external = object.external;
+      out.raw_readable = object.encryption->raw_readable;
+      out.refusal = refusal(object);
+      out.associated = object.encryption->associated;
+    }
+    end([done = std::move(done), out = std::move(out)]() mutable { done(std::move(out)); });
+  }
+
+  // With handling.written, `data` has its four bytes behind each block.
   void write(Buffer data, std::uint32_t block_length, WriteMode mode,
              Done<WriteOutcome> done) override {
-    VTL_CHECK(block_length != 0 && data.size() % block_length == 0);
-    end([this, data = std::move(data), block_length, mode, done = std::move(done)]() mutable {
+    const std::uint32_t stride = block_length + protection_bytes(handling_.written);
+    VTL_CHECK(block_length != 0 && data.size() % stride == 0);
+    end([this, data = std::move(data), block_length, stride, mode,
+         done = std::move(done)]() mutable {
       WriteOutcome out;
       if (!refuse(out)) {
         cut();
-        for (std::size_t at = 0; at < data.size() && !out.full; at += block_length) {
+        for (std::size_t at = 0; at < data.size() && !out.full; at += stride) {
           if (bytes(current(), position_) + block_length > current().capacity_bytes) {
             out.full = true;
             break;
           }
           const Bytes block = data.view().subspan(at, block_length);
-          append({false, {block.begin(), block.end()}}, out);
+          append(encrypted({false, {block.begin(), block.end()}, {}, false}), out);
           info_.bytes_written_life += block_length;
           info_.bytes_written_load += block_length;
         }
@@ -164,7 +188,7 @@ class MemoryMedium : public TapeMedium {
             out.full = true;
             break;
           }
-          append({true, {}}, out);
+          append({true, {}, {}, false}, out);
         }
         ended_write(mode, out);
       }
@@ -259,6 +283,26 @@ class MemoryMedium : public TapeMedium {
     return sum;
   }
   Partition& current() { return partitions_[partition_]; }
+  // A block keeps its bytes, and remembers what it was written under.
+  Object encrypted(Object object) const {
+    const auto& encryption = handling_.encryption;
+    if (encryption && encryption->write != Encryption::Write::kDisable) {
+      object.encryption = encryption;
+      object.external = encryption->write == Encryption::Write::kExternal;
+    }
+    return object;
+  }
+  CipherRefusal refusal(const Object& object) const {
+    using Read = Encryption::Read;
+    const Read mode = handling_.encryption ? handling_.encryption->read : Read::kDisable;
+    if (!object.encryption)
+      return mode == Read::kDecrypt ? CipherRefusal::kNotEncrypted : CipherRefusal::kNone;
+    if (mode == Read::kDisable) return CipherRefusal::kNoKey;
+    if (mode == Read::kRaw)
+      return object.encryption->raw_readable ? CipherRefusal::kNone : CipherRefusal::kNotRaw;
+    return object.encryption->key == handling_.encryption->key ? CipherRefusal::kNone
+                                                               : CipherRefusal::kWrongKey;
+  }
   void end(Callback work) {
     if (deferring_)
       pending_.push_back(std::move(work));
@@ -317,8 +361,14 @@ class MemoryMedium : public TapeMedium {
         out.stop = ReadOutcome::Stop::kEndOfData;
         return out;
       }
-      const std::uint64_t here = position_++;
+      const std::uint64_t here = position_;
       const Object& object = current().objects[here];
+      if (!object.filemark && refusal(object) != CipherRefusal::kNone) {
+        out.stop = ReadOutcome::Stop::kRefused;
+        out.refusal = refusal(object);
+        return out;
+      }
+      ++position_;
       if (auto bad = damaged_.find({partition_, here}); bad != damaged_.end()) {
         out.stop = ReadOutcome::Stop::kFault;
         out.fault = MediumFault{bad->second, 0, "injected"};
@@ -332,6 +382,13 @@ class MemoryMedium : public TapeMedium {
       SliceList slices =
           slices_of({object.data.begin(), object.data.begin() + std::ptrdiff_t(size)});
       out.data.insert(out.data.end(), slices.begin(), slices.end());
+      if (handling_.read != Protection::kNone) {
+        const std::uint32_t value =
+            protection_value(handling_.read, Bytes(object.data).first(size));
+        const auto four = encode_protection(handling_.read, value);
+        slices = slices_of({four.begin(), four.end()});
+        out.data.insert(out.data.end(), slices.begin(), slices.end());
+      }
       info_.bytes_read_life += size;
       info_.bytes_read_load += size;
       if (object.data.size() != block_length) {
@@ -389,6 +446,7 @@ class MemoryMedium : public TapeMedium {
   bool changed_ = false;
   bool append_failed_ = false;
   bool deferring_ = false;
+  BlockHandling handling_;
   std::uint64_t filemark_limit_ = 0;
   std::uint64_t flushes_ = 0;
   WriteMode last_mode_ = WriteMode::kBuffered;

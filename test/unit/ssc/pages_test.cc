@@ -93,24 +93,6 @@ TEST_CASE("Compression: page 0Fh and the switch in page 10h say the same") {
   CHECK(be(rig.mode(0x0F), 10, 1) == 0xC0);
 }
 
-TEST_CASE("Control data protection: off can be said, on is refused; each nexus has its own") {
-  Loaded rig;
-  const auto select = [&](int method, int length, int flags) {
-    Data list = rig.mode(0x0A, 0xF0);
-    list[0] = list[1] = std::byte{0};
-    list[8 + 4] = static_cast<std::byte>(method);
-    list[8 + 5] = static_cast<std::byte>(length);
-    list[8 + 6] = static_cast<std::byte>(flags);
-    return sense_of(rig.send({0x55, 0x10, 0, 0, 0, 0, 0, 0, 40, 0}, list));
-  };
-  CHECK(select(0, 0, 0) == "0/00/00");
-  CHECK(select(0, 4, 0) == "0/00/00");
-  CHECK(good(rig.run({0x00}, rig.b)));
-  CHECK(select(2, 4, 0xC0) == "5/26/00 list byte 12 bit 1");
-  CHECK(select(0, 0, 0x80) == "5/26/00 list byte 14 bit 7");
-  CHECK(select(0, 5, 0) == "5/26/00 list byte 13");
-}
-
 TEST_CASE("Medium partition page shows what the cartridge has; nothing can be set") {
   auto cartridge = std::make_unique<MemoryMedium>(8, 2);
   cartridge->set_capacity(9'900'000'000, 40'000'000'000);

@@ -18,6 +18,7 @@ using Data = std::vector<std::byte>;
 
 class TestDrive : public TapeDrive {
  public:
+  using LogicalUnit::find_nexus;
   using LogicalUnit::rows;
   using TapeDrive::TapeDrive;
 };
@@ -37,6 +38,9 @@ inline scsi::ssc::TapeDriveOptions drive_options(std::uint8_t generation = 8) {
   options.library_serial = "VTLLIB0001";
   options.element_address = 500;
   options.now_ms = [] { return std::uint64_t{1'800'000'000'000}; };
+  options.random = [](scsi::MutableBytes into) {
+    for (std::size_t i = 0; i < into.size(); ++i) into[i] = static_cast<std::byte>(0xA0 + i);
+  };
   return options;
 }
 
