@@ -1,4 +1,4 @@
-// Logical block protection (SSC-5 4.2.29): four bytes behind each block by which drive and host
+// Logical block protection (SSC-5): four bytes behind each block by which drive and host
 // check what passed between them.
 #pragma once
 

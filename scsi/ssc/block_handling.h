@@ -1,5 +1,5 @@
-// How a drive has a medium take and give blocks: logical block protection (SSC-5 4.2.29) and tape
-// encryption (SSC-5 4.2.26). Values that cross TapeMedium.
+// How a drive has a medium take and give blocks: logical block protection (SSC-5) and tape
+// encryption (SSC-5). Values that cross TapeMedium.
 #pragma once
 
 #include <array>
@@ -17,7 +17,8 @@ inline void wipe(MutableBytes bytes) {
   for (std::size_t i = 0; i < bytes.size(); ++i) at[i] = std::byte{};
 }
 
-// SSC-5 8.5.3: what a host has recorded with the blocks under a key, for whoever looks for the key.
+// SSC-5, key-associated data: what a host has recorded with the blocks under a key, for whoever
+// looks for the key.
 struct KeyAssociatedData {
   std::uint8_t type = 0;  // 00h unauthenticated, 01h authenticated, 03h metadata
   std::vector<std::byte> value;
@@ -27,7 +28,7 @@ struct KeyAssociatedData {
 // Data encryption parameters. Never changed once they are shared, so any thread may read them; the
 // key is wiped when the last holder lets go.
 struct Encryption {
-  // The values are those of the Set Data Encryption page (SSC-5 8.5.3.2).
+  // The values are those of the Set Data Encryption page (SSC-5).
   enum class Write : std::uint8_t { kDisable = 0, kExternal = 1, kEncrypt = 2 };
   enum class Read : std::uint8_t { kDisable = 0, kRaw = 1, kDecrypt = 2, kMixed = 3 };
   enum class Check : std::uint8_t { kDefault = 0, kNone = 1, kNotExternal = 2, kNotEncrypt = 3 };

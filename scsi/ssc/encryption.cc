@@ -8,7 +8,7 @@ namespace scsi::ssc {
 
 namespace {
 
-// Offsets in the Set Data Encryption page (SSC-5 8.5.3.2).
+// Offsets in the Set Data Encryption page (SSC-5).
 constexpr std::size_t kScope = 4, kControl = 5, kWriteMode = 6, kReadMode = 7, kAlgorithm = 8,
                       kKeyFormat = 9, kKadFormat = 10, kKeyLength = 18, kKey = 20;
 constexpr std::uint8_t kLock = 0x01;

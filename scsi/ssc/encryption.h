@@ -1,4 +1,4 @@
-// Data encryption parameters of a drive (SSC-5 4.2.26): who has set what, for whom it holds, and
+// Data encryption parameters of a drive (SSC-5): who has set what, for whom it holds, and
 // what clears it. A state machine without I/O: it knows nexuses and parameter bytes; the drive
 // raises the unit attentions and tells the medium.
 //

@@ -10,7 +10,7 @@ namespace scsi::ssc {
 // command.
 Sense sense_of(const MediumFault& fault);
 
-// Why encryption keeps a block from being read or written (SSC-5 4.2.26).
+// Why encryption keeps a block from being read or written (SSC-5).
 Sense sense_of(CipherRefusal refusal);
 
 // Found after the command that caused it was acknowledged (SPC-4 4.5.5): response code 71h,

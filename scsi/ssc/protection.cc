@@ -1,4 +1,4 @@
-// Logical block protection (SSC-5 4.2.29): what is offered, what a nexus has chosen, and the check
+// Logical block protection (SSC-5): what is offered, what a nexus has chosen, and the check
 // before anything is written.
 #include "scsi/ssc/drive_impl.h"
 
@@ -21,7 +21,7 @@ std::span<const Protection> TapeDrive::Impl::protection_methods() const {
   return std::span(kMethods).first(known);
 }
 
-// Control data protection (SSC-5 8.3.9), for each nexus its own; ended by a reset and with the
+// Control data protection (SSC-5), for each nexus its own; ended by a reset and with the
 // nexus.
 ModePage TapeDrive::Impl::protection_page() {
   ModePage page;

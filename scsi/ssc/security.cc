@@ -1,5 +1,5 @@
 // SECURITY PROTOCOL IN and OUT (SPC-4 6.30, 6.31): protocol 00h, and tape encryption, protocol 20h
-// (SSC-5 8.5).
+// (SSC-5).
 #include "scsi/ssc/drive_impl.h"
 #include "scsi/ssc/fault_sense.h"
 
@@ -36,7 +36,7 @@ std::vector<std::byte> management_page() {
   return out.take();
 }
 
-// Next Block Encryption Status (SSC-5 8.5.2.9): what the drive would meet.
+// Next Block Encryption Status (SSC-5): what the drive would meet.
 std::vector<std::byte> next_block_page(std::uint64_t object, const NextBlock& next) {
   constexpr unsigned kNow = 1, kNoBlock = 2, kPlain = 3;  // cannot tell now; no block; not so
   constexpr unsigned kCompressed = 4, kReadable = 5, kUnreadable = 6;
@@ -170,7 +170,7 @@ BlockHandling TapeDrive::Impl::handling_of(NexusId nexus) const {
   return {write_protection(nexus), read_protection(nexus), encryption.in_use(nexus)};
 }
 
-// SSC-5 4.2.26.9: whoever locked itself to its parameters neither reads nor writes under others.
+// SSC-5, LOCK = 1: whoever locked itself to its parameters neither reads nor writes under others.
 TapeDrive::Impl::Outcome TapeDrive::Impl::locked_out(NexusId nexus) const {
   if (!encryption.locked_out(nexus)) return std::nullopt;
   return Sense::make(SenseKey::kDataProtect, Asc::kEncryptionKeyInstanceCounterChanged);

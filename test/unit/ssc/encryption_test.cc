@@ -1,4 +1,4 @@
-// Tape encryption (SSC-5 4.2.26, 8.5): SECURITY PROTOCOL IN and OUT, scopes, what clears a key, and
+// Tape encryption (SSC-5): SECURITY PROTOCOL IN and OUT, scopes, what clears a key, and
 // what a host is told of a block that it cannot have.
 #include "test/unit/ssc/rig.h"
 

@@ -1,4 +1,4 @@
-// Logical block protection (SSC-5 4.2.29): what is offered, the check before a write, and the four
+// Logical block protection (SSC-5): what is offered, the check before a write, and the four
 // bytes in every length.
 #include "scsi/protection.h"
 #include "test/unit/ssc/rig.h"
