@@ -141,6 +141,7 @@ struct TapeDrive::Impl {
     std::uint32_t count = 0;                    // blocks
     std::uint32_t length = 0;                   // as the CDB has it: blocks or bytes
     Protection protection = Protection::kNone;  // its four bytes count in all of these
+    std::uint32_t key_instance = 0;             // of the encryption that held when it began
     std::uint32_t bytes() const { return block_bytes * count; }
     std::uint32_t data_bytes() const { return block_bytes - protection_bytes(protection); }
   };

@@ -124,12 +124,13 @@ EncryptionParameters::Result EncryptionParameters::set(NexusId nexus, Bytes page
   const bool had_some = shared_.encryption != nullptr;
   const bool replaces = parsed.scope == Scope::kAllNexus;
   // Who had set them for all, and now wants something else, takes them back.
+  const std::uint32_t instance = ++instances_;
   if (replaces || shared_by_ == nexus) {
-    drop_shared();
+    drop_shared(instance);
     // Off and off again changes nothing for anybody.
     if (had_some || (replaces && parsed.set.encryption)) result.affected = users_of_shared(nexus);
   }
-  parsed.set.instance = ++instances_;
+  parsed.set.instance = instance;
   sender.scope = parsed.scope;
   sender.own = {};
   if (replaces) {
@@ -174,14 +175,14 @@ EncryptionParameters::Affected EncryptionParameters::users_of_shared(NexusId but
   return out;
 }
 
-void EncryptionParameters::drop_shared() {
+void EncryptionParameters::drop_shared(std::uint32_t instance) {
   if (shared_by_) {
     const auto owner = nexuses_.find(*shared_by_);
     if (owner != nexuses_.end()) owner->second.scope = Scope::kPublic;
   }
   shared_by_.reset();
   shared_ = {};
-  shared_.instance = ++instances_;
+  shared_.instance = instance;
 }
 
 // --- what clears
@@ -191,7 +192,7 @@ EncryptionParameters::Affected EncryptionParameters::clear_if(Condition conditio
   Affected out;
   if (shared_by_ && condition(*shared_by_, shared_)) {
     if (shared_.encryption) out = users_of_shared({});
-    drop_shared();
+    drop_shared(++instances_);
   }
   for (auto& [id, nexus] : nexuses_) {
     if (nexus.scope != Scope::kLocal || !condition(id, nexus.own)) continue;
@@ -225,7 +226,7 @@ EncryptionParameters::Affected EncryptionParameters::nexus_lost(NexusId nexus) {
   nexuses_.erase(nexus);
   if (shared_by_ == nexus && (shared_.clear_on_loss || shared_.clear_on_preempt)) {
     if (shared_.encryption) out = users_of_shared({});
-    drop_shared();
+    drop_shared(++instances_);
   }
   return out;
 }

@@ -40,6 +40,8 @@ class EncryptionParameters {
 
   // null: neither encrypts nor decrypts.
   std::shared_ptr<const Encryption> in_use(NexusId nexus) const;
+  // KEY INSTANCE COUNTER of what holds for it: another one, other parameters.
+  std::uint32_t instance(NexusId nexus) const { return set_of(nexus).instance; }
   // The nexus asked to be locked to its parameters (LOCK = 1), and they are no longer those.
   bool locked_out(NexusId nexus) const;
   bool any() const;  // some nexus' blocks are encrypted or decrypted
@@ -82,7 +84,7 @@ class EncryptionParameters {
   static std::optional<Sense> read_key(Bytes page, Encryption& out);
   const Set& set_of(NexusId nexus) const;
   Affected users_of_shared(NexusId but) const;
-  void drop_shared();
+  void drop_shared(std::uint32_t instance);
   template <class Condition>
   Affected clear_if(Condition condition);
 

@@ -52,6 +52,10 @@ Sense sense_of(CipherRefusal refusal) {
   return Sense::make(SenseKey::kHardwareError, Asc::kInternalTargetFailure);
 }
 
+Sense key_changed() {
+  return Sense::make(SenseKey::kDataProtect, Asc::kEncryptionKeyInstanceCounterChanged);
+}
+
 Sense deferred_sense_of(const MediumFault& fault) {
   Sense sense = sense_of(fault);
   sense.deferred = true;

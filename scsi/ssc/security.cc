@@ -173,7 +173,7 @@ BlockHandling TapeDrive::Impl::handling_of(NexusId nexus) const {
 // SSC-5, LOCK = 1: whoever locked itself to its parameters neither reads nor writes under others.
 TapeDrive::Impl::Outcome TapeDrive::Impl::locked_out(NexusId nexus) const {
   if (!encryption.locked_out(nexus)) return std::nullopt;
-  return Sense::make(SenseKey::kDataProtect, Asc::kEncryptionKeyInstanceCounterChanged);
+  return key_changed();
 }
 
 }  // namespace scsi::ssc

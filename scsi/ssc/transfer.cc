@@ -47,6 +47,7 @@ std::optional<TapeDrive::Impl::Transfer> TapeDrive::Impl::transfer_of(Task& task
   out.count = out.fixed ? out.length : std::uint32_t{out.length != 0};
   const BlockHandling handling = handling_of(task.nexus());
   out.protection = task.row().opcode == kWrite6 ? handling.written : handling.read;
+  out.key_instance = encryption.instance(task.nexus());
   if (out.fixed && out.block_bytes == 0) {
     task.fail(Sense::invalid_field_in_cdb(1, 0));
     return std::nullopt;
@@ -177,10 +178,15 @@ void TapeDrive::Impl::write(Task& task) {
 
 void TapeDrive::Impl::append(Task& task, const Transfer& transfer) {
   task.want(transfer.bytes(), Task::Shorter::kRefuse, [this, &task, transfer](Buffer data) {
-    if (Outcome wrong = check_protection(transfer, std::as_const(data).view())) {
+    Outcome wrong = check_protection(transfer, std::as_const(data).view());
+    // While the data were on their way its key may have gone with another nexus: what was to be
+    // encrypted is not written in clear.
+    if (encryption.instance(task.nexus()) != transfer.key_instance) wrong = key_changed();
+    if (wrong) {
       task.finish(check(std::move(*wrong), transfer.bytes()));
       return;
     }
+    medium->set_handling(handling_of(task.nexus()));
     wrote(task);
     const WriteMode mode =
         modes().buffered_mode() == 0 ? WriteMode::kDurable : WriteMode::kBuffered;

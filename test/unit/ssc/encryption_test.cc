@@ -390,6 +390,42 @@ TEST_CASE("Nexus loss takes its own key; that of all stays. A reset takes every 
   CHECK(rig.modes(rig.a) == "0/0");
 }
 
+TEST_CASE("A WRITE that waits for its data when the nexus goes that has set the key for all") {
+  const bool guarded = GENERATE(false, true);
+  Secure rig;
+  const auto reserve_out = [&](std::uint8_t action, scsi::NexusId nexus, int key, int service_key) {
+    Data list(24);
+    list[7] = static_cast<std::byte>(key);
+    list[15] = static_cast<std::byte>(service_key);
+    CHECK(good(rig.send({0x5F, action, 0x05, 0, 0, 0, 0, 0, 24, 0}, list, nexus)));
+  };
+  reserve_out(0, rig.a, 0, 1);
+  reserve_out(0, rig.b, 0, 2);
+  reserve_out(1, rig.b, 2, 0);  // write exclusive, registrants only: both write
+  rig.set(Page{kAll, guarded ? kCkorl : 0}, rig.b);
+  rig.drain(rig.a);
+
+  scsi::Command write;
+  write.nexus = rig.a;
+  write.tag = 77;
+  write.cdb[0] = std::byte{0x0A};
+  write.cdb[4] = std::byte{100};
+  write.writes = true;
+  write.expected_length = 100;
+  rig.drive.submit(write, rig.sink);
+  REQUIRE(rig.sink.ended.empty());
+  rig.drive.nexus_lost(rig.b);
+  rig.drive.data_out(rig.a, 77, scsi::Buffer::copy_of(pattern(100)));
+  REQUIRE(rig.sink.ended.size() == 1);
+  if (guarded) {  // the key has gone: what was to be encrypted is not written in clear
+    CHECK(sense_of(rig.sink.ended.back()) == "7/2A/13");
+    CHECK(rig.medium->at(0).objects.empty());
+  } else {
+    CHECK(good(rig.sink.ended.back()));
+    CHECK(rig.medium->at(0).objects.at(0).encryption != nullptr);
+  }
+}
+
 TEST_CASE("A key is nowhere any more once it is replaced") {
   Secure rig;
   rig.set(Page{});
