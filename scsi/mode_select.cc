@@ -137,17 +137,23 @@ ModePages::Selected ModePages::select(NexusId nexus, Bytes cdb, Bytes list) {
   Selected selected;
   selected.shared_changed = !(selecting.header == header_);
   header_ = selecting.header;
-  std::erase_if(selecting.changes, [&](const Change& change) {
+  const auto same = [&](const Change& change) {
     return change.settings == settings_of(*change.page, nexus);
-  });
-  for (Change& change : selecting.changes) {
+  };
+  const auto changed =
+      std::stable_partition(selecting.changes.begin(), selecting.changes.end(), same);
+  for (auto each = changed; each != selecting.changes.end(); ++each) {
+    Change& change = *each;
     const bool shared = change.page->description.scope == ModePage::Scope::kShared;
     if (shared) selected.shared_changed = true;
     (shared ? change.page->settings : change.page->per_nexus[nexus]) = change.settings;
   }
+  for (auto each = changed; each != selecting.changes.end(); ++each)
+    if (each->page->description.changed)
+      each->page->description.changed(nexus, settings_of(*each->page, nexus));
   for (const Change& change : selecting.changes)
-    if (change.page->description.changed)
-      change.page->description.changed(nexus, settings_of(*change.page, nexus));
+    if (change.page->description.selected)
+      change.page->description.selected(nexus, settings_of(*change.page, nexus));
   return selected;
 }
 
