@@ -46,7 +46,7 @@ struct ModePage {
   // Refuses new values: sense 5/26/xx whose field.byte counts from the first byte of the page.
   // Called for the whole page after the mask rules; nothing has been applied yet.
   std::function<std::optional<Sense>(NexusId, Bytes page)> validate{};
-  // Told after the whole list was applied, if this page's settings really changed.
+  // Told after the whole list was applied, if what this page shows really changed.
   std::function<void(NexusId, Bytes page)> changed{};
   // The same for every list that held this page, whether or not it changed anything.
   std::function<void(NexusId, Bytes page)> selected{};
@@ -113,6 +113,7 @@ class ModePages {
   struct Change {
     Page* page;
     std::vector<std::byte> settings;
+    bool differs = false;  // the page will show something else than it does now
   };
   struct Selecting {  // what a parameter list asks for, before any of it is applied
     Header header;

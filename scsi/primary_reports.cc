@@ -173,7 +173,9 @@ void PrimaryUnit::read_buffer(Task& task) {  // SPC-4 6.18
     case 0x02: {  // data
       std::vector<std::byte> dump = diagnostic_dump();
       const std::uint32_t offset = task.cdb_field(3, 3);
-      if (task.cdb(2) != kDumpBuffer || dump.empty()) {
+      if (dump.empty()) {
+        task.fail(Sense::invalid_field_in_cdb(1, 4));
+      } else if (task.cdb(2) != kDumpBuffer) {
         task.fail(Sense::invalid_field_in_cdb(2, 7));
       } else if (offset > dump.size()) {
         task.fail(Sense::invalid_field_in_cdb(3, 7));

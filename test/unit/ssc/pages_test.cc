@@ -125,6 +125,35 @@ TEST_CASE(
   CHECK(rig.mode(0x11) == page);
 }
 
+TEST_CASE("Every mode page can be selected as it was just read, on one partition or several") {
+  for (const std::size_t partitions : {1u, 4u}) {
+    auto cartridge = std::make_unique<MemoryMedium>(8, partitions);
+    cartridge->set_capacity(9'900'000'000, 40'000'000'000);
+    Loaded rig(std::move(cartridge));
+    for (const auto& [page, subpage] : std::initializer_list<std::pair<int, int>>{{0x01, 0},
+                                                                                  {0x02, 0},
+                                                                                  {0x0A, 0},
+                                                                                  {0x0A, 1},
+                                                                                  {0x0A, 0xF0},
+                                                                                  {0x0F, 0},
+                                                                                  {0x10, 0},
+                                                                                  {0x10, 1},
+                                                                                  {0x11, 0},
+                                                                                  {0x1A, 0},
+                                                                                  {0x1C, 0},
+                                                                                  {0x1D, 0},
+                                                                                  {0x25, 0}}) {
+      INFO("page " << page << "/" << subpage);
+      Data list = rig.mode(page, subpage, 0);
+      const Data before = list;
+      list[0] = list[1] = std::byte{0};
+      CHECK(good(rig.send({0x55, 0x10, 0, 0, 0, 0, 0, 0, Rig::u8(list.size()), 0}, list)));
+      CHECK(rig.mode(page, subpage, 0) == before);
+      CHECK(good(rig.run({0x00}, rig.b)));  // nothing has changed, and nobody is told
+    }
+  }
+}
+
 TEST_CASE("Compression: pages 0Fh and 10h switch it for the medium, and follow each other") {
   Loaded rig;
   const auto select = [&](int page, int at, int value) {
