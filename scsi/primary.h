@@ -69,6 +69,9 @@ class PrimaryUnit : public LogicalUnit {
   virtual Sense pollable_sense();
   virtual void on_prevent_changed() {}                  // prevented() may have changed
   virtual void on_reservations_changed(const Task&) {}  // by this task they may have
+  // What SEND DIAGNOSTIC page 80h asks for and READ BUFFER gives as buffer 1, at the moment of
+  // asking; its size is always the same. Empty: there is no such thing.
+  virtual std::vector<std::byte> diagnostic_dump() const { return {}; }
 
   // A device that overrides one of these calls this one too.
   bool reservation_conflict(const Task& task) const override;

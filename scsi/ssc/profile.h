@@ -40,6 +40,9 @@ struct SuffixMatch {
 };
 std::optional<SuffixMatch> find_generation_by_barcode(std::string_view barcode);
 
+// How often the tape is passed from end to end until it is full; 1 if the generation is unknown.
+std::uint32_t wraps(std::uint8_t generation);
+
 enum class Access { kNone, kRead, kReadWrite };
 // What a drive of one generation can do with a cartridge of another (LTO compatibility matrix).
 Access drive_access(std::uint8_t drive_generation, std::uint8_t cartridge_generation);

@@ -1,5 +1,4 @@
-// READ, WRITE, VERIFY and READ BLOCK LIMITS (SSC-4 5.x, 6.x): the tables that every tape program
-// leans on.
+// READ, WRITE and READ BLOCK LIMITS (SSC-4 5.x, 6.x): the tables that every tape program leans on.
 #include <algorithm>
 
 #include "scsi/ssc/drive_impl.h"
@@ -38,10 +37,11 @@ void TapeDrive::Impl::read_block_limits(Task& task) {
   task.good(out.take());
 }
 
-std::optional<TapeDrive::Impl::Transfer> TapeDrive::Impl::transfer_of(Task& task) {
+std::optional<TapeDrive::Impl::Transfer> TapeDrive::Impl::transfer_of(Task& task,
+                                                                      std::uint8_t flags) {
   Transfer out;
-  out.fixed = (task.cdb(1) & 0x01) != 0;
-  out.sili = (task.cdb(1) & 0x02) != 0;
+  out.fixed = (flags & 0x01) != 0;
+  out.sili = (flags & 0x02) != 0;
   out.length = ByteReader(task.cdb_bytes().subspan(2)).u24();
   out.block_bytes = out.fixed ? modes().block_length() : out.length;
   out.count = out.fixed ? out.length : std::uint32_t{out.length != 0};
@@ -70,7 +70,7 @@ std::optional<TapeDrive::Impl::Transfer> TapeDrive::Impl::transfer_of(Task& task
 // --- READ ---
 
 void TapeDrive::Impl::read(Task& task) {
-  const std::optional<Transfer> transfer = transfer_of(task);
+  const std::optional<Transfer> transfer = transfer_of(task, task.cdb(1));
   if (!transfer) return;
   if (transfer->count == 0) {
     task.good();
@@ -80,7 +80,7 @@ void TapeDrive::Impl::read(Task& task) {
     task.fail(*refused);
     return;
   }
-  at_early_warning = false;
+  leave_position();
   medium->read(transfer->data_bytes(), transfer->count,
                [this, &task, transfer = *transfer](ReadOutcome outcome) {
                  task.finish(read_reply(transfer, std::move(outcome)));
@@ -144,15 +144,17 @@ Reply TapeDrive::Impl::read_reply(const Transfer& transfer, ReadOutcome outcome)
   if (transfer.fixed || outcome.stop == Stop::kFault) truncate(reply.data_in, whole);
   reply.required_length = transfer.bytes();
   const std::uint64_t bytes = total_size(reply.data_in);  // none: VERIFY
-  counters.host_bytes_read +=
+  const std::uint64_t data =
       bytes - std::min(bytes, std::uint64_t{sent} * protection_bytes(transfer.protection));
+  counters.host_bytes_read += data;
+  mount.host_bytes_read += data;
   return reply;
 }
 
 // --- WRITE ---
 
 void TapeDrive::Impl::write(Task& task) {
-  const std::optional<Transfer> transfer = transfer_of(task);
+  const std::optional<Transfer> transfer = transfer_of(task, task.cdb(1));
   if (!transfer) return;
   if (transfer->count == 0) {
     task.good();
@@ -201,6 +203,7 @@ Reply TapeDrive::Impl::write_reply(const Transfer& transfer, WriteOutcome outcom
   const bool refused = outcome.refusal != CipherRefusal::kNone;
   VTL_CHECK(outcome.fault || outcome.full || refused || outcome.accepted == transfer.count);
   counters.host_bytes_written += outcome.accepted * transfer.data_bytes();
+  mount.host_bytes_written += outcome.accepted * transfer.data_bytes();
   at_early_warning = outcome.zone == Zone::kEarlyWarning;
   std::uint64_t missing = transfer.count - outcome.accepted;  // blocks
   // An unbuffered write may be accepted first and fail on its way to the medium.
@@ -239,26 +242,6 @@ TapeDrive::Impl::Outcome TapeDrive::Impl::zone_sense(const WriteOutcome& outcome
     return sense;
   }
   return std::nullopt;
-}
-
-// --- VERIFY ---
-
-// BYTCMP = 0: a READ that sends nothing. The other kinds are refused by the row's usage mask.
-void TapeDrive::Impl::verify(Task& task) {
-  const std::optional<Transfer> transfer = transfer_of(task);
-  if (!transfer) return;
-  if (transfer->count == 0) {
-    task.good();
-    return;
-  }
-  at_early_warning = false;
-  medium->read(transfer->data_bytes(), transfer->count,
-               [this, &task, transfer = *transfer](ReadOutcome outcome) {
-                 outcome.data.clear();
-                 Reply reply = read_reply(transfer, std::move(outcome));
-                 reply.required_length = 0;
-                 task.finish(std::move(reply));
-               });
 }
 
 }  // namespace scsi::ssc

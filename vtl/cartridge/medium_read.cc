@@ -130,9 +130,9 @@ void Medium::take_block(const ReadObject& object, const ReadChunk& chunk) {
     offset = 0;
   }
   if (read_.protection != scsi::Protection::kNone) add_protection(object, first_slice);
-  traffic_.bytes_read += object.length;
-  info_.bytes_read_load += object.length;
-  info_.bytes_read_life += object.length;
+  traffic_.bytes_read += object.stored;
+  info_.bytes_read_load += object.stored;
+  info_.bytes_read_life += object.stored;
 }
 
 // What the host has written comes back as it was. Otherwise - another method, none, a block that is

@@ -224,16 +224,19 @@ void WriteBehind::code(CodingPtr coding) {
 }
 
 // On the cartridge's strand.
-MaybeFault WriteBehind::write(OpenCartridge& cartridge, const Coding& coding) {
+MaybeFault WriteBehind::write(OpenCartridge& cartridge, const Coding& coding,
+                              std::uint64_t& saved) {
   const Run& run = coding.run;
   MaybeFault fault;
   for (std::uint32_t i = 0; i < run.count && !fault; ++i) {
-    if (run.is_filemarks())
+    if (run.is_filemarks()) {
       fault = cartridge.append_filemark();
-    else if (!coding.blocks.empty())
+    } else if (!coding.blocks.empty()) {
+      saved += run.block_length - coding.blocks[i].payload.size();
       fault = cartridge.append_block(coding.blocks[i]);
-    else
+    } else {
       fault = cartridge.append_block(code_block(run.form, run.block(i), {}, {}));
+    }
   }
   return fault;
 }
@@ -274,7 +277,7 @@ void WriteBehind::submit_batch() {
       batch_,
       [partition](std::unique_ptr<OpenCartridge>& cartridge, Batch& b) {
         for (const CodingPtr& coding : b.runs)
-          if (!b.progress.fault) b.progress.fault = write(*cartridge, *coding);
+          if (!b.progress.fault) b.progress.fault = write(*cartridge, *coding, b.progress.saved);
         if (!b.progress.fault && b.after == After::kFlush) b.progress.fault = cartridge->flush();
         if (!b.progress.fault && b.after == After::kSync) b.progress.fault = cartridge->sync();
         capture(*cartridge, partition, b.progress);
