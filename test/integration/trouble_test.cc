@@ -51,6 +51,45 @@ TEST_CASE("a second server, and a command beside a kill") {
   CHECK(library.daemon.stop() == 0);
 }
 
+TEST_CASE("two libraries that name the same pool") {
+  Library library;
+  const std::string pool = library.daemon.data() + "/pool";
+  const std::string other = library.dir / "other";
+  REQUIRE(run_vtl({"init", "--data", other, "--cartridges", "1"}).code == 0);
+  const std::string own = read_text(other + "/vtl.yaml");
+  std::string yaml = own;
+  replace_in(yaml, "#pool: pool", "pool: " + pool);
+  write_text(other + "/vtl.yaml", yaml);
+  for (const std::vector<std::string>& command :
+       {std::vector<std::string>{"serve", "--listen", any_port()},
+        {"library", "show"},
+        {"cartridge", "delete", "VTL001L8"}}) {
+    CAPTURE(command[0]);
+    std::vector<std::string> all = command;
+    all.insert(all.end(), {"--data", other});
+    const Ended refused = run_vtl(all);
+    CHECK(refused.code == 4);
+    CHECK(has(refused.err, "pool " + pool + " is in use"));
+    CHECK(has(refused.err, "pid " + std::to_string(library.daemon.pid())));
+    CHECK(has(refused.err, library.daemon.data()));
+    CHECK(has(refused.err, "storage.pool of " + other + "/vtl.yaml"));
+  }
+  // The pool's own library is served and managed on, and alone again afterwards.
+  CHECK(run_vtl({"library", "show", "--data", library.daemon.data()}).code == 0);
+  CHECK(library.daemon.stop() == 0);
+  CHECK(run_vtl({"library", "show", "--data", library.daemon.data()}).code == 0);
+  CHECK(run_vtl({"library", "show", "--data", other}).code == 0);
+  // A folder that is no pool is left as it is.
+  yaml = own;
+  replace_in(yaml, "#pool: pool", "pool: " + other);
+  write_text(other + "/vtl.yaml", yaml);
+  const Ended no_pool = run_vtl({"library", "show", "--data", other});
+  CHECK(no_pool.code == 3);
+  CHECK(has(no_pool.err, other + " is no pool"));
+  CHECK(run_vtl({"config", "check", "--data", other}).code == 3);
+  CHECK_FALSE(std::filesystem::exists(other + "/LOCK"));
+}
+
 TEST_CASE("the control socket is for the server's user only") {
   Library library;
   struct stat info {};

@@ -16,7 +16,8 @@ int main(int argc, char** argv) {
       "While a server runs on the data directory, the commands talk to it; otherwise they work on\n"
       "the directory themselves.\n\n"
       "Exit status: 0 done, 1 refused or failed, 2 wrong usage, 3 wrong configuration, 4 the data\n"
-      "directory is in use by another process, 5 verify found damage or repair left some, 6 the\n"
+      "directory or its pool is in use by another process, 5 verify found damage or repair left "
+      "some, 6 the\n"
       "server stopped before everything it had accepted was on disk.");
 
   app.failure_message([](const CLI::App*, const CLI::Error& error) {

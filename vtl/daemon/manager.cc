@@ -99,7 +99,9 @@ Manager::Opened Manager::open(const std::string& data_directory,
     }
     opened = open_data_directory(data_directory);
     // In use, and no server answers: another command, or a server that starts or stops.
-    if (opened.problems.code != kExitInUse || std::chrono::steady_clock::now() >= limit) break;
+    if (opened.problems.code != kExitInUse || opened.pool_in_use ||
+        std::chrono::steady_clock::now() >= limit)
+      break;
     std::this_thread::sleep_for(std::chrono::milliseconds(20));
   }
   if (!opened.directory) return {nullptr, std::move(opened.problems)};
