@@ -123,15 +123,17 @@ void add_create(CLI::App& group, Result& result) {
   auto* prefix = command->add_option("--prefix", options->prefix,
                                      "Number new barcodes: PREFIX001L8 and so on");
   prefix->excludes(barcode);
-  command->add_option("--count", options->count, "How many, with --prefix (default 1)")
+  command->add_option("--count", options->count, "How many, with --prefix: 1 to 10000 (default 1)")
       ->needs(prefix);
   command->add_flag("--worm", options->worm, "Write once, with --prefix")->needs(prefix);
   command
       ->add_option("--generation", options->generation,
                    "LTO generation, where the barcode does not say it (default: the drives')")
       ->check(CLI::Range(1, 10));
-  command->add_option("--capacity", options->capacity, "Default: the generation's")
-      ->check(check_size)
+  command
+      ->add_option("--capacity", options->capacity,
+                   "Capacity of each, such as 100GB or 512MiB (default: the generation's)")
+      ->check(check_capacity)
       ->type_name("SIZE");
   command->add_option("--where", options->where, "Where it is put (default: the first empty slot)")
       ->check(CLI::IsMember({"slot", "import-export", "outside"}));

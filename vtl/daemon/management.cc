@@ -82,6 +82,13 @@ std::string_view explain(scsi::smc::MoveResult result) {
 std::string number_cartridges(const Library& library, std::string_view prefix, std::uint64_t count,
                               std::uint8_t generation, bool worm,
                               std::vector<CartridgeLabel>& out) {
+  if (numbered_barcode(prefix, 1, generation).empty())
+    return fmt::format(
+        "prefix: found \"{}\", allowed: up to 5 of A-Z and 0-9; a number and the media type of "
+        "LTO-{} make a barcode of eight characters of it",
+        prefix.substr(0, 40), generation);
+  if (numbered_barcode(prefix, 1, generation, worm).empty())
+    return fmt::format("worm: LTO-{} has no WORM cartridges", generation);
   BarcodeSet taken;
   for (const Placement& placement : library.cartridges()) taken.insert(placement.label.barcode);
   for (std::uint32_t number = 1; out.size() < count; ++number) {

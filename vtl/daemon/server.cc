@@ -355,11 +355,11 @@ ExitCode serve(const ServeOptions& options, std::ostream& out) {
   }
   config.storage.realistic = config.storage.realistic || options.realistic;
   if (config.storage.realistic) log_info("drives take the time of real ones (realistic)");
-  if (options.threads != 0) {
-    config.iscsi.threads = options.threads;
+  if (options.threads) {
+    config.iscsi.threads = *options.threads;
     if (const std::string problem = config::check_threads(config); !problem.empty()) {
       log_error("--threads: " + problem);
-      return kExitConfig;
+      return kExitUsage;
     }
   }
   std::signal(SIGPIPE, SIG_IGN);
