@@ -101,17 +101,32 @@ class Server {
   ExitCode result_ = kExitDone;
 };
 
+std::string_view name_of(scsi::ssc::TapeDrive::State::Load load) {
+  using Load = scsi::ssc::TapeDrive::State::Load;
+  switch (load) {
+    case Load::kEmpty:
+      return "empty";
+    case Load::kLoading:
+      return "loading";
+    case Load::kReady:
+      return "loaded";
+    case Load::kUnloading:
+      return "unloading";
+    case Load::kUnloaded:
+      return "unloaded";
+    case Load::kRefused:
+      return "refused";
+  }
+  return "?";
+}
+
 nlohmann::json drive_description(const DeviceLoop::Report::OfDrive& drive) {
   const scsi::ssc::TapeDrive::State& state = drive.state;
-  return {{"loaded", state.loaded},
-          {"prevented", state.prevented},
-          {"position", state.position.object},
-          {"file", state.position.filemarks},
-          {"partition", state.position.partition},
-          {"buffered_bytes", state.buffered_bytes},
-          {"dirty_bytes", drive.dirty.bytes},
-          {"dirty_objects", drive.dirty.objects},
-          {"append_failed", state.append_failed}};
+  return {{"state", name_of(state.load)},           {"loaded", state.loaded},
+          {"prevented", state.prevented},           {"position", state.position.object},
+          {"file", state.position.filemarks},       {"partition", state.position.partition},
+          {"buffered_bytes", state.buffered_bytes}, {"dirty_bytes", drive.dirty.bytes},
+          {"dirty_objects", drive.dirty.objects},   {"append_failed", state.append_failed}};
 }
 
 Server::Server(DataDirectory directory, std::string version, std::ostream& out)
