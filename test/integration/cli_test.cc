@@ -4,6 +4,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <chrono>
 #include <filesystem>
@@ -50,6 +51,18 @@ TEST_CASE("warnings of a command go to standard error, beside the result") {
   CHECK(listed.code == 0);
   CHECK(listed.out.substr(0, 1) == "{");
   CHECK(listed.err.substr(0, 33) == "vtl: warning: cartridge VTL004L8 ");
+}
+
+TEST_CASE("many cartridges that want attention are one warning, and all in library alerts") {
+  Directory directory;
+  for (const char* barcode : {"VTL004L8", "VTL005L8", "VTL006L8"})
+    std::filesystem::remove_all(directory.data + "/pool/carts/" + barcode);
+  const Ended listed = run_vtl({"cartridge", "list", "--data", directory.data});
+  CHECK(std::count(listed.err.begin(), listed.err.end(), '\n') == 1);
+  CHECK(has(listed.err, "VTL004L8"));
+  CHECK(has(listed.err, "and 2 more"));
+  CHECK(has(listed.err, "vtl library alerts"));
+  CHECK(vtl_json({"library", "alerts", "--data", directory.data})["alerts"].size() == 3);
 }
 
 TEST_CASE("what a user gets wrong is told with what is allowed") {

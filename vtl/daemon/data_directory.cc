@@ -33,6 +33,13 @@ LibraryOptions library_options(const DataDirectory& directory, Alerts& alerts) {
   options.alert = [&alerts](const std::string& barcode, std::string text) {
     alerts.raise(Alerts::Cause::kPlace, barcode, std::move(text));
   };
+  // What the medium itself has found is told already, before this.
+  options.load_failed = [&alerts](const std::string& barcode, std::string text) {
+    if (alerts.has(Alerts::Cause::kLoadFailed, barcode))
+      log_warning(text);
+    else
+      alerts.raise(Alerts::Cause::kLoadFailed, barcode, std::move(text));
+  };
   return options;
 }
 
@@ -185,7 +192,8 @@ std::string place_name(const config::Config& config, const Library& library,
 
 LibraryRoom::LibraryRoom(net::Loop& loop, const DataDirectory& directory,
                          std::vector<std::unique_ptr<DriveBay>> given,
-                         std::vector<Executor*> executors)
+                         std::vector<Executor*> executors,
+                         std::function<void(std::string_view)> alert_log)
     : pool_path(pool_directory(directory.config, directory.path)),
       files(make_posix_file_system()),
       executor(make_thread_executor(
@@ -195,7 +203,7 @@ LibraryRoom::LibraryRoom(net::Loop& loop, const DataDirectory& directory,
               [this, &config = directory.config](const std::string& barcode) {
                 return place_name(config, library, barcode);
               },
-              log_warning}),
+              std::move(alert_log)}),
       scrub_log_path(directory.path + "/scrub.json"),
       scrub_log(ScrubLog::read(*files, scrub_log_path)),
       store(room_options(*this, loop, store_options(directory.config, pool_path)), *files,

@@ -63,9 +63,11 @@ OpenedDirectory open_data_directory(const std::string& path);
 // What a server and an offline command have in common: the store, and the library with its bays.
 // Destroy on the loop's thread, before the loop, when nothing is under way.
 struct LibraryRoom {
-  // `executors`: of each drive's loop; none: the drives have no loops of their own.
+  // `executors`: of each drive's loop; none: the drives have no loops of their own. `alert_log`
+  // hears the text of every alert.
   LibraryRoom(net::Loop& loop, const DataDirectory& directory,
-              std::vector<std::unique_ptr<DriveBay>> bays, std::vector<Executor*> executors = {});
+              std::vector<std::unique_ptr<DriveBay>> bays, std::vector<Executor*> executors,
+              std::function<void(std::string_view)> alert_log);
   std::string pool_path;
   std::unique_ptr<FileSystem> files;
   std::unique_ptr<Executor> executor;
