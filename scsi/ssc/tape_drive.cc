@@ -346,6 +346,24 @@ void TapeDrive::shut_down(Done<WriteOutcome> done) {
 
 TapeDrive::State TapeDrive::state() const {
   State state;
+  state.load = [this] {
+    switch (impl_->load) {
+      case Impl::Load::kEmpty:
+        return State::Load::kEmpty;
+      case Impl::Load::kLoading:
+        return State::Load::kLoading;
+      case Impl::Load::kReady:
+        return State::Load::kReady;
+      case Impl::Load::kUnloading:
+        return State::Load::kUnloading;
+      case Impl::Load::kSeated:
+      case Impl::Load::kEjected:
+        return State::Load::kUnloaded;
+      case Impl::Load::kRefused:
+        return State::Load::kRefused;
+    }
+    return State::Load::kEmpty;
+  }();
   state.present = impl_->load != Impl::Load::kEmpty;
   state.prevented = prevented();
   if (impl_->medium) state.barcode = impl_->medium->info().barcode;
