@@ -101,7 +101,7 @@ class LogWriter {
   MaybeFault make_room(const format::RecordHeader& header);
   MaybeFault start_segment(std::uint64_t need);
   MaybeFault finish_segment();
-  MaybeFault write_footer(const SegmentInfo& segment);
+  MaybeFault write_index(const SegmentInfo& segment, format::Trailer& trailer);
   Status put(scsi::Bytes bytes);
   Status write_stage(std::size_t bytes);
   Status pad_and_write();
