@@ -81,6 +81,7 @@ void Host::flush() {
 
 void Host::line_lost() {
   forget_session();
+  if (!initiator_->logged_in() && !initiator_->logged_out()) gave_a_login_up_ = true;
   line_ = nullptr;
   initiator_.reset();
   waits_ = true;

@@ -27,6 +27,8 @@ class Host {
   void line_lost();
   void retire() { retiring_ = true; }  // logs out and stays away
   bool retired() const { return retiring_ && line_ == nullptr; }
+  // It may arrive late, on the line that was given up with it, and take the next session's place.
+  bool gave_a_login_up() const { return gave_a_login_up_; }
   bool logged_out() const { return initiator_ != nullptr && initiator_->logged_out(); }
   void receive(scsi::Bytes bytes);
   void flush();  // the initiator's output to the line
@@ -47,7 +49,7 @@ class Host {
   const std::uint8_t number_;
   Line* line_ = nullptr;
   TimePoint heard_{};
-  bool retiring_ = false;
+  bool retiring_ = false, gave_a_login_up_ = false;
 };
 
 class DriveHost final : public Host {

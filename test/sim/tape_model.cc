@@ -439,14 +439,18 @@ void TapeModel::unanswered(const std::vector<Operation>& operations) {
                                 tape.contents.begin() + static_cast<std::ptrdiff_t>(tape.position)),
                        tape.position});
     }
-    // Of several blocks it may have been the first that fitted.
-    if (op.fixed && op.writes() && (no_space || disk_may_fail)) {
+    // Of several blocks or marks it may have been the first that fitted.
+    if (op.writes() && (no_space || disk_may_fail)) {
       Operation part = op;
-      for (part.blocks.pop_back(); !part.blocks.empty(); part.blocks.pop_back())
+      const bool marks = op.kind == Operation::Kind::kFilemarks;
+      for (std::size_t n = marks ? static_cast<std::size_t>(op.count) : op.blocks.size(); n > 1;) {
+        --n;
+        marks ? void(part.count = static_cast<std::int64_t>(n)) : part.blocks.resize(n);
         for (const Tape& tape : now) {
           Expected expected;
           next.push_back(carried_out(tape, part, expected));
         }
+      }
     }
     // Refused for want of space; the next one may fit again.
     if (op.writes() && (no_space || disk_may_fail)) next.insert(next.end(), now.begin(), now.end());

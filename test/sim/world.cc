@@ -229,7 +229,8 @@ bool World::deliver(Line& line) {
     return std::min<std::size_t>(most, 1 + random_.below(limit));
   };
   if (line.target->wants_close()) {
-    check(line.host == nullptr || line.swallowed || line.host->retired() || line.host->logged_out(),
+    check(line.host == nullptr || line.swallowed || line.host->retired() ||
+              line.host->logged_out() || line.host->gave_a_login_up(),
           "the target closed a line");
     if (line.host != nullptr) hang_up(line);
     line.target->lost(now_);
