@@ -29,7 +29,7 @@ MUTATIONS = [  # name, file, what is there, what is put there
     ("begin: epoch not written", CARTRIDGE,
      "  cart_.set(format::kClean, false);\n  return save_cart();", "  cart_.set(format::kClean, false);\n  return std::nullopt;"),
     ("label: not synced", "vtl/cartridge/superblock.cc",
-     "    return status;\n  return (*file)->fdatasync();", "    return status;\n  return ok_status();"),
+     "  if (status) status = (*file)->fdatasync();\n", ""),
     ("load: label not synced before it is built upon", CARTRIDGE,
      "    if (const Status synced = sync_cart(files_, dir_); !synced) return load_fault(synced.error());\n", ""),
     ("load: end of the log not synced", CARTRIDGE, "  if (status) status = (*file)->fdatasync();\n", ""),
