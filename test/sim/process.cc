@@ -192,7 +192,9 @@ void Process::alerted(const vtl::MediumAlert& alert) {
   if (alert.kind == Kind::kNote && tape.disk_faults) cartridge.mended = true;
   const bool of_space = alert.kind == Kind::kPoolLow || alert.kind == Kind::kPoolFull;
   // Of a segment that was about to begin the name may have come to the disk before the header.
-  const bool begun = alert.text.ends_with("as neither header nor trailer is valid");
+  const bool begun =
+      alert.text.ends_with("as no header, trailer or record in it is valid") ||
+      alert.text.find(".seg: its header was damaged; it was written anew") != std::string::npos;
   check(alert.kind == Kind::kLoaded || begun || tape.no_space || (tape.disk_faults && !of_space),
         "an alert out of nowhere: " + alert.text);
 }
