@@ -189,13 +189,14 @@ void Process::alerted(const vtl::MediumAlert& alert) {
   if (!alert.text.empty()) log_(alert.text);
   Books::Cartridge& cartridge = books_.at(alert.barcode);
   const TapeModel& tape = cartridge.tape;
-  if (alert.kind == Kind::kNote && tape.disk_faults) cartridge.mended = true;
+  const bool disk_faults = tape.disk_faults || books_.library_faults;  // the trash is everybody's
+  if (alert.kind == Kind::kNote && disk_faults) cartridge.mended = true;
   const bool of_space = alert.kind == Kind::kPoolLow || alert.kind == Kind::kPoolFull;
   // Of a segment that was about to begin the name may have come to the disk before the header.
   const bool begun =
       alert.text.ends_with("as no header, trailer or record in it is valid") ||
       alert.text.find(".seg: its header was damaged; it was written anew") != std::string::npos;
-  check(alert.kind == Kind::kLoaded || begun || tape.no_space || (tape.disk_faults && !of_space),
+  check(alert.kind == Kind::kLoaded || begun || tape.no_space || (disk_faults && !of_space),
         "an alert out of nowhere: " + alert.text);
 }
 
