@@ -297,6 +297,8 @@ void TapeDrive::insert(std::unique_ptr<TapeMedium> medium, Done<InsertOutcome> d
   VTL_CHECK(medium != nullptr);
   impl_->exclusively([this, medium = std::move(medium), done = std::move(done)]() mutable {
     VTL_CHECK(impl_->load == Impl::Load::kEmpty);
+    // Told from now on, what an earlier cartridge has lost would be taken for a fault of this one.
+    impl_->deferred.clear();
     impl_->medium = std::move(medium);
     impl_->start_load(std::nullopt,
                       [done = std::move(done)](std::optional<MediumFault> fault) mutable {
