@@ -3,10 +3,9 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <linux/magic.h>
 #include <sys/stat.h>
-#include <sys/statfs.h>
 #include <sys/statvfs.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -132,9 +131,11 @@ class PosixFile final : public File {
 
 // tmpfs takes O_DIRECT since Linux 6.6 and has nothing but its pages all the same. Refused here as
 // by others, its files are written and read as suits the page cache.
+constexpr auto kTmpfsMagic = 0x01021994;  // statfs(2)
+
 bool in_memory(int fd) {
   struct statfs st {};
-  return ::fstatfs(fd, &st) == 0 && st.f_type == TMPFS_MAGIC;
+  return ::fstatfs(fd, &st) == 0 && st.f_type == kTmpfsMagic;
 }
 
 class PosixFileSystem final : public FileSystem {
