@@ -38,8 +38,8 @@ std::vector<std::byte> management_page() {
 
 // Next Block Encryption Status (SSC-5): what the drive would meet.
 std::vector<std::byte> next_block_page(std::uint64_t object, const NextBlock& next) {
-  constexpr unsigned kNow = 1, kNoBlock = 2, kPlain = 3;  // cannot tell now; no block; not so
-  constexpr unsigned kCompressed = 4, kReadable = 5, kUnreadable = 6;
+  constexpr unsigned kNever = 0, kNow = 1, kNoBlock = 2;  // cannot tell, at all or now; no block
+  constexpr unsigned kPlain = 3, kReadable = 5, kUnreadable = 6;
   unsigned compression = kNoBlock, encryption = kNoBlock;
   const bool wrong_key = next.refusal == CipherRefusal::kNoKey ||
                          next.refusal == CipherRefusal::kWrongKey ||
@@ -52,7 +52,7 @@ std::vector<std::byte> next_block_page(std::uint64_t object, const NextBlock& ne
       compression = encryption = kNow;
       break;
     case NextBlock::Kind::kBlock:
-      compression = next.compressed ? kCompressed : kPlain;
+      compression = kNever;  // stenc knows no other answer of drives
       encryption = !next.encrypted ? kPlain : wrong_key ? kUnreadable : kReadable;
       break;
   }

@@ -24,6 +24,10 @@ constexpr std::uint64_t kSmallestStep = 4u << 20;
 // quicker.
 constexpr std::size_t kWorthJoining = 16u << 10;
 
+// From this length on a block is worth two system calls of its own where it need not go through the
+// stage.
+constexpr std::size_t kWorthGoingStraight = 64u << 10;
+
 std::uint64_t footer_allowance(std::uint64_t capacity, std::uint32_t max_objects) {
   const std::uint64_t objects =
       std::min<std::uint64_t>(max_objects, capacity / format::kRecordHeaderBytes);
@@ -185,9 +189,15 @@ MaybeFault LogWriter::append(RecordHeader header, scsi::Bytes extension, scsi::B
   const std::size_t padding =
       static_cast<std::size_t>(header.total_length()) - bytes.size() - header.stored_length;
   static constexpr std::array<std::byte, format::kRecordAlign> kZeros{};
-  for (const scsi::Bytes part :
-       {scsi::Bytes(bytes), extension, payload, scsi::Bytes(kZeros).first(padding)})
-    if (const Status status = put(part); !status) return fail(status.error(), written_);
+  const auto status = [&]() -> Status {
+    if (Status put_header = put(bytes); !put_header) return put_header;
+    if (Status put_extension = put(extension); !put_extension) return put_extension;
+    if (Status put_payload = goes_straight(payload) ? write_straight(payload) : put(payload);
+        !put_payload)
+      return put_payload;
+    return put(scsi::Bytes(kZeros).first(padding));
+  }();
+  if (!status) return fail(status.error(), written_);
   data_crc_ = scsi::crc32c(bytes, data_crc_);
   data_crc_ = payload.size() < kWorthJoining
                   ? scsi::crc32c(payload, scsi::crc32c(extension, data_crc_))
@@ -206,9 +216,23 @@ MaybeFault LogWriter::append(RecordHeader header, scsi::Bytes extension, scsi::B
     ++segment.filemarks;
     ++log_.filemarks;
   }
+  if (fill_ == 0) written_ = log_.end_of_data;
   if (fill_ == Stage::kBytes)
-    if (const Status status = write_stage(fill_); !status) return fail(status.error(), written_);
+    if (const Status full = write_stage(fill_); !full) return fail(full.error(), written_);
   return std::nullopt;
+}
+
+// O_DIRECT needs the stage: aligned memory, aligned offsets. The page cache does not, and takes a
+// block from the record's own buffer.
+bool LogWriter::goes_straight(scsi::Bytes payload) const {
+  return log_.io() == FileSystem::Io::kBuffered && payload.size() >= kWorthGoingStraight;
+}
+
+Status LogWriter::write_straight(scsi::Bytes payload) {
+  if (Status status = write_stage(fill_); !status) return status;
+  if (Status status = file_->pwrite(payload, stage_offset_); !status) return status;
+  stage_offset_ += payload.size();
+  return ok_status();
 }
 
 Status LogWriter::put(scsi::Bytes bytes) {
@@ -237,8 +261,9 @@ Status LogWriter::write_stage(std::size_t bytes) {
 }
 
 Status LogWriter::pad_and_write() {
-  if (fill_ == 0) return ok_status();
-  const std::size_t end = static_cast<std::size_t>(format::align_up(fill_, kBlock));
+  const std::size_t end =
+      static_cast<std::size_t>(format::align_up(log_offset(), kBlock) - stage_offset_);
+  if (end == 0) return ok_status();
   const scsi::MutableBytes padding = stage_.all().first(end).subspan(fill_);
   std::fill(padding.begin(), padding.end(), std::byte{});
   fill_ = end;
@@ -334,11 +359,19 @@ MaybeFault LogWriter::start_segment(std::uint64_t need) {
 }
 
 MaybeFault LogWriter::finish_segment() {
-  // A trailer says that what is before it can be trusted: it must not be the only thing that has
-  // survived when power goes.
-  if (MaybeFault fault = sync()) return fault;
+  if (MaybeFault fault = flush()) return fault;
   SegmentInfo& segment = log_.segments.back();
-  if (MaybeFault fault = write_footer(segment)) return fault;
+  format::Trailer trailer;
+  if (MaybeFault fault = write_index(segment, trailer)) return fault;
+  // A trailer says that what is before it can be trusted, data and index: it must not be the only
+  // thing that has survived when power goes.
+  if (MaybeFault fault = sync()) return fault;
+  format::encode_trailer(trailer, stage_.all().first(kBlock));
+  fill_ = kBlock;
+  in_footer_ = true;
+  const Status written = write_stage(kBlock);
+  in_footer_ = false;
+  if (!written) return fail(written.error(), durable_);
   // The same size: frees what was preallocated behind it.
   if (const Status status = file_->truncate(stage_offset_); !status)
     return fail(status.error(), durable_);
@@ -350,9 +383,9 @@ MaybeFault LogWriter::finish_segment() {
   return std::nullopt;
 }
 
-MaybeFault LogWriter::write_footer(const SegmentInfo& segment) {
+// The index and the list of filemarks, and what the trailer says of them.
+MaybeFault LogWriter::write_index(const SegmentInfo& segment, format::Trailer& trailer) {
   const SegmentIndex& index = *log_.tail_index;
-  format::Trailer trailer;
   trailer.uuid = log_.uuid();
   trailer.partition = log_.number;
   trailer.seq = segment.seq;
@@ -383,13 +416,8 @@ MaybeFault LogWriter::write_footer(const SegmentInfo& segment) {
   for (std::size_t i = 0; i < index.filemarks.size() && status.ok(); ++i)
     status = put_number(index.filemarks[i], 4, trailer.filemark_crc);
   if (status.ok()) status = pad_and_write();
-  if (status.ok()) {
-    format::encode_trailer(trailer, stage_.all().first(kBlock));
-    fill_ = kBlock;
-    status = write_stage(kBlock);
-  }
   in_footer_ = false;
-  if (!status) return fail(status.error(), durable_);
+  if (!status) return fail(status.error(), written_);
   return std::nullopt;
 }
 

@@ -297,7 +297,7 @@ TEST_CASE("Page 0021h: filemark, end of data, key-associated data; nothing moves
   CHECK(hex(next) ==
         "00210025"
         "0000000000000000"
-        "36010100"
+        "06010100"
         "000000056c6162656c"
         "0101000c7477656c7665206279746573");
   CHECK(rig.position() == 0);
