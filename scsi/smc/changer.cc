@@ -149,9 +149,9 @@ std::vector<ModePage> mode_pages_of(std::span<const Element> elements) {
 
 std::span<const CommandRow> Changer::command_rows() { return kRows; }
 
-PrimaryOptions Changer::primary_options(ChangerOptions options, const Inventory& inventory) {
+PrimaryOptions Changer::primary_options(const ChangerOptions& options, const Inventory& inventory) {
   PrimaryOptions primary;
-  primary.identity = std::move(options.identity);
+  primary.identity = options.identity;
   primary.inquiry.device_type = 0x08;
   primary.inquiry.version_descriptors = {0x00A0, 0x0460, 0x0480,
                                          0x0960};  // SAM-5 SPC-4 SMC-3 iSCSI
@@ -167,12 +167,14 @@ PrimaryOptions Changer::primary_options(ChangerOptions options, const Inventory&
   alerts.told = [this](NexusId nexus, std::uint16_t first, std::uint16_t last) {
     tape_alert_.page_2e().told(nexus, first, last);
   };
-  primary.now_ms = std::move(options.now_ms);
+  primary.now_ms = options.now_ms;
   return primary;
 }
 
 Changer::Changer(ChangerOptions options, Inventory& inventory)
-    : PrimaryUnit(kRows, primary_options(std::move(options), inventory)), inventory_(inventory) {
+    : PrimaryUnit(kRows, primary_options(options, inventory)),
+      inventory_(inventory),
+      move_ended_(std::move(options.move_ended)) {
   inventory_.observe(this);
 }
 

@@ -175,8 +175,11 @@ void Library::Impl::record_intent(MoveJobPtr job) {
         for (std::size_t i = 0; i < job->transfers.size(); ++i) {
           auto& summary = prepared.summaries[i];
           if (!summary) continue;
-          if (!*summary)
+          if (!*summary) {
+            load_failed(job->transfers[i].before.label.barcode, *job->transfers[i].after.address,
+                        summary->error().what);
             return give_up(job, outcome_of(MoveResult::kLoadFailed, summary->error().what));
+          }
           job->transfers[i].summary = std::move(**summary);
         }
         unload(job, 0);
@@ -228,30 +231,35 @@ void Library::Impl::load(MoveJobPtr job, std::size_t i) {
   while (i < job->transfers.size() && job->transfers[i].to_bay == nullptr) ++i;
   if (i == job->transfers.size()) {
     job->transfers.clear();  // media that came out of a drive end here
-    job->done(MoveOutcome{});
+    job->done(outcome_of(MoveResult::kMoved, std::move(job->found)));
     return finished();
   }
   Transfer& transfer = job->transfers[i];
   // A medium belongs to its drive's loop: what came out of another drive is kept to be put back.
   if (transfer.medium) transfer.summary->info = transfer.medium->info();
-  transfer.to_bay->load(
-      store.make_medium(*transfer.summary, drive_number(*transfer.after.address)),
-      [weak = weak_from_this(), job, i](BayLoad outcome) mutable {
-        const auto self = weak.lock();
-        if (!self) return;
-        if (!outcome.taken) return self->not_taken(std::move(job), std::move(outcome.detail));
-        if (!outcome.detail.empty())
-          self->log("cartridge " + job->transfers[i].before.label.barcode + ": " + outcome.detail);
-        self->load(std::move(job), i + 1);
-      });
+  transfer.to_bay->load(store.make_medium(*transfer.summary, drive_number(*transfer.after.address)),
+                        [weak = weak_from_this(), job, i](BayLoad outcome) mutable {
+                          const auto self = weak.lock();
+                          if (!self) return;
+                          if (!outcome.taken)
+                            return self->not_taken(std::move(job), std::move(outcome.detail));
+                          if (!outcome.detail.empty()) {
+                            const JournalEntry& entry = job->transfers[i].after;
+                            self->load_failed(entry.label.barcode, *entry.address, outcome.detail);
+                            job->found = std::move(outcome.detail);
+                          }
+                          self->load(std::move(job), i + 1);
+                        });
 }
 
 // The destination did not take what the journal says is in it. A single move goes back on record;
 // after half an exchange the cartridge stays on record where it should be, and a later MOVE from
 // the empty drive takes it on.
 void Library::Impl::not_taken(MoveJobPtr job, std::string why) {
+  const Transfer& first = job->transfers[0];
   const std::string text =
-      "cartridge " + job->transfers[0].before.label.barcode + " was not taken by the drive: " + why;
+      "cartridge " + first.before.label.barcode + " was not taken by the drive: " + why;
+  if (first.to_bay != nullptr) load_failed(first.before.label.barcode, *first.after.address, why);
   if (job->transfers.size() != 1) {
     log(text);
     job->done(outcome_of(MoveResult::kLoadFailed, text));
