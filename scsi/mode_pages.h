@@ -48,7 +48,8 @@ struct ModePage {
   std::function<std::optional<Sense>(NexusId, Bytes page)> validate{};
   // Told after the whole list was applied, if what this page shows really changed.
   std::function<void(NexusId, Bytes page)> changed{};
-  // The same for every list that held this page, whether or not it changed anything.
+  // The same for every list that held this page, whether or not it changed anything, with the page
+  // that `validate` has seen.
   std::function<void(NexusId, Bytes page)> selected{};
 };
 
@@ -113,7 +114,8 @@ class ModePages {
   struct Change {
     Page* page;
     std::vector<std::byte> settings;
-    bool differs = false;  // the page will show something else than it does now
+    std::vector<std::byte> proposed{};  // the page as a whole
+    bool differs = false;               // it will show something else than it does now
   };
   struct Selecting {  // what a parameter list asks for, before any of it is applied
     Header header;

@@ -115,6 +115,7 @@ std::optional<Sense> ModePages::read_page(NexusId nexus, Bytes list, Selecting& 
       return refused;
     }
   }
+  change.proposed = std::move(proposed);
   if (earlier != selecting.changes.end())
     *earlier = std::move(change);
   else
@@ -149,7 +150,7 @@ ModePages::Selected ModePages::select(NexusId nexus, Bytes cdb, Bytes list) {
   for (const Change& change : selecting.changes) {
     const ModePage& page = change.page->description;
     if (page.changed && change.differs) page.changed(nexus, settings_of(*change.page, nexus));
-    if (page.selected) page.selected(nexus, settings_of(*change.page, nexus));
+    if (page.selected) page.selected(nexus, change.proposed);
   }
   return selected;
 }

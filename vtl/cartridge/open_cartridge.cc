@@ -73,7 +73,7 @@ MaybeFault OpenCartridge::load(const scsi::ssc::LoadRecord* drive) {
     mam_damaged_ = true;
     notes_.push_back(fault->detail);
   }
-  mam_.formatted(cart_.initialization_count - 1);
+  if (cart_.initialization_count > 1) mam_.formatted(cart_.initialization_count - 1);
   if (read_only()) return std::nullopt;
 
   // Whoever held the cartridge before is fenced off by the new owner epoch. Recovery went well, so

@@ -192,6 +192,16 @@ TEST_CASE("MODE SELECT of page 11h: what is refused, and where") {
   CHECK(sense_of(empty.send({0x15, 0x10, 0, 0, 12, 0}, list)) == "2/3A/00");
 }
 
+TEST_CASE("MODE SELECT of page 11h: sizes that are not sent stay as they are") {
+  Cartridge rig(8, 2);
+  CHECK(good(rig.select(1, 0x3C, 9, {0xFFFF})));
+  CHECK(good(rig.format(1)));
+  CHECK(rig.capacities() == Sizes{6000 * kGb, 6000 * kGb});
+  CHECK(good(rig.select(1, 0x3C, 9, {1})));
+  CHECK(good(rig.format(1)));
+  CHECK(rig.capacities()[0] == 12000 * kGb / 104);
+}
+
 TEST_CASE("What page 11h has asked for goes with the cartridge, and by a reset") {
   Cartridge rig(8);
   CHECK(good(rig.select(1, 0x3C, 9, {1, 0xFFFF})));
