@@ -281,6 +281,24 @@ TEST_CASE("READ in fixed mode: the blocks before the one that is refused, and th
   CHECK(rig.position() == 2);
 }
 
+TEST_CASE("VERIFY of what is encrypted: without the key it stops at the first such block") {
+  Secure rig;
+  rig.write(100);
+  rig.set(Page{});
+  rig.write(100);
+  rig.filemarks(1);
+  rig.set(kOffPage);
+  for (const Cdb& cdb : {Cdb{0x13, 0x20}, Cdb{0x13, 0x08, 0, 0, 1, 0}}) {
+    rig.rewind();
+    CHECK(sense_of(rig.run(cdb, rig.a, 0)) == "7/74/01");
+    CHECK(rig.position() == 1);
+  }
+  rig.set(Page{});
+  rig.rewind();
+  CHECK(good(rig.run({0x13, 0x20}, rig.a, 0)));
+  CHECK(rig.position() == 3);
+}
+
 TEST_CASE("Page 0021h: filemark, end of data, key-associated data; nothing moves") {
   Secure rig;
   Page page;
