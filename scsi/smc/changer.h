@@ -13,27 +13,32 @@
 #include "scsi/primary.h"
 #include "scsi/smc/element.h"
 #include "scsi/smc/inventory.h"
+#include "scsi/smc/profile.h"
 #include "scsi/tape_alert.h"
 
 namespace scsi::smc {
 
 struct ChangerOptions {
   Identity identity;
+  SerialForm serial_form = SerialForm::kPlain;
+  // How much of a barcode the reader tells: real libraries can be set to leave the two characters
+  // of the media type out.
+  std::size_t tag_characters = kVolumeTagCharacters;
   std::function<std::uint64_t()> now_ms;  // wall clock, milliseconds since 1970
 };
 
 class Changer : public PrimaryUnit, public InventoryObserver {
  public:
-  // Observes `inventory`, which outlives the changer and whose elements - not what is in them -
-  // stay as they are now. A move that is under way when the changer goes away ends in the inventory
-  // alone.
-  Changer(ChangerOptions options, Inventory& inventory);
+  // Observes `inventory`, which outlives the changer. A move that is under way when the changer
+  // goes away ends in the inventory alone.
+  Changer(const ChangerOptions& options, Inventory& inventory);
   ~Changer() override;
 
   static std::span<const CommandRow> command_rows();
 
   void inventory_changed() override;
   void import_export_accessed() override;
+  void elements_added() override;
 
   // --- handlers, for command rows ---
   void rezero_unit(Task& task);
@@ -64,7 +69,8 @@ class Changer : public PrimaryUnit, public InventoryObserver {
     bool sequence_fits = true;  // our volumes have sequence number 0
   };
 
-  PrimaryOptions primary_options(ChangerOptions options, const Inventory& inventory);
+  PrimaryOptions primary_options(const ChangerOptions& options, const Inventory& inventory);
+  void note_exceptions();
 
   const Element* find(std::uint16_t address) const;
   bool is_transport(std::uint16_t address) const;  // 0000h: the default one
@@ -74,6 +80,7 @@ class Changer : public PrimaryUnit, public InventoryObserver {
                            ElementStatusFormat format);
 
   Inventory& inventory_;
+  std::size_t tag_characters_;
   TapeAlert tape_alert_;
   std::map<NexusId, VolumeSearch> searches_;
   std::shared_ptr<const bool> alive_ = std::make_shared<const bool>(true);

@@ -25,6 +25,7 @@ int main(int argc, char** argv) {
 
   vtl::cli::Result result;
   vtl::cli::add_init(app, result);
+  vtl::cli::add_profile(app, result);
   vtl::cli::add_serve(app, result);
   vtl::cli::add_config(app, result);
   vtl::cli::add_cartridge(app, result);

@@ -175,8 +175,10 @@ void Library::Impl::record_intent(MoveJobPtr job) {
         for (std::size_t i = 0; i < job->transfers.size(); ++i) {
           auto& summary = prepared.summaries[i];
           if (!summary) continue;
-          if (!*summary)
+          if (!*summary) {
+            set_unusable(job->transfers[i].before.label.barcode, true);
             return give_up(job, outcome_of(MoveResult::kLoadFailed, summary->error().what));
+          }
           job->transfers[i].summary = std::move(**summary);
         }
         unload(job, 0);
@@ -220,6 +222,9 @@ void Library::Impl::commit(MoveJobPtr job) {
               if (!committed)
                 return give_up(job, outcome_of(MoveResult::kJournalFailed, committed.error().what));
               apply(changes);
+              for (const Transfer& transfer : job->transfers)
+                if (transfer.from_bay != nullptr)
+                  set_unusable(transfer.before.label.barcode, false);
               load(job, 0);
             });
 }
@@ -234,26 +239,31 @@ void Library::Impl::load(MoveJobPtr job, std::size_t i) {
   Transfer& transfer = job->transfers[i];
   // A medium belongs to its drive's loop: what came out of another drive is kept to be put back.
   if (transfer.medium) transfer.summary->info = transfer.medium->info();
-  transfer.to_bay->load(
-      store.make_medium(*transfer.summary, drive_number(*transfer.after.address)),
-      [weak = weak_from_this(), job, i](BayLoad outcome) mutable {
-        const auto self = weak.lock();
-        if (!self) return;
-        if (!outcome.taken) return self->not_taken(std::move(job), std::move(outcome.detail));
-        if (!outcome.detail.empty())
-          self->log("cartridge " + job->transfers[i].before.label.barcode + ": " + outcome.detail);
-        self->load(std::move(job), i + 1);
-      });
+  transfer.to_bay->load(store.make_medium(*transfer.summary, drive_number(*transfer.after.address)),
+                        [weak = weak_from_this(), job, i](BayLoad outcome) mutable {
+                          const auto self = weak.lock();
+                          if (!self) return;
+                          if (!outcome.taken)
+                            return self->not_taken(std::move(job), i, std::move(outcome.detail));
+                          const std::string& barcode = job->transfers[i].before.label.barcode;
+                          if (!outcome.detail.empty())
+                            self->log("cartridge " + barcode + ": " + outcome.detail);
+                          self->set_unusable(barcode, false);
+                          self->load(std::move(job), i + 1);
+                        });
 }
 
 // The destination did not take what the journal says is in it. A single move goes back on record;
 // after half an exchange the cartridge stays on record where it should be, and a later MOVE from
 // the empty drive takes it on.
-void Library::Impl::not_taken(MoveJobPtr job, std::string why) {
+void Library::Impl::not_taken(MoveJobPtr job, std::size_t i, std::string why) {
   const std::string text =
-      "cartridge " + job->transfers[0].before.label.barcode + " was not taken by the drive: " + why;
+      "cartridge " + job->transfers[i].before.label.barcode + " was not taken by the drive: " + why;
   if (job->transfers.size() != 1) {
     log(text);
+    for (; i < job->transfers.size(); ++i)
+      if (job->transfers[i].to_bay != nullptr)
+        set_unusable(job->transfers[i].before.label.barcode, true);
     job->done(outcome_of(MoveResult::kLoadFailed, text));
     return finished();
   }
@@ -262,6 +272,7 @@ void Library::Impl::not_taken(MoveJobPtr job, std::string why) {
             [this, job, back, text](Status committed) {
               if (!committed) {
                 log(text + "; and it could not be put back: " + committed.error().what);
+                set_unusable(back[0].label.barcode, true);
                 job->done(outcome_of(MoveResult::kLoadFailed, text));
                 return finished();
               }
@@ -291,6 +302,7 @@ void Library::Impl::put_back(MoveJobPtr job, std::size_t i, scsi::Callback then)
   if (!transfer.medium) {
     alert(transfer.before.label.barcode,
           "cartridge " + transfer.before.label.barcode + " could not be put back into its drive");
+    set_unusable(transfer.before.label.barcode, true);
     return put_back(std::move(job), i + 1, std::move(then));
   }
   transfer.from_bay->load(
