@@ -71,6 +71,7 @@ void end_block(MutableBytes block) { put_crc(block, kCrcOffset, crc_with_hole(bl
 constexpr std::string_view kCartMagic = "VTLCART1";
 constexpr std::string_view kSegmentMagic = "VTLSEG01";
 constexpr std::string_view kTrailerMagic = "VTLTRL01";
+constexpr std::string_view kDurableMagic = "VTLDURA1";
 constexpr std::string_view kSegtabMagic = "VTLSTAB1";
 constexpr std::string_view kPoolMagic = "VTLPOOL1";
 constexpr std::string_view kMamMagic = "VTLMAM01";
@@ -340,6 +341,36 @@ std::optional<Trailer> decode_trailer(Bytes block) {
       t.data_end % kBlock != 0 || t.index_offset != t.data_end || t.data_end >> 36 != 0)
     return std::nullopt;
   return t;
+}
+
+// --- DURABLE
+
+void encode_durable(const Durable& d, MutableBytes sector) {
+  const MutableBytes out = sector.first(kDurableBytes);
+  std::memset(out.data(), 0, out.size());
+  ByteWriter w(out);
+  w.bytes(scsi::as_bytes(kDurableMagic)).u16(d.major).u16(d.minor).u32(0).bytes(d.uuid);
+  w.u32(d.partition).u32(d.cut_epoch).u64(d.end_of_data).u64(d.filemarks).u64(d.used_bytes);
+  VTL_CHECK(w.ok() && w.position() == 64);
+  put_crc(out, kCrcOffset, crc_with_hole(out, kCrcOffset));
+}
+
+std::optional<Durable> decode_durable(Bytes sector) {
+  if (!sound(sector, kDurableMagic, kDurableBytes)) return std::nullopt;
+  ByteReader r(sector);
+  Durable d;
+  r.skip(8);
+  d.major = r.u16();
+  d.minor = r.u16();
+  r.skip(4);
+  d.uuid = get_array<16>(r);
+  d.partition = r.u32();
+  d.cut_epoch = r.u32();
+  d.end_of_data = r.u64();
+  d.filemarks = r.u64();
+  d.used_bytes = r.u64();
+  if (d.major != kMajor) return std::nullopt;
+  return d;
 }
 
 // --- SEGTAB

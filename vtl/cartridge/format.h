@@ -208,6 +208,23 @@ constexpr std::uint64_t footer_bytes(std::uint64_t count, std::uint64_t filemark
   return align_up(8 * count + 4 * filemarks, kBlock) + kBlock;
 }
 
+// --- DURABLE
+
+// What a partition held when a synchronisation last succeeded.
+struct Durable {
+  std::uint16_t major = kMajor;
+  std::uint16_t minor = kMinor;
+  Uuid uuid{};
+  std::uint32_t partition = 0;
+  std::uint32_t cut_epoch = 0;  // as in CART then: under another cut this says nothing
+  std::uint64_t end_of_data = 0, filemarks = 0, used_bytes = 0;
+  friend bool operator==(const Durable&, const Durable&) = default;
+};
+// One sector: a disk writes it whole or not at all.
+inline constexpr std::size_t kDurableBytes = 512;
+void encode_durable(const Durable& durable, scsi::MutableBytes sector);
+std::optional<Durable> decode_durable(scsi::Bytes sector);
+
 // --- SEGTAB
 
 struct SegtabEntry {

@@ -59,6 +59,7 @@ PartitionLog::PartitionLog(FileSystem& files, const Uuid& uuid, std::uint32_t pa
     : number(partition),
       dirgen(directory_gen),
       directory(cartridge_dir + "/" + format::partition_directory(partition, directory_gen)),
+      durable_mark(files, directory),
       files_(&files),
       uuid_(uuid),
       io_(io) {}
@@ -118,7 +119,6 @@ Result<format::Trailer> PartitionLog::read_trailer(File& file) const {
   return *trailer;
 }
 
-// As its footer has it; EBADMSG if that is damaged.
 Result<std::shared_ptr<const SegmentIndex>> PartitionLog::read_footer(const SegmentInfo& segment,
                                                                       File& file) const {
   const Result<format::Trailer> trailer = read_trailer(file);
@@ -159,6 +159,19 @@ Result<std::shared_ptr<const SegmentIndex>> PartitionLog::read_footer(const Segm
 bool PartitionLog::footer_is_sound(std::size_t number_of_segment) {
   const Result<std::shared_ptr<File>> file = open(number_of_segment);
   return file && read_footer(segments[number_of_segment], **file);
+}
+
+bool PartitionLog::header_is_sound(std::size_t number_of_segment) {
+  const SegmentInfo& segment = segments[number_of_segment];
+  const Result<std::shared_ptr<File>> file = open(number_of_segment);
+  if (!file) return false;
+  scsi::Buffer block = scsi::Buffer::allocate(format::kBlock);
+  const Result<std::size_t> got = (*file)->pread(block.view(), 0);
+  if (!got || *got != format::kBlock) return false;
+  const auto header = format::decode_segment_header(block.view());
+  return header && header->uuid == uuid_ && header->partition == number &&
+         header->seq == segment.seq && header->epoch == segment.epoch &&
+         header->first_lba == segment.first_lba;
 }
 
 Result<std::shared_ptr<const SegmentIndex>> PartitionLog::load_index(const SegmentInfo& segment,

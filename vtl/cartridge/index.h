@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "scsi/ssc/medium.h"
+#include "vtl/cartridge/durable_mark.h"
 #include "vtl/cartridge/fault.h"
 #include "vtl/cartridge/file.h"
 #include "vtl/cartridge/format.h"
@@ -78,6 +79,7 @@ class PartitionLog {
   bool unreadable = false;     // a disk did not show recovery everything: nothing may be changed
   bool table_damaged = false;  // SEGTAB, or the trailer of a segment, should have and could not
   std::vector<std::string> notes;  // for the log: what a lookup had to work around
+  DurableMark durable_mark;
 
   // The segment that holds an object, or none: the object is in a lost extent. lba < end_of_data.
   std::optional<std::size_t> find(std::uint64_t lba) const;
@@ -89,8 +91,13 @@ class PartitionLog {
   // Where the segment's object `ordinal` begins, unchecked; or by a checked index that is at hand.
   Result<std::uint64_t> offset(std::size_t segment, std::size_t ordinal);
   Result<format::Trailer> read_trailer(File& file) const;
+  // The index of a sealed segment as its footer has it; EBADMSG if that is damaged.
+  Result<std::shared_ptr<const SegmentIndex>> read_footer(const SegmentInfo& segment,
+                                                          File& file) const;
   // Whether a sealed segment's index can be had from its file, without reading all records.
   bool footer_is_sound(std::size_t segment);
+  // Whether a segment's header says that it is this one.
+  bool header_is_sound(std::size_t segment);
   // Forgets open files and cached indexes: segments were changed or renamed.
   void forget_files();
   // Drops what is known from `lba` on, after a fault or a cut. Touches no file.
@@ -130,8 +137,6 @@ class PartitionLog {
   Result<Marks> marks(std::size_t segment);
   Result<Marks> load_marks(const SegmentInfo& segment, File& file) const;
   const CachedIndex* cached_index(const SegmentInfo& segment);
-  Result<std::shared_ptr<const SegmentIndex>> read_footer(const SegmentInfo& segment,
-                                                          File& file) const;
   Result<std::shared_ptr<const SegmentIndex>> load_index(const SegmentInfo& segment, File& file);
 
   FileSystem* files_;

@@ -81,6 +81,12 @@ MaybeFault LogWriter::reopen() {
   file_ = std::move(*file);
   last.sealed = false;
   log_.forget_files();
+  if (!was_sealed && last.end_lba() != log_.end_of_data) {
+    // What is left of objects that are lost stays where it is, in front of the footer.
+    const Result<std::uint64_t> size = file_->size();
+    if (!size) return fail(size.error(), durable_);
+    last.data_end = std::max(last.data_end, *size);
+  }
   // What lies behind the end - a footer, a torn tail, what a cut has voided - goes before anything
   // is written, and durably, so that no mixture of old and new can be found after a crash.
   if (const Status cut = file_->truncate(last.data_end); !cut) return fail(cut.error(), durable_);
@@ -262,6 +268,28 @@ Dirty LogWriter::dirty() const {
 
 // --- segments
 
+// Into the first block of the stage, which is empty.
+void LogWriter::encode_header(const SegmentInfo& segment) {
+  format::SegmentHeader header = config_.header;
+  header.seq = segment.seq;
+  header.epoch = segment.epoch;
+  header.first_lba = segment.first_lba;
+  header.first_filemark = segment.first_filemark;
+  header.base_used = segment.base_used;
+  header.created_ns = config_.now_ns();
+  format::encode_segment_header(header, stage_.all().first(kBlock));
+}
+
+Status LogWriter::mend_header(const SegmentInfo& segment) {
+  VTL_CHECK(!attached());
+  log_.forget_files();
+  const auto file = log_.files().open(log_.path(segment), FileSystem::Mode::kReadWrite, log_.io());
+  if (!file) return file.error();
+  encode_header(segment);
+  const Status status = (*file)->pwrite(stage_.all().first(kBlock), 0);
+  return status ? (*file)->fdatasync() : status;
+}
+
 MaybeFault LogWriter::start_segment(std::uint64_t need) {
   if (spares_.empty() || spares_.front().space.capacity < kBlock + need)
     if (MaybeFault fault = provision(spares_.empty(), need)) return fault;
@@ -275,14 +303,7 @@ MaybeFault LogWriter::start_segment(std::uint64_t need) {
   segment.first_lba = log_.end_of_data;
   segment.first_filemark = log_.filemarks;
   segment.base_used = log_.used_bytes;
-  format::SegmentHeader header = config_.header;
-  header.seq = segment.seq;
-  header.epoch = segment.epoch;
-  header.first_lba = segment.first_lba;
-  header.first_filemark = segment.first_filemark;
-  header.base_used = segment.base_used;
-  header.created_ns = config_.now_ns();
-  format::encode_segment_header(header, stage_.all().first(kBlock));
+  encode_header(segment);
 
   Spare spare = std::move(spares_.front());
   spares_.pop_front();

@@ -60,6 +60,8 @@ class LogWriter {
   // attach() may open it again.
   MaybeFault seal();
   void drop_spares();
+  // Writes the header of a segment anew; durable. Not while attached.
+  Status mend_header(const SegmentInfo& segment);
 
   // Preallocates another step behind what is prepared, with room for `need` bytes of records: in
   // the last segment that is prepared, or, when that has its full size or with `next`, in one that
@@ -100,6 +102,7 @@ class LogWriter {
   Result<std::uint32_t> checksum(std::uint64_t end);
   MaybeFault make_room(const format::RecordHeader& header);
   MaybeFault start_segment(std::uint64_t need);
+  void encode_header(const SegmentInfo& segment);
   MaybeFault finish_segment();
   MaybeFault write_footer(const SegmentInfo& segment);
   Status put(scsi::Bytes bytes);

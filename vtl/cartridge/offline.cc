@@ -167,6 +167,16 @@ Result<std::unique_ptr<CartridgeWriter>> CartridgeWriter::open(FileSystem& files
 
 namespace {
 
+// What recoveries have set aside is for people to look at; nothing else ever mentions it again.
+std::vector<std::string> quarantined(FileSystem& files, const std::string& dir) {
+  const auto names = files.list(dir + "/quarantine");
+  if (!names || names->empty()) return {};
+  return {fmt::format(
+      "{}/quarantine: what a load or a repair has set aside is there ({}); it is not part of the "
+      "tape. Delete it when nobody misses anything",
+      dir, names->size() == 1 ? names->front() : fmt::format("{} files", names->size()))};
+}
+
 // Reads all objects of an open cartridge.
 Status read_all(OpenCartridge& cartridge, VerifyReport& report, const Progress& progress) {
   std::uint64_t done = 0;
@@ -207,10 +217,11 @@ Result<VerifyReport> verify_cartridge(FileSystem& files, const std::string& dir,
   OpenCartridge::Opened opened = OpenCartridge::open(files, dir, {}, nullptr);
   if (opened.fault) return io_error(*opened.fault);
   const Status read = read_all(*opened.cartridge, report, progress);
-  if (found = check_footers(*opened.cartridge, false); found)
+  if (found = check_segments(*opened.cartridge, false); found)
     report.repairable.insert(report.repairable.end(), found->begin(), found->end());
   const MaybeFault fault = opened.cartridge->close({});
   report.notes = opened.cartridge->take_notes();
+  for (std::string& note : quarantined(files, dir)) report.notes.push_back(std::move(note));
   if (!read) return read.error();
   if (fault) return io_error(*fault);
   return report;
@@ -229,12 +240,12 @@ Result<RepairReport> repair_cartridge(FileSystem& files, const std::string& dir,
     OpenCartridge::Opened opened = OpenCartridge::open(files, dir, options, nullptr);
     if (opened.fault) return io_error(*opened.fault);
     OpenCartridge& cartridge = *opened.cartridge;
-    if (found = check_footers(cartridge, true); found)
+    if (found = check_segments(cartridge, true); found)
       report.repaired.insert(report.repaired.end(), found->begin(), found->end());
     Status read = ok_status();
     if (every_trailer) {
       read = read_all(cartridge, report.after, progress);
-      if (found = check_footers(cartridge, false); found)
+      if (found = check_segments(cartridge, false); found)
         report.after.repairable = std::move(*found);
     }
     const MaybeFault fault = cartridge.close({});
@@ -242,6 +253,7 @@ Result<RepairReport> repair_cartridge(FileSystem& files, const std::string& dir,
     if (!read) return read.error();
     if (fault) return io_error(*fault);
   }
+  for (std::string& note : quarantined(files, dir)) report.after.notes.push_back(std::move(note));
   return report;
 }
 

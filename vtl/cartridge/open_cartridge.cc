@@ -141,6 +141,9 @@ MaybeFault OpenCartridge::recover() {
       LogWriter writer(log, *stage_, make_writer(log.number)->config());
       return !writer.seal();
     };
+    input.mend_header = [this](PartitionLog& log) {
+      return make_writer(log.number)->mend_header(log.segments.back()).ok();
+    };
     if (MaybeFault fault = recover_partition(*logs_[p], input)) return fault;
     if (logs_[p]->unreadable) leave_alone("the disk cannot read a part of it");
     if (MaybeFault fault = make_durable(*logs_[p])) return fault;
@@ -176,8 +179,9 @@ MaybeFault OpenCartridge::make_durable(PartitionLog& log) {
   if (!read_only()) status = write_again(**file, log.durable_end);
   if (status) status = (*file)->fdatasync();
   if (status) status = files_.sync_directory(log.directory);
-  if (status) return std::nullopt;
-  return make_fault(Fault::Kind::kWriteError, status.error().what);
+  if (!status) return make_fault(Fault::Kind::kWriteError, status.error().what);
+  if (!read_only()) remember_durable(log);
+  return std::nullopt;
 }
 
 // After a sync has failed the system's memory may show what the disk never got, and call it clean:
@@ -347,10 +351,24 @@ MaybeFault OpenCartridge::flush() {
 
 MaybeFault OpenCartridge::sync() {
   if (failed_) return refusal();  // I5
-  for (const auto& each : writers_)
-    if (each != nullptr && each->attached())
-      if (MaybeFault fault = latched(each->sync())) return fault;
+  for (std::uint32_t p = 0; p < partition_count(); ++p) {
+    if (writers_[p] == nullptr || !writers_[p]->attached()) continue;
+    if (MaybeFault fault = latched(writers_[p]->sync())) return fault;
+    remember_durable(*logs_[p]);
+  }
   return std::nullopt;
+}
+
+// All of the log has just been made durable.
+void OpenCartridge::remember_durable(PartitionLog& log) {
+  const Status status = log.durable_mark.write({.uuid = cart_.uuid,
+                                                .partition = log.number,
+                                                .cut_epoch = cart_.partitions[log.number].cut_epoch,
+                                                .end_of_data = log.end_of_data,
+                                                .filemarks = log.filemarks,
+                                                .used_bytes = log.used_bytes});
+  // Nothing is lost but a proof that is wanted only when the disk damages what was just written.
+  if (!status && !std::exchange(durable_mark_failed_, true)) notes_.push_back(status.error().what);
 }
 
 Dirty OpenCartridge::dirty() const {
@@ -483,10 +501,13 @@ MaybeFault OpenCartridge::empty_pending(std::size_t most) {
   return pending_failed_;
 }
 
-MaybeFault OpenCartridge::mend_footer(std::uint32_t partition, std::size_t segment) {
+MaybeFault OpenCartridge::mend_segment(std::uint32_t partition, std::size_t segment) {
   PartitionLog& log = *logs_[partition];
   const auto index = log.index(segment);
   if (!index) return read_fault(index.error());
+  if (!log.header_is_sound(segment))
+    if (const Status status = make_writer(partition)->mend_header(log.segments[segment]); !status)
+      return write_fault(status.error());
   // A log of that segment alone: its last, and open.
   PartitionLog one(files_, cart_.uuid, partition, log.dirgen, dir_, io_);
   one.segments.push_back(log.segments[segment]);

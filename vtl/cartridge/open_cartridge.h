@@ -74,8 +74,9 @@ class OpenCartridge {
   LogWriter* writer() { return writers_[current_].get(); }
   const LogWriter* writer() const { return writers_[current_].get(); }
 
-  // Writes the index and trailer of a sealed segment anew, from its records.
-  MaybeFault mend_footer(std::uint32_t partition, std::size_t segment);
+  // Writes the index and trailer of a sealed segment anew, from its records, and its header if that
+  // is damaged.
+  MaybeFault mend_segment(std::uint32_t partition, std::size_t segment);
   // Nothing in the cartridge's directory may be changed.
   bool read_only() const { return label_damaged_ || read_only_features_ || !left_alone_.empty(); }
 
@@ -93,6 +94,7 @@ class OpenCartridge {
   MaybeFault recover();
   MaybeFault make_durable(PartitionLog& log);
   Status write_again(File& file, std::uint64_t from);
+  void remember_durable(PartitionLog& log);
   Status discard_directory(const std::string& name, const format::PartitionName& parsed);
   void leave_alone(std::string why) { left_alone_ = std::move(why); }
   void choose_io();
@@ -135,6 +137,7 @@ class OpenCartridge {
   };
   std::vector<Pending> pending_;  // segments that a cut has voided
   MaybeFault pending_failed_;     // one of them could not be moved away for good
+  bool durable_mark_failed_ = false;
   std::vector<std::string> notes_;
   bool failed_ = false;
   std::string failure_;

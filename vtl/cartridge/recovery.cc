@@ -19,6 +19,10 @@ struct Candidate {
   std::string name;
   SegmentInfo info;
   std::optional<format::Trailer> trailer;
+  // Neither header nor trailer says where it begins: the first record that it still has.
+  std::optional<FoundRecord> first;
+
+  bool begin_is_known() const { return !first || first->offset == kBlock; }
 };
 
 class Recovery {
@@ -28,6 +32,7 @@ class Recovery {
 
   MaybeFault run() {
     if (load_segtab()) return std::nullopt;
+    mark_ = log_.durable_mark.read(log_.uuid(), log_.number, row_.cut_epoch);
     if (MaybeFault fault = list()) return fault;
     for (auto it = by_seq_.begin(); it != by_seq_.end(); ++it) {
       std::optional<Candidate> chosen = choose(it->second);
@@ -142,10 +147,23 @@ class Recovery {
     const auto header = format::decode_segment_header(reader.view(0, kBlock));
     if (!reader.ok()) return reader.error();
     if (!header && !trailer && trailer.error().code != EBADMSG) return trailer.error();
+    if (!header) {
+      // Name and label say whose it should be, and each record whether it is.
+      const Result<std::optional<FoundRecord>> first =
+          find_record(**file, *size, log_.salt(c.info));
+      if (!first) return first.error();
+      if (*first) {
+        c.first = **first;
+        c.info.first_lba = c.first->header.lba;
+        c.info.first_filemark = c.first->header.filemarks_before;
+        log_.highest_epoch = std::max(log_.highest_epoch, c.first->header.epoch);
+        return std::optional<Candidate>(std::move(c));
+      }
+    }
     if (!header || header->uuid != log_.uuid() || header->partition != log_.number ||
         header->seq != parsed.seq || header->epoch != parsed.epoch) {
       quarantine(name, header ? "it belongs to another cartridge or place"
-                              : "neither header nor trailer is valid");
+                              : "no header, trailer or record in it is valid");
       return std::optional<Candidate>();
     }
     log_.highest_epoch = std::max(log_.highest_epoch, header->epoch);
@@ -156,7 +174,7 @@ class Recovery {
   }
 
   bool is_void(const Candidate& c, std::uint32_t reached) const {
-    return (cut_applies(c.info.epoch) && c.info.first_lba >= row_.cut_lba) ||
+    return (cut_applies(c.info.epoch) && c.begin_is_known() && c.info.first_lba >= row_.cut_lba) ||
            c.info.epoch < reached;
   }
 
@@ -185,6 +203,13 @@ class Recovery {
   }
 
   void accept(Candidate c, const Candidate* next) {
+    if (c.first) {
+      c.info.base_used = log_.used_bytes;
+      if (!c.begin_is_known()) {  // I4, I6: it goes on where the one before it ends
+        c.info.first_lba = log_.end_of_data;
+        c.info.first_filemark = log_.filemarks;
+      }
+    }
     if (c.info.first_lba > log_.end_of_data)
       note(fmt::format("{}: objects {} to {} are missing", log_.directory, log_.end_of_data,
                        c.info.first_lba - 1));
@@ -197,13 +222,25 @@ class Recovery {
         c.info.filemarks = t.filemarks;
         c.info.payload = t.payload_bytes;
         c.info.data_end = t.data_end;
-        c.info.sealed = true;
-        append(c.info);
-        log_.durable_end = t.data_end;  // a trailer comes after all else is durable
-        return;
+        if (next != nullptr || untouchable() || footer_is_whole(c)) {
+          c.info.sealed = true;
+          append(c.info);
+          log_.durable_end = t.data_end;  // a trailer comes after all else is durable
+          return;
+        }
+        return scan(std::move(c), next, t.count);
       }
     }
-    scan(std::move(c), next);
+    scan(std::move(c), next, 0);
+  }
+
+  // When power goes during a seal the trailer may come to the disk without the index before it.
+  bool footer_is_whole(const Candidate& c) const {
+    const auto file =
+        log_.files().open(log_.directory + "/" + c.name, FileSystem::Mode::kRead, log_.io());
+    if (!file) return true;  // who reads it will be told
+    const auto footer = log_.read_footer(c.info, **file);
+    return footer || footer.error().code != EBADMSG;
   }
 
   Result<ScanResult> read_records(const std::string& path, const ScanRules& rules) const {
@@ -214,7 +251,8 @@ class Recovery {
     return scan_segment(**file, *size, rules);
   }
 
-  void scan(Candidate c, const Candidate* next) {
+  // `sealed`: how many objects its trailer counts, where that can be believed.
+  void scan(Candidate c, const Candidate* next, std::uint64_t sealed) {
     const std::string path = log_.directory + "/" + c.name;
     ScanRules rules;
     rules.salt = log_.salt(c.info);
@@ -224,7 +262,9 @@ class Recovery {
     rules.cut_epoch = row_.cut_epoch;
     rules.cut_lba = row_.cut_lba;
     rules.durable_lba = durable_lba();
-    if (next != nullptr && next->info.first_lba > c.info.first_lba)
+    if (sealed != 0)
+      rules.expected_count = sealed;
+    else if (next != nullptr && next->begin_is_known() && next->info.first_lba > c.info.first_lba)
       rules.expected_count = next->info.first_lba - c.info.first_lba;
     Result<ScanResult> scanned = read_records(path, rules);
     if (!scanned) {
@@ -240,8 +280,8 @@ class Recovery {
     if (scanned->lost != 0)
       note(fmt::format("{}: {} objects in it are damaged", path, scanned->lost));
     append(c.info);
-    const std::uint64_t known =
-        scanned->durable_lba - std::min(scanned->durable_lba, c.info.first_lba);
+    const std::uint64_t durable = std::max(scanned->durable_lba, rules.durable_lba);
+    const std::uint64_t known = durable - std::min(durable, c.info.first_lba);
     log_.durable_end = c.info.data_end;
     if (known == 0)
       log_.durable_end = 0;  // nor its header
@@ -249,14 +289,19 @@ class Recovery {
       log_.durable_end = format::index_offset(scanned->index.entries[known]);
     end_unreadable_ = scanned->end_unreadable;
     log_.tail_index = std::make_shared<SegmentIndex>(std::move(scanned->index));
-    if (next == nullptr) return;
+    if (c.first) {
+      const bool mended = !untouchable() && input_.mend_header(log_);
+      note(fmt::format("{}: its header was damaged; {}", path,
+                       mended ? "it was written anew" : "its records are used without it"));
+    }
+    if (next == nullptr && sealed == 0) return;
     // I4: an unsealed segment with a successor has lost its trailer. What is complete gets a new
     // one; otherwise the file stays as it is, for whoever can still make something of it.
     const bool repaired =
         !untouchable() && c.info.count == rules.expected_count && input_.repair(log_);
     log_.table_damaged = true;
     note(fmt::format(
-        "{}: its trailer was damaged; {}", path,
+        "{}: its {} was damaged; {}", path, sealed != 0 ? "index" : "trailer",
         repaired ? "it was rebuilt from the records" : "its records are used without it"));
   }
 
@@ -272,9 +317,11 @@ class Recovery {
     log_.highest_epoch = std::max(log_.highest_epoch, info.last_epoch);
   }
 
-  // Objects below were durable at the last clean unload, or when the last cut was made.
+  // Objects below were durable at the last clean unload, when the last cut was made, or when a
+  // synchronisation after that succeeded.
   std::uint64_t durable_lba() const {
-    return std::max(row_.clean_eod, row_.cut_epoch != 0 ? row_.cut_lba : 0);
+    return std::max(
+        {row_.clean_eod, row_.cut_epoch != 0 ? row_.cut_lba : 0, mark_ ? mark_->end_of_data : 0});
   }
 
   void finish() {
@@ -287,8 +334,8 @@ class Recovery {
     note(fmt::format("{}: objects {} to {} are missing", log_.directory, log_.end_of_data,
                      durable_lba() - 1));
     log_.end_of_data = durable_lba();
-    log_.filemarks = std::max(log_.filemarks, row_.clean_filemarks);
-    log_.used_bytes = std::max(log_.used_bytes, row_.clean_used);
+    log_.filemarks = std::max({log_.filemarks, row_.clean_filemarks, mark_ ? mark_->filemarks : 0});
+    log_.used_bytes = std::max({log_.used_bytes, row_.clean_used, mark_ ? mark_->used_bytes : 0});
   }
 
   // Neither taken to be damaged nor moved away: another time the disk may show it.
@@ -319,6 +366,7 @@ class Recovery {
   const RecoveryInput& input_;
   const format::PartitionRow& row_;
   BySeq by_seq_;
+  std::optional<format::Durable> mark_;
   std::uint32_t reached_ = 0;                   // the last epoch in the log so far
   std::int64_t last_seq_ = -1, lost_seq_ = -1;  // accepted; left out, as it cannot be read
   bool end_unreadable_ = false;

@@ -21,6 +21,7 @@ struct RecoveryInput {
   std::function<Status(const std::string& name)> discard;
   std::function<bool(PartitionLog& log)>
       repair;  // writes the footer of the last, unsealed segment anew
+  std::function<bool(PartitionLog& log)> mend_header;  // likewise its header
   std::vector<std::string>* notes = nullptr;  // for people: everything that was not as it should be
 };
 

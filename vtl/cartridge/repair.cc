@@ -112,22 +112,27 @@ Result<Findings> check_label(FileSystem& files, const std::string& dir, bool men
   return found;
 }
 
-Result<Findings> check_footers(OpenCartridge& cartridge, bool mend) {
+Result<Findings> check_segments(OpenCartridge& cartridge, bool mend) {
   Findings found;
   for (std::uint32_t p = 0; p < cartridge.partition_count(); ++p) {
     PartitionLog& log = cartridge.log(p);
     for (std::size_t i = 0; i < log.segments.size(); ++i) {
-      if (!log.segments[i].sealed || log.footer_is_sound(i)) continue;
+      if (!log.segments[i].sealed) continue;
+      const bool header = log.header_is_sound(i);
+      if (header && log.footer_is_sound(i)) continue;
       const std::string path = log.path(log.segments[i]);
       // A segment that is lost has no objects to make an index of.
       if (const auto file = log.open(i); !file && file.error().code == ENOENT) continue;
-      found.push_back(path + ": its index or trailer is damaged");
+      const char* what = header                   ? "index or trailer"
+                         : log.footer_is_sound(i) ? "header"
+                                                  : "header and its index or trailer";
+      found.push_back(fmt::format("{}: its {} is damaged", path, what));
       if (!mend) continue;
       if (cartridge.read_only()) {
         found.back() += "; nothing of a cartridge that is protected for its state is changed";
         continue;
       }
-      if (const MaybeFault fault = cartridge.mend_footer(p, i))
+      if (const MaybeFault fault = cartridge.mend_segment(p, i))
         found.back() += "; it could not be written anew: " + fault->detail;
       else
         found.back() += "; it was written anew from the records";

@@ -16,7 +16,7 @@ using Findings = std::vector<std::string>;
 
 // CART and MAM, before the cartridge is opened. What was damaged goes to quarantine/, never away.
 Result<Findings> check_label(FileSystem& files, const std::string& dir, bool mend);
-// Indexes and trailers of its sealed segments, while it is open.
-Result<Findings> check_footers(OpenCartridge& cartridge, bool mend);
+// Headers, indexes and trailers of its sealed segments, while it is open.
+Result<Findings> check_segments(OpenCartridge& cartridge, bool mend);
 
 }  // namespace vtl

@@ -62,6 +62,26 @@ namespace {
 
 bool is_zero_magic(Bytes bytes) { return scsi::ByteReader(bytes).u32() == 0; }
 
+// Every record header of this salt from `from` on, until `enough` says so: then true.
+template <class Enough>
+bool for_each_header(AlignedReader& reader, std::uint64_t from, std::uint32_t salt,
+                     const Enough& enough) {
+  std::uint64_t offset = format::align_up(from, format::kRecordAlign);
+  while (offset + format::kRecordHeaderBytes <= reader.size()) {
+    const Bytes part = reader.view(offset, AlignedReader::kMost);
+    if (part.size() < format::kRecordHeaderBytes) break;
+    std::size_t at = 0;
+    for (; at + format::kRecordHeaderBytes <= part.size(); at += format::kRecordAlign) {
+      static constexpr std::array<char, 4> kMagic = {'V', 'T', 'R', '1'};
+      if (std::memcmp(part.data() + at, kMagic.data(), kMagic.size()) != 0) continue;
+      const auto header = format::decode_record_header(part.subspan(at), salt);
+      if (header && enough(*header, offset + at)) return true;
+    }
+    offset += at;
+  }
+  return false;
+}
+
 class Scanner {
  public:
   Scanner(File& file, std::uint64_t size, const ScanRules& rules)
@@ -96,10 +116,6 @@ class Scanner {
   }
 
  private:
-  struct Hit {
-    RecordHeader header;
-    std::uint64_t offset;
-  };
   std::uint64_t next_lba() const { return rules_.first_lba + out_.index.entries.size(); }
   bool complete() const {
     return out_.index.entries.size() >= format::kMaxSegmentObjects ||
@@ -149,24 +165,15 @@ class Scanner {
   }
   // The next record of this segment, if it or one behind it proves that what we wait for had been
   // durable before that was written.
-  std::optional<Hit> search(std::uint64_t from) {
-    std::optional<Hit> next;
-    std::uint64_t offset = format::align_up(from, format::kRecordAlign);
-    while (offset + format::kRecordHeaderBytes <= reader_.size()) {
-      const Bytes part = reader_.view(offset, AlignedReader::kMost);
-      if (part.size() < format::kRecordHeaderBytes) break;
-      std::size_t at = 0;
-      for (; at + format::kRecordHeaderBytes <= part.size(); at += format::kRecordAlign) {
-        static constexpr std::array<char, 4> kMagic = {'V', 'T', 'R', '1'};
-        if (std::memcmp(part.data() + at, kMagic.data(), kMagic.size()) != 0) continue;
-        const auto header = format::decode_record_header(part.subspan(at), rules_.salt);
-        if (!header || !may_follow(*header, offset + at)) continue;
-        if (!next) next = Hit{*header, offset + at};
-        if (proves_loss(*header) && header->lba >= next->header.lba) return next;
-      }
-      offset += at;
-    }
-    return std::nullopt;
+  std::optional<FoundRecord> search(std::uint64_t from) {
+    std::optional<FoundRecord> next;
+    const bool proved = for_each_header(
+        reader_, from, rules_.salt, [&](const RecordHeader& header, std::uint64_t offset) {
+          if (!may_follow(header, offset)) return false;
+          if (!next) next = FoundRecord{header, offset};
+          return proves_loss(header) && header.lba >= next->header.lba;
+        });
+    return proved ? next : std::nullopt;
   }
   bool may_follow(const RecordHeader& h, std::uint64_t offset) const {
     return h.lba > next_lba() && h.epoch >= out_.last_epoch && !is_cut(h) &&
@@ -198,6 +205,19 @@ class Scanner {
 };
 
 }  // namespace
+
+Result<std::optional<FoundRecord>> find_record(File& file, std::uint64_t size, std::uint32_t salt) {
+  AlignedReader reader(file, size);
+  reader.patch();
+  std::optional<FoundRecord> found;
+  for_each_header(reader, format::kBlock, salt,
+                  [&](const RecordHeader& header, std::uint64_t offset) {
+                    found = FoundRecord{header, offset};
+                    return true;
+                  });
+  if (!reader.ok() || (!found && reader.patched_until() != 0)) return reader.error();
+  return found;
+}
 
 Result<ScanResult> scan_segment(File& file, std::uint64_t size, const ScanRules& rules) {
   return Scanner(file, size, rules).run();

@@ -71,6 +71,13 @@ struct ScanResult {
   bool end_unreadable = false;  // there may be more objects behind the last
 };
 
+// The first record of the segment with that salt, wherever it is; nothing: there is none.
+struct FoundRecord {
+  format::RecordHeader header;
+  std::uint64_t offset = 0;
+};
+Result<std::optional<FoundRecord>> find_record(File& file, std::uint64_t size, std::uint32_t salt);
+
 Result<ScanResult> scan_segment(File& file, std::uint64_t size, const ScanRules& rules);
 
 }  // namespace vtl

@@ -129,8 +129,8 @@ void CartridgeScrub::open_segment(const std::string& name, const format::Segment
     file = files_.open(path(name), FileSystem::Mode::kRead, io_);
   }
   if (!file) return damaged(next_lba_.value_or(0), 0, file.error().what);
-  const PartitionLog log(files_, cart_.uuid, state_.partition,
-                         cart_.partitions[state_.partition].dirgen, dir_, io_);
+  PartitionLog log(files_, cart_.uuid, state_.partition, cart_.partitions[state_.partition].dirgen,
+                   dir_, io_);
   const Result<format::Trailer> trailer = log.read_trailer(**file);
   if (!trailer || trailer->seq != parsed.seq || trailer->epoch != parsed.epoch) {
     damaged(next_lba_.value_or(0), 0,
@@ -146,10 +146,19 @@ void CartridgeScrub::open_segment(const std::string& name, const format::Segment
   next_lba_ = std::max(next_lba_.value_or(0), trailer->first_lba + trailer->count);
   trailer_ = *trailer;
   const std::uint64_t index_end = trailer->index_offset + 8 * trailer->count;
-  regions_ = {{trailer->data_end, trailer->data_crc, trailer->count, "its data are damaged"},
-              {index_end, trailer->index_crc, 0, "its index is damaged"},
-              {index_end + 4 * trailer->filemarks, trailer->filemark_crc, 0,
-               "its list of filemarks is damaged"}};
+  SegmentInfo segment;
+  segment.seq = trailer->seq;
+  segment.epoch = trailer->epoch;
+  segment.first_lba = trailer->first_lba;
+  log.segments.push_back(segment);
+  // The header is in the checksum of the data; damage to it costs no object.
+  if (log.header_is_sound(0))
+    regions_ = {{trailer->data_end, trailer->data_crc, trailer->count, "its data are damaged"}};
+  else
+    regions_ = {{trailer->data_end, trailer->data_crc, 0, "its header is damaged"}};
+  regions_.push_back({index_end, trailer->index_crc, 0, "its index is damaged"});
+  regions_.push_back({index_end + 4 * trailer->filemarks, trailer->filemark_crc, 0,
+                      "its list of filemarks is damaged"});
   region_ = 0;
   offset_ = 0;
   crc_ = 0;

@@ -186,7 +186,7 @@ TEST_CASE("Golden: record headers") {
   CHECK(index_entry(4096, 262144, RecordType::kData) == 0x0000010000400001);
 }
 
-TEST_CASE("Golden: SEGTAB, POOL, MAM") {
+TEST_CASE("Golden: SEGTAB, DURABLE, POOL, MAM") {
   Segtab table;
   table.cart_gen = 6;
   table.entries.push_back({0, 1, 0, 50, 0, 2, 0, 262144, 262144, 1});
@@ -196,6 +196,17 @@ TEST_CASE("Golden: SEGTAB, POOL, MAM") {
   REQUIRE(decoded);
   CHECK(decoded->entries == table.entries);
   CHECK(decoded->cart_gen == 6);
+
+  Durable durable;
+  durable.uuid = test_uuid(1);
+  durable.partition = 1;
+  durable.cut_epoch = 9;
+  durable.end_of_data = 1002;
+  durable.filemarks = 7;
+  durable.used_bytes = 300000;
+  CHECK(block([&](auto out) { encode_durable(durable, out); }, kDurableBytes) ==
+        golden().at("DURABLE"));
+  CHECK(decode_durable(golden().at("DURABLE")) == durable);
 
   Pool pool;
   pool.uuid = test_uuid(1);
@@ -226,8 +237,8 @@ TEST_CASE("No structure survives a flipped bit") {
       bad[at] ^= std::byte(1u << (random() % 8));
       INFO(name << " byte " << at);
       CHECK_FALSE((decode_cart(bad) || decode_segment_header(bad) || decode_trailer(bad) ||
-                   decode_pool(bad) || decode_mam(bad) || decode_segtab(bad) ||
-                   decode_record_header(bad, salt)));
+                   decode_pool(bad) || decode_durable(bad) || decode_mam(bad) ||
+                   decode_segtab(bad) || decode_record_header(bad, salt)));
     }
     CHECK_FALSE(decode_cart(scsi::Bytes(bytes).first(63)));
     CHECK_FALSE(decode_segtab(scsi::Bytes(bytes).first(31)));

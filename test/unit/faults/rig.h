@@ -127,7 +127,7 @@ class Drive {
   }
   void submit_write(std::uint64_t i, scsi::NexusId nexus = kHost) {
     const std::string text = block_text(i, kBlockBytes);
-    names_[text] = "b" + std::to_string(i);
+    names[text] = "b" + std::to_string(i);
     const scsi::Bytes data = scsi::as_bytes(text);
     sink.submit(nexus, {0x0A, 0, kBlockBytes >> 16, kBlockBytes >> 8 & 255, kBlockBytes & 255, 0},
                 0, std::vector<std::byte>(data.begin(), data.end()));
@@ -143,8 +143,8 @@ class Drive {
                           kHost, kBlockBytes);
     if (end.reply.status != scsi::SamStatus::kGood)
       return told(end) == "0/00/01 FM info=100000" ? "|" : told(end);
-    const auto name = names_.find(text_of(end.reply.data_in));
-    return name == names_.end() ? "something else" : name->second;
+    const auto name = names.find(text_of(end.reply.data_in));
+    return name == names.end() ? "something else" : name->second;
   }
   // All of it from the beginning, up to end of data.
   std::string tape() {
@@ -196,6 +196,7 @@ class Drive {
   ::test::Recorder sink;
   CartridgeMedium* medium = nullptr;
   std::vector<std::string> alerts;
+  std::map<std::string, std::string> names;  // of what was written, by content
 
  private:
   static scsi::ssc::TapeDriveOptions options() {
@@ -218,7 +219,6 @@ class Drive {
     return end;
   }
   std::string directory_;
-  std::map<std::string, std::string> names_;
   std::unique_ptr<scsi::ssc::TapeMedium> removed_;
 };
 
@@ -231,10 +231,12 @@ struct Rig {
   }
   // The process dies, the system does not; another process begins.
   void kill() {
+    std::map<std::string, std::string> names = std::move(host->names);
     host.reset();
     executor.inner.forget();
     files.kill();
     host.emplace(files, executor);
+    host->names = std::move(names);
   }
   void cut_power(double survival) {
     host.reset();
