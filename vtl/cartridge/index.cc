@@ -119,6 +119,7 @@ Result<format::Trailer> PartitionLog::read_trailer(File& file) const {
   return *trailer;
 }
 
+// As its footer has it; EBADMSG if that is damaged.
 Result<std::shared_ptr<const SegmentIndex>> PartitionLog::read_footer(const SegmentInfo& segment,
                                                                       File& file) const {
   const Result<format::Trailer> trailer = read_trailer(file);

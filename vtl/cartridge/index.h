@@ -91,9 +91,6 @@ class PartitionLog {
   // Where the segment's object `ordinal` begins, unchecked; or by a checked index that is at hand.
   Result<std::uint64_t> offset(std::size_t segment, std::size_t ordinal);
   Result<format::Trailer> read_trailer(File& file) const;
-  // The index of a sealed segment as its footer has it; EBADMSG if that is damaged.
-  Result<std::shared_ptr<const SegmentIndex>> read_footer(const SegmentInfo& segment,
-                                                          File& file) const;
   // Whether a sealed segment's index can be had from its file, without reading all records.
   bool footer_is_sound(std::size_t segment);
   // Whether a segment's header says that it is this one.
@@ -137,6 +134,8 @@ class PartitionLog {
   Result<Marks> marks(std::size_t segment);
   Result<Marks> load_marks(const SegmentInfo& segment, File& file) const;
   const CachedIndex* cached_index(const SegmentInfo& segment);
+  Result<std::shared_ptr<const SegmentIndex>> read_footer(const SegmentInfo& segment,
+                                                          File& file) const;
   Result<std::shared_ptr<const SegmentIndex>> load_index(const SegmentInfo& segment, File& file);
 
   FileSystem* files_;

@@ -222,25 +222,13 @@ class Recovery {
         c.info.filemarks = t.filemarks;
         c.info.payload = t.payload_bytes;
         c.info.data_end = t.data_end;
-        if (next != nullptr || untouchable() || footer_is_whole(c)) {
-          c.info.sealed = true;
-          append(c.info);
-          log_.durable_end = t.data_end;  // a trailer comes after all else is durable
-          return;
-        }
-        return scan(std::move(c), next, t.count);
+        c.info.sealed = true;
+        append(c.info);
+        log_.durable_end = t.data_end;  // a trailer comes after all else is durable
+        return;
       }
     }
-    scan(std::move(c), next, 0);
-  }
-
-  // When power goes during a seal the trailer may come to the disk without the index before it.
-  bool footer_is_whole(const Candidate& c) const {
-    const auto file =
-        log_.files().open(log_.directory + "/" + c.name, FileSystem::Mode::kRead, log_.io());
-    if (!file) return true;  // who reads it will be told
-    const auto footer = log_.read_footer(c.info, **file);
-    return footer || footer.error().code != EBADMSG;
+    scan(std::move(c), next);
   }
 
   Result<ScanResult> read_records(const std::string& path, const ScanRules& rules) const {
@@ -251,8 +239,7 @@ class Recovery {
     return scan_segment(**file, *size, rules);
   }
 
-  // `sealed`: how many objects its trailer counts, where that can be believed.
-  void scan(Candidate c, const Candidate* next, std::uint64_t sealed) {
+  void scan(Candidate c, const Candidate* next) {
     const std::string path = log_.directory + "/" + c.name;
     ScanRules rules;
     rules.salt = log_.salt(c.info);
@@ -262,9 +249,7 @@ class Recovery {
     rules.cut_epoch = row_.cut_epoch;
     rules.cut_lba = row_.cut_lba;
     rules.durable_lba = durable_lba();
-    if (sealed != 0)
-      rules.expected_count = sealed;
-    else if (next != nullptr && next->begin_is_known() && next->info.first_lba > c.info.first_lba)
+    if (next != nullptr && next->begin_is_known() && next->info.first_lba > c.info.first_lba)
       rules.expected_count = next->info.first_lba - c.info.first_lba;
     Result<ScanResult> scanned = read_records(path, rules);
     if (!scanned) {
@@ -294,14 +279,14 @@ class Recovery {
       note(fmt::format("{}: its header was damaged; {}", path,
                        mended ? "it was written anew" : "its records are used without it"));
     }
-    if (next == nullptr && sealed == 0) return;
+    if (next == nullptr) return;
     // I4: an unsealed segment with a successor has lost its trailer. What is complete gets a new
     // one; otherwise the file stays as it is, for whoever can still make something of it.
     const bool repaired =
         !untouchable() && c.info.count == rules.expected_count && input_.repair(log_);
     log_.table_damaged = true;
     note(fmt::format(
-        "{}: its {} was damaged; {}", path, sealed != 0 ? "index" : "trailer",
+        "{}: its trailer was damaged; {}", path,
         repaired ? "it was rebuilt from the records" : "its records are used without it"));
   }
 

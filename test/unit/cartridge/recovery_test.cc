@@ -203,25 +203,6 @@ TEST_CASE("A footer that outlives the objects before it") {
   }
 }
 
-TEST_CASE("A trailer that outlives the index before it") {
-  TapeFixture f;
-  REQUIRE_FALSE(f.tape.load());
-  write_blocks(f, 0, 5);
-  REQUIRE_FALSE(f.tape.unload().fault);
-  // As if the power had gone before the label said that all is in order.
-  lose_newest_label(f.files);
-  const std::string path = f.files.find(".seg").at(0);
-  f.files.edit(path, [](auto& bytes) { std::fill_n(bytes.end() - 2 * 4096, 512, std::byte{}); });
-  REQUIRE_FALSE(f.tape.load());
-  CHECK(f.tape.alerts.back().ends_with("its index was damaged; it was rebuilt from the records"));
-  REQUIRE_FALSE(f.tape.unload().fault);
-  f.tape.alerts.clear();
-  const auto report = verify_cartridge(f.files, kDir);
-  REQUIRE(report);
-  CHECK(report->repairable.empty());
-  CHECK(report->blocks == 5);
-}
-
 TEST_CASE("A directory whose sync fails in a cut ends writing; it is not asked again") {
   TapeFixture f;
   REQUIRE_FALSE(f.tape.load());

@@ -1,6 +1,7 @@
 // Logging in at one portal to a target of another: nobody notices, and nobody gains anything by it.
 #include <set>
 
+#include "logins.h"
 #include "world.h"
 
 using namespace iscsi;
@@ -15,20 +16,6 @@ struct Apart : World {
 
 LoginOptions to_changer(LoginOptions options = {}) {
   options.target = kChanger;
-  return options;
-}
-
-auth::AccessPolicy chap_policy() {
-  auth::AccessPolicy policy;
-  policy.any_target.accounts.push_back({"alice", auth::Secret("secret-of-alice")});
-  policy.any_target.mutual = auth::Account{"library", auth::Secret("secret-library1")};
-  return policy;
-}
-
-LoginOptions alice() {
-  LoginOptions options;
-  options.user = "alice";
-  options.secret = "secret-of-alice";
   return options;
 }
 
@@ -77,7 +64,7 @@ TEST_CASE("what the first portal has stays there, and discovery knows every targ
 }
 
 TEST_CASE("CHAP in both directions, and then to another portal", "[iscsi]") {
-  Apart world({}, chap_policy());
+  Apart world({}, chap_policy(true));
   auto i = world.connect();
   LoginOptions options = alice();
   options.mutual_user = "library";
@@ -89,7 +76,7 @@ TEST_CASE("CHAP in both directions, and then to another portal", "[iscsi]") {
 }
 
 TEST_CASE("nobody goes to another portal without having proved who it is", "[iscsi]") {
-  Apart world({}, chap_policy());
+  Apart world({}, chap_policy(true));
   const auto fail = [&](const std::string& target) {
     auto i = world.connect();
     LoginRequest login;  // to the operational stage, past CHAP

@@ -94,6 +94,12 @@ inline std::uint16_t status_of(const Received& response) {
   return response.as<LoginResponse>().status;
 }
 
+inline std::string text_of(const std::vector<KeyValue>& pairs) {
+  std::string text;
+  for (const auto& [key, value] : pairs) append_text(text, key, value);
+  return text;
+}
+
 // Sense key, ASC and ASCQ in one number: 0xKKAAQQ.
 inline unsigned sense_of(const Data& sense) {
   REQUIRE(sense.size() == 18);
