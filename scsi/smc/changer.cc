@@ -91,10 +91,11 @@ constexpr std::array kRows = {
 
 std::span<const CommandRow> Changer::command_rows() { return kRows; }
 
-Changer::Changer(const ChangerOptions& options, Inventory& inventory)
+Changer::Changer(ChangerOptions options, Inventory& inventory)
     : PrimaryUnit(kRows, primary_options(options, inventory)),
       inventory_(inventory),
-      tag_characters_(options.tag_characters) {
+      tag_characters_(options.tag_characters),
+      move_ended_(std::move(options.move_ended)) {
   inventory_.observe(this);
 }
 

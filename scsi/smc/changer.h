@@ -8,6 +8,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "scsi/identity.h"
 #include "scsi/primary.h"
@@ -18,6 +19,14 @@
 
 namespace scsi::smc {
 
+// How a move that an initiator asked for has ended. Valid during the call only.
+struct MoveEnd {
+  const std::vector<std::byte>& transport_id;   // of the initiator, as in NexusInfo
+  const std::vector<std::string>& cartridges;   // one, or the source's and the first destination's
+  const std::vector<std::uint16_t>& addresses;  // source, destination or destinations
+  const MoveOutcome& outcome;
+};
+
 struct ChangerOptions {
   Identity identity;
   SerialForm serial_form = SerialForm::kPlain;
@@ -25,13 +34,15 @@ struct ChangerOptions {
   // of the media type out.
   std::size_t tag_characters = kVolumeTagCharacters;
   std::function<std::uint64_t()> now_ms;  // wall clock, milliseconds since 1970
+  // For the log; may be empty. Not of what was refused before the inventory was asked.
+  std::function<void(const MoveEnd&)> move_ended;
 };
 
 class Changer : public PrimaryUnit, public InventoryObserver {
  public:
   // Observes `inventory`, which outlives the changer. A move that is under way when the changer
   // goes away ends in the inventory alone.
-  Changer(const ChangerOptions& options, Inventory& inventory);
+  Changer(ChangerOptions options, Inventory& inventory);
   ~Changer() override;
 
   static std::span<const CommandRow> command_rows();
@@ -74,13 +85,15 @@ class Changer : public PrimaryUnit, public InventoryObserver {
 
   const Element* find(std::uint16_t address) const;
   bool is_transport(std::uint16_t address) const;  // 0000h: the default one
-  Done<MoveOutcome> end_of(Task& task);
+  Done<MoveOutcome> end_of(Task& task, std::vector<std::string> cartridges,
+                           std::vector<std::uint16_t> addresses);
   bool refuse_reserved(Task& task);
   void send_element_status(Task& task, const ElementSelection& selection,
                            ElementStatusFormat format);
 
   Inventory& inventory_;
   std::size_t tag_characters_;
+  std::function<void(const MoveEnd&)> move_ended_;
   TapeAlert tape_alert_;
   std::map<NexusId, VolumeSearch> searches_;
   std::shared_ptr<const bool> alive_ = std::make_shared<const bool>(true);

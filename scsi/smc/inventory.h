@@ -55,7 +55,7 @@ enum class MoveResult {
 
 struct MoveOutcome {
   MoveResult result = MoveResult::kMoved;
-  std::string detail;  // for the log
+  std::string detail;  // for people; with kMoved: why the drive cannot use the cartridge it has
 };
 
 // Told of changes that did not come through this changer.

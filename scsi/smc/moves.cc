@@ -55,9 +55,14 @@ bool Changer::is_transport(std::uint16_t address) const {
 }
 
 // The task lives until it is finished, even when it was aborted meanwhile; the changer may be gone.
-Done<MoveOutcome> Changer::end_of(Task& task) {
-  return [this, &task, alive = std::weak_ptr<const bool>(alive_)](const MoveOutcome& outcome) {
+Done<MoveOutcome> Changer::end_of(Task& task, std::vector<std::string> cartridges,
+                                  std::vector<std::uint16_t> addresses) {
+  const NexusInfo* nexus = find_nexus(task.nexus());
+  return [this, &task, cartridges = std::move(cartridges), addresses = std::move(addresses),
+          initiator = nexus != nullptr ? nexus->transport_id : std::vector<std::byte>(),
+          alive = std::weak_ptr<const bool>(alive_)](const MoveOutcome& outcome) {
     if (alive.expired()) return;
+    if (move_ended_) move_ended_({initiator, cartridges, addresses, outcome});
     // SMC-3 table A.1: a fault that is not of the mechanics, until a move is recorded again.
     constexpr std::uint8_t kHardwareD = 0x04;
     if (outcome.result == MoveResult::kJournalFailed) tape_alert_.raise(kHardwareD);
@@ -87,7 +92,8 @@ void Changer::move_medium(Task& task) {
   } else if (destination->full) {
     return task.fail(*sense_of(MoveResult::kDestinationFull));
   }
-  inventory_.move(source_address, destination_address, end_of(task));
+  inventory_.move(source_address, destination_address,
+                  end_of(task, {source->barcode}, {source_address, destination_address}));
 }
 
 // SMC-3 6.3: first destination -> second destination, source -> first destination.
@@ -106,7 +112,9 @@ void Changer::exchange_medium(Task& task) {
   if (source == first) return task.fail(Sense::invalid_field_in_cdb(6, 7));
   if (!source->full || !first->full) return task.fail(*sense_of(MoveResult::kSourceEmpty));
   if (second != source && second->full) return task.fail(*sense_of(MoveResult::kDestinationFull));
-  inventory_.exchange(source_address, first_address, second_address, end_of(task));
+  inventory_.exchange(source_address, first_address, second_address,
+                      end_of(task, {source->barcode, first->barcode},
+                             {source_address, first_address, second_address}));
 }
 
 void Changer::position_to_element(Task& task) {

@@ -292,6 +292,8 @@ void TapeDrive::insert(std::unique_ptr<TapeMedium> medium, Done<InsertOutcome> d
   VTL_CHECK(medium != nullptr);
   impl_->exclusively([this, medium = std::move(medium), done = std::move(done)]() mutable {
     VTL_CHECK(impl_->load == Impl::Load::kEmpty);
+    // Told from now on, what an earlier cartridge has lost would be taken for a fault of this one.
+    impl_->deferred.clear();
     impl_->medium = std::move(medium);
     impl_->start_load(std::nullopt,
                       [done = std::move(done)](std::optional<MediumFault> fault) mutable {
@@ -341,6 +343,24 @@ void TapeDrive::shut_down(Done<WriteOutcome> done) {
 
 TapeDrive::State TapeDrive::state() const {
   State state;
+  state.load = [this] {
+    switch (impl_->load) {
+      case Impl::Load::kEmpty:
+        return State::Load::kEmpty;
+      case Impl::Load::kLoading:
+        return State::Load::kLoading;
+      case Impl::Load::kReady:
+        return State::Load::kReady;
+      case Impl::Load::kUnloading:
+        return State::Load::kUnloading;
+      case Impl::Load::kSeated:
+      case Impl::Load::kEjected:
+        return State::Load::kUnloaded;
+      case Impl::Load::kRefused:
+        return State::Load::kRefused;
+    }
+    return State::Load::kEmpty;
+  }();
   state.present = impl_->load != Impl::Load::kEmpty;
   state.prevented = prevented();
   if (impl_->medium) state.barcode = impl_->medium->info().barcode;

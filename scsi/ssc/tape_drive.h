@@ -52,6 +52,14 @@ class TapeDrive : public PrimaryUnit {
   void shut_down(Done<WriteOutcome> done);
 
   struct State {
+    enum class Load {
+      kEmpty,
+      kLoading,
+      kReady,
+      kUnloading,
+      kUnloaded,  // in the drive, until it is loaded again or the robot takes it
+      kRefused,   // in the drive, and it cannot be used
+    } load = Load::kEmpty;
     bool present = false;    // a cartridge is in
     bool loaded = false;     // and ready
     bool prevented = false;  // some nexus prevents removal

@@ -1,8 +1,10 @@
 // The command line: what it makes, shows, refuses, and ends with.
 #include <signal.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <chrono>
 #include <filesystem>
@@ -70,6 +72,69 @@ TEST_CASE("profiles are listed and shown, and init chooses one for an applicatio
   CHECK(run_vtl({"library", "grow", "--slots", "299", "--data", parent + "/library"}).code == 1);
   CHECK(run_vtl({"config", "check", "--data", parent + "/library"}).code == 0);
   std::filesystem::remove_all(parent);
+}
+
+TEST_CASE("many cartridges that want attention are one warning, and all in library alerts") {
+  Directory directory;
+  for (const char* barcode : {"VTL004L8", "VTL005L8", "VTL006L8"})
+    std::filesystem::remove_all(directory.data + "/pool/carts/" + barcode);
+  const Ended listed = run_vtl({"cartridge", "list", "--data", directory.data});
+  CHECK(std::count(listed.err.begin(), listed.err.end(), '\n') == 1);
+  CHECK(has(listed.err, "VTL004L8"));
+  CHECK(has(listed.err, "and 2 more"));
+  CHECK(has(listed.err, "vtl library alerts"));
+  CHECK(vtl_json({"library", "alerts", "--data", directory.data})["alerts"].size() == 3);
+}
+
+TEST_CASE("what a user gets wrong is told with what is allowed") {
+  Directory directory;
+  const std::string& data = directory.data;
+  const auto told = [&](std::vector<std::string> arguments, const std::string& part) {
+    const Ended ended = run_vtl(arguments);
+    CAPTURE(arguments, ended.err);
+    CHECK(ended.code == 2);
+    CHECK(has(ended.err, part));
+  };
+  const std::string port = "127.0.0.1:" + std::to_string(free_port());
+  for (const char* wrong : {"", "abc", "-1", "0", "2.5", "99999999999"})
+    told({"serve", "--data", data, "--listen", port, "--threads", wrong},
+         std::string("--threads: found \"") + wrong + "\", allowed: auto, or a number from 1");
+  told({"serve", "--data", data, "--listen", port, "--threads", "100"}, "allowed: auto, or 1 to 8");
+  told({"cartridge", "create", "ABC001L8", "--capacity", "1PB", "--data", data},
+       "--capacity: found \"1PB\", allowed: a size above 0, in kB, MB, GB, TB or KiB");
+  told({"init", "--data", data + "2", "--drives", "many"}, "--drives: found \"many\", allowed: ");
+  told({"frobnicate"}, "there is no command \"frobnicate\"; commands are: init, serve");
+  told({"library", "frobnicate"}, "there is no command \"frobnicate\"; commands are: show");
+  told({"cartridge"}, "a command is missing; commands are: create");
+  told({"cartridge", "repair", "--data", data}, "barcode is required");
+  const Ended prefix =
+      run_vtl({"cartridge", "create", "--prefix", "ABCDEFGH", "--data", directory.data});
+  CHECK(has(prefix.err, "prefix: found \"ABCDEFGH\", allowed: up to 5 of A-Z and 0-9"));
+  CHECK(has(run_vtl({"help"}).out, "Exit status"));
+  CHECK(run_vtl({"help", "cartridge", "create"}).out ==
+        run_vtl({"cartridge", "create", "--help"}).out);
+}
+
+TEST_CASE("nothing that any command makes can be read by others") {
+  TempDir dir;
+  const std::string data = dir / "library";
+  const mode_t mask = ::umask(0);  // the commands inherit it
+  REQUIRE(run_vtl({"init", "--data", data}).code == 0);
+  REQUIRE(run_vtl({"cartridge", "create", "NEW001L8", "--data", data}).code == 0);
+  Daemon daemon(data);
+  daemon.start();
+  REQUIRE(run_vtl({"cartridge", "create", "NEW002L8", "--data", data}).code == 0);
+  REQUIRE(run_vtl({"library", "move", "VTL001L8", "drive-1", "--data", data}).code == 0);
+  REQUIRE(run_vtl({"cartridge", "verify", "VTL002L8", "--data", data}).code == 0);
+  CHECK(daemon.stop() == 0);
+  ::umask(mask);
+  std::size_t files = 0;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(data)) {
+    CAPTURE(entry.path());
+    ++files;
+    CHECK((static_cast<unsigned>(entry.status().permissions()) & 077) == 0);
+  }
+  CHECK(files > 60);
 }
 
 TEST_CASE("the empty elements of each type are counted") {

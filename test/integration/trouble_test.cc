@@ -51,6 +51,119 @@ TEST_CASE("a second server, and a command beside a kill") {
   CHECK(library.daemon.stop() == 0);
 }
 
+TEST_CASE("two libraries that name the same pool") {
+  Library library;
+  const std::string pool = library.daemon.data() + "/pool";
+  const std::string other = library.dir / "other";
+  REQUIRE(run_vtl({"init", "--data", other, "--cartridges", "1"}).code == 0);
+  const std::string own = read_text(other + "/vtl.yaml");
+  std::string yaml = own;
+  replace_in(yaml, "#pool: pool", "pool: " + pool);
+  write_text(other + "/vtl.yaml", yaml);
+  for (const std::vector<std::string>& command :
+       {std::vector<std::string>{"serve", "--listen", any_port()},
+        {"library", "show"},
+        {"cartridge", "delete", "VTL001L8"}}) {
+    CAPTURE(command[0]);
+    std::vector<std::string> all = command;
+    all.insert(all.end(), {"--data", other});
+    const Ended refused = run_vtl(all);
+    CHECK(refused.code == 4);
+    CHECK(has(refused.err, "pool " + pool + " is in use"));
+    CHECK(has(refused.err, "pid " + std::to_string(library.daemon.pid())));
+    CHECK(has(refused.err, library.daemon.data()));
+    CHECK(has(refused.err, "storage.pool of " + other + "/vtl.yaml"));
+  }
+  // The pool's own library is served and managed on, and alone again afterwards.
+  CHECK(run_vtl({"library", "show", "--data", library.daemon.data()}).code == 0);
+  CHECK(library.daemon.stop() == 0);
+  CHECK(run_vtl({"library", "show", "--data", library.daemon.data()}).code == 0);
+  CHECK(run_vtl({"library", "show", "--data", other}).code == 0);
+  // A folder that is no pool is left as it is.
+  yaml = own;
+  replace_in(yaml, "#pool: pool", "pool: " + other);
+  write_text(other + "/vtl.yaml", yaml);
+  const Ended no_pool = run_vtl({"library", "show", "--data", other});
+  CHECK(no_pool.code == 3);
+  CHECK(has(no_pool.err, other + " is no pool"));
+  CHECK(run_vtl({"config", "check", "--data", other}).code == 3);
+  CHECK_FALSE(std::filesystem::exists(other + "/LOCK"));
+}
+
+TEST_CASE("every move is in the server's log: what, from, to, for whom, and why not") {
+  Library library;
+  const std::string& data = library.daemon.data();
+  library.load(1);
+  REQUIRE(run_vtl({"library", "move", "VTL001L8", "slot-1", "--data", data}).code == 0);
+  REQUIRE(run_vtl({"library", "move", "slot-2", "ie-1", "--data", data}).code == 0);
+  REQUIRE(run_vtl({"library", "move", "VTL002L8", "outside", "--data", data}).code == 0);
+  REQUIRE(run_vtl({"library", "move", "VTL002L8", "slot-2", "--data", data}).code == 0);
+  std::filesystem::remove(data + "/pool/carts/VTL003L8/CART");
+  {
+    Initiator changer = library.attach_changer();
+    CHECK(move_medium(changer, kFirstSlot + 2, kFirstDrive + 2).sense_code() == "4/53/00");
+  }
+  const std::string log = library.daemon.log();
+  for (const char* line :
+       {"info    moved VTL001L8 from slot-1 to drive-1, for iqn.2026-11.local.test:initiator",
+        "info    moved VTL001L8 from drive-1 to slot-1, for a command",
+        "info    moved VTL002L8 from slot-2 to ie-1, for a command",
+        "info    moved VTL002L8 from ie-1 to outside, for a command",
+        "info    moved VTL002L8 from outside to slot-2, for a command",
+        "warning not moved: VTL003L8 from slot-3 to drive-3, for "
+        "iqn.2026-11.local.test:initiator: the drive did not take the cartridge"}) {
+    CAPTURE(line);
+    CHECK(has(log, line));
+  }
+}
+
+TEST_CASE("a cartridge that cannot be loaded is an alert, with drive and reason, until it can") {
+  // The scrub would find it as well, and say so.
+  Library library({},
+                  [](std::string& yaml) { replace_in(yaml, "#scrub_days: 30", "scrub_days: 0"); });
+  const std::string& data = library.daemon.data();
+  const std::string cart = data + "/pool/carts/VTL003L8/CART";
+  const std::string label = read_text(cart);
+  const auto move = [&](const std::string& from, const std::string& to) {
+    return run_vtl({"library", "move", from, to, "--data", data});
+  };
+  SECTION("no label, and no segment that says what it is") {
+    std::filesystem::remove(cart);
+    CHECK(has(move("VTL003L8", "drive-3").err, cart));
+    const nlohmann::json found = alerts(data);
+    REQUIRE(found.size() == 1);
+    CHECK(found[0]["cause"] == "load-failed");
+    CHECK(found[0]["barcode"] == "VTL003L8");
+    CHECK(has(found[0]["text"], "VTL003L8 cannot be loaded in drive 3 (element 502): "));
+    CHECK(has(library.daemon.log(), found[0]["text"]));
+    CHECK(has(run_vtl({"cartridge", "list", "--data", data}).out, "CANNOT BE READ"));
+    write_text(cart, label);
+    CHECK(move("VTL003L8", "drive-3").code == 0);
+    CHECK(alerts(data).empty());
+  }
+  SECTION("both copies of the label are damaged, while no server runs") {
+    REQUIRE(library.daemon.stop() == 0);
+    write_text(cart, std::string(label.size(), 'x'));
+    CHECK(run_vtl({"cartridge", "verify", "VTL003L8", "--data", data}).code == 1);
+    CHECK(move("VTL003L8", "drive-3").code == 1);
+    library.daemon.start();
+    CHECK(move("VTL003L8", "drive-3").code == 1);
+    CHECK(alerts(data)[0]["cause"] == "load-failed");
+  }
+  SECTION("of a generation that the drive cannot use") {
+    REQUIRE(run_vtl({"cartridge", "create", "NEW001L9", "--data", data}).code == 0);
+    const Ended moved = move("NEW001L9", "drive-3");
+    CHECK(moved.code == 0);
+    CHECK(has(moved.err, "LTO-8 drives cannot read a cartridge of generation 9"));
+    CHECK(has(run_vtl({"library", "show", "--data", data}).out, "CANNOT USE ITS CARTRIDGE"));
+    CHECK(alerts(data)[0]["place"] == "drive-3");
+    CHECK(has(library.daemon.log(), "moved NEW001L9 from slot-21 to drive-3, where it cannot be"));
+    REQUIRE(move("NEW001L9", "slot-40").code == 0);
+    CHECK(alerts(data)[0]["place"] == "slot-40");  // where it is now
+    CHECK(alerts(data)[0]["raised_in"] == "drive-3");
+  }
+}
+
 TEST_CASE("the control socket is for the server's user only") {
   Library library;
   struct stat info {};
@@ -247,7 +360,19 @@ TEST_CASE("the background scrub finds damage in a slot and says so; verify finds
   write_text(segment, whole);
   CHECK(run_vtl({"cartridge", "verify", "VTL001L8", "--data", data}).code == 0);
   CHECK(alerts(data).empty());
-  // It is kept over a stop.
+  // It is kept over a stop, and the alert of damage as well.
+  write_text(segment, bytes);
+  CHECK(run_vtl({"cartridge", "verify", "VTL001L8", "--data", data}).code == 5);
+  REQUIRE(library.daemon.stop() == 0);
+  REQUIRE(alerts(data).size() == 1);
+  CHECK(alerts(data)[0]["cause"] == "damaged");
+  CHECK(run_vtl({"library", "alerts", "--data", data}).err.empty());
+  const Ended again = run_vtl({"cartridge", "verify", "VTL001L8", "--data", data});
+  CHECK(again.code == 5);
+  CHECK(again.err.empty());  // it does not tell to run itself
+  write_text(segment, whole);
+  library.daemon.start();
+  CHECK(run_vtl({"cartridge", "verify", "VTL001L8", "--data", data}).code == 0);
   REQUIRE(library.daemon.stop() == 0);
   const nlohmann::json later = vtl_json({"cartridge", "show", "VTL001L8", "--data", data});
   CHECK(later["scrub"]["damage"].empty());

@@ -14,6 +14,8 @@ namespace {
 
 constexpr std::uint32_t kReadLimit = 1u << 20;  // above every record
 constexpr std::size_t kLongestTape = 150;       // objects
+constexpr std::uint8_t kModeSelectBytes = 12;   // header and block descriptor
+constexpr unsigned kMostFixed = 8;              // blocks a command
 
 Data record_of(std::uint64_t x, std::size_t length) {
   Data data(length);
@@ -39,7 +41,8 @@ Cdb cdb_of(const Operation& op) {
       break;
     case Kind::kWrite:
       put(0, 1, 0x0A);
-      put(2, 3, op.record.length);
+      put(1, 1, op.fixed ? 1 : 0);
+      put(2, 3, op.fixed ? op.count : op.blocks[0].length);
       break;
     case Kind::kFilemarks:
       put(0, 1, 0x10);
@@ -48,8 +51,8 @@ Cdb cdb_of(const Operation& op) {
       break;
     case Kind::kRead:
       put(0, 1, 0x08);
-      put(1, 1, 2);  // SILI
-      put(2, 3, kReadLimit);
+      put(1, 1, op.fixed ? 1 : 2);  // FIXED, SILI
+      put(2, 3, op.fixed ? op.count : kReadLimit);
       break;
     case Kind::kSpaceBlocks:
     case Kind::kSpaceFilemarks:
@@ -75,6 +78,18 @@ Cdb cdb_of(const Operation& op) {
     case Kind::kUnload:
       put(0, 1, 0x1B);
       break;
+    case Kind::kModeSelect:
+      put(0, 1, 0x15);
+      put(1, 1, 0x10);
+      put(4, 1, kModeSelectBytes);
+      break;
+    case Kind::kReserve:
+      put(0, 1, 0x16);
+      break;
+    case Kind::kPrevent:
+      put(0, 1, 0x1E);
+      put(4, 1, op.count);
+      break;
   }
   return cdb;
 }
@@ -97,6 +112,13 @@ void DriveHost::verify_tape(const std::string& barcode) {
 bool DriveHost::act_online() {
   // While the robot is at this drive nobody knows what a command would meet.
   if (managing_ || world_.changer().concerns(drive_)) return false;
+  if (tape() != nullptr && tape()->barcode() != works_on_) {
+    works_on_ = tape()->barcode();
+    give_back_ = was_unloaded_ = false;
+    ready_ = Ready::kNo;
+    // Where power goes again and again, tapes are opened and closed often.
+    left_ = 5 + static_cast<unsigned>(world_.random().below(world_.swarm().cutting ? 25 : 100));
+  }
   if (world_.calm() && verifying_.empty()) give_back_ = true;
   if (tape() == nullptr || give_back_) return change_tapes();
   if (!verifying_.empty() && tape()->barcode() != verifying_) {
@@ -128,10 +150,8 @@ bool DriveHost::change_tapes() {
   ready_ = Ready::kNo;
   reading_ = false;
   if (!world_.process()->drive_full(drive_)) {
-    give_back_ = false;
-    was_unloaded_ = false;
+    works_on_.clear();
     if (world_.calm() && verifying_.empty()) return false;
-    left_ = 5 + static_cast<unsigned>(world_.random().below(100));
     world_.changer().load(drive_, verifying_);
     return true;
   }
@@ -142,22 +162,44 @@ bool DriveHost::change_tapes() {
     send({Kind::kUnload, {}, 0, false});
     return true;
   }
+  if (world_.swarm().prevent && !asked_to_prevent_) {
+    if (!initiator_->may_send()) return false;
+    asked_to_prevent_ = true;
+    send({Kind::kPrevent, {}, !world_.calm() && world_.random().chance(200) ? 1 : 0});
+    return true;
+  }
+  asked_to_prevent_ = false;
   world_.changer().unload(drive_);
   return true;
 }
 
-// Until TEST UNIT READY has told all it had to tell; then where the tape is.
+// Until TEST UNIT READY has told all it had to tell; then what is to hold, and where the tape is.
 bool DriveHost::prepare() {
   if (!sent_.empty() || !initiator_->may_send()) return false;
   if (ready_ == Ready::kNo) {
     ready_ = Ready::kAsked;
     send({Kind::kTestUnitReady, {}, 0, false});
+  } else if (ready_ == Ready::kMode) {
+    Data list(kModeSelectBytes);
+    list[2] = std::byte{0x10};  // buffered
+    list[3] = std::byte{8};
+    list[10] = static_cast<std::byte>(kFixedBlock >> 8);
+    list[11] = static_cast<std::byte>(kFixedBlock & 0xFF);
+    send({Kind::kModeSelect, {}, kFixedBlock}, std::move(list));
+  } else if (ready_ == Ready::kReserve) {
+    send({Kind::kReserve, {}, 0});
   } else if (ready_ == Ready::kPosition) {
     send({Kind::kReadPosition, {}, 0, false});
   } else {
     return false;
   }
   return true;
+}
+
+auto DriveHost::next_to_prepare(Ready done) const -> Ready {
+  if (done == Ready::kAsked && world_.swarm().fixed_blocks) return Ready::kMode;
+  if (done != Ready::kReserve && world_.swarm().reserve && !reserves_) return Ready::kReserve;
+  return Ready::kPosition;
 }
 
 void DriveHost::choose() {
@@ -187,6 +229,8 @@ void DriveHost::choose() {
       reading_ = random.chance(300);
       return send({Kind::kRead, {}, 0, false});
     case 6:
+      if (world_.swarm().fixed_blocks)
+        return send({Kind::kRead, {}, 1 + signed_below(kMostFixed), false, true});
       return send({Kind::kRead, {}, 0, false});
     case 7:
       if (world_.swarm().erase && random.chance(200)) return send({Kind::kErase, {}, 0, false});
@@ -203,11 +247,21 @@ void DriveHost::choose() {
       break;
   }
   if (!may_write) return send({Kind::kSpaceEndOfData, {}, 0, false});
+  const bool fixed = world_.swarm().fixed_blocks && random.chance(500);
+  write(fixed ? 1 + static_cast<std::uint32_t>(random.below(kMostFixed)) : 0);
+}
+
+void DriveHost::write(std::uint32_t blocks) {
+  Operation write{Kind::kWrite, {}, blocks, false, blocks != 0};
   const std::uint32_t length =
-      1 + static_cast<std::uint32_t>(random.below(world_.swarm().largest_record));
+      blocks != 0
+          ? blocks * kFixedBlock
+          : 1 + static_cast<std::uint32_t>(world_.random().below(world_.swarm().largest_record));
   Data record =
       record_of(drive_ << 56 | world_.now().time_since_epoch().count() << 16 | ++records_, length);
-  Operation write{Kind::kWrite, {length, scsi::crc32c(record)}, 0, false};
+  const std::uint32_t each = blocks != 0 ? kFixedBlock : length;
+  for (std::size_t at = 0; at < record.size(); at += each)
+    write.blocks.push_back({each, scsi::crc32c(scsi::Bytes(record).subspan(at, each))});
   send(write, std::move(record));
 }
 
@@ -218,7 +272,9 @@ void DriveHost::read_on() {
 
 void DriveHost::send(const Operation& op, Data record) {
   ++world_.count().commands;
-  const std::uint32_t limit = op.kind == Kind::kRead           ? kReadLimit
+  const std::uint32_t limit = op.kind == Kind::kRead && op.fixed
+                                  ? static_cast<std::uint32_t>(op.count) * kFixedBlock
+                              : op.kind == Kind::kRead         ? kReadLimit
                               : op.kind == Kind::kReadPosition ? 32
                                                                : 0;
   // The tag is known before an answer can come.
@@ -245,7 +301,19 @@ void DriveHost::answered(std::uint32_t tag, const Answer& answer) {
     ready_ = Ready::kNo;
     return;
   }
+  if (op.aside() && !answer.deferred()) {
+    check(answer.good() || answer.key() == 6, "refused: " + answer.text());
+    if (op.kind == Kind::kReserve) {
+      reserves_ = answer.good();
+      ready_ = answer.good() ? next_to_prepare(Ready::kReserve) : Ready::kNo;
+    }
+    return;
+  }
   TapeModel* model = tape();
+  if (op.kind == Kind::kUnload && answer.code() == 0x5302) {
+    check(world_.swarm().prevent, "nobody prevents the removal");
+    return;
+  }
   // UNLOAD succeeds of an empty drive: a move that nobody remembers may have come before it.
   check(model != nullptr || not_ready || answer.key() == 6 || answer.deferred() ||
             op.kind == Kind::kUnload,
@@ -291,7 +359,9 @@ void DriveHost::outcome(const Operation& op, const Answer& answer, bool done) {
     const bool remembers = !world_.swarm().lines_fail() && !world_.swarm().task_management;
     check(!bay.owed || !remembers || bay.owed->told || !answer.good(),
           "nobody was told of a write error");
-    ready_ = answer.good() ? Ready::kPosition : Ready::kNo;
+    ready_ = answer.good() ? next_to_prepare(Ready::kAsked) : Ready::kNo;
+  } else if (op.kind == Kind::kModeSelect) {
+    ready_ = answer.good() ? next_to_prepare(Ready::kMode) : Ready::kNo;
   } else if (op.kind == Kind::kReadPosition) {
     ready_ = Ready::kYes;
   } else if (fault) {
@@ -317,6 +387,7 @@ void DriveHost::manage() {
   const Function function = sent_.size() == 1 ? kFunctions[world_.random().below(4)]
                                               : kFunctions[1 + world_.random().below(3)];
   managing_ = true;
+  reserves_ = false;  // a reset ends it
   ++world_.count().managements;
   world_.trace(fmt::format("drive {}: task management {}", drive_, static_cast<int>(function)));
   initiator_->manage(function, sent_.front().tag, [this](iscsi::TaskManagementCode code) {
@@ -338,7 +409,7 @@ void DriveHost::forget_session() {
   std::vector<Operation> operations;
   for (const Sent& sent : sent_) operations.push_back(sent.operation);
   sent_.clear();
-  managing_ = false;
+  managing_ = reserves_ = asked_to_prevent_ = false;
   ready_ = Ready::kNo;
   reading_ = false;
   if (tape() != nullptr) tape()->unanswered(operations);

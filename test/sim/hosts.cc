@@ -81,6 +81,7 @@ void Host::flush() {
 
 void Host::line_lost() {
   forget_session();
+  if (!initiator_->logged_in() && !initiator_->logged_out()) gave_a_login_up_ = true;
   line_ = nullptr;
   initiator_.reset();
   waits_ = true;
@@ -131,19 +132,23 @@ bool ChangerHost::act_online() {
   return true;
 }
 
+// With `second` EXCHANGE MEDIUM: what was in the destination goes there.
 void ChangerHost::send(std::uint16_t source, std::uint16_t destination,
-                       std::function<void(const Answer&)> done) {
+                       std::function<void(const Answer&)> done,
+                       std::optional<std::uint16_t> second) {
   Cdb cdb{};
   const auto address = [&](std::size_t at, std::uint16_t value) {
     cdb[at] = static_cast<std::byte>(value >> 8);
     cdb[at + 1] = static_cast<std::byte>(value);
   };
-  cdb[0] = std::byte{0xA5};
+  cdb[0] = second ? std::byte{0xA6} : std::byte{0xA5};
   address(4, source);
   address(6, destination);
+  if (second) address(8, *second);
   busy_ = true;
   ++world_.count().commands;
-  world_.trace(fmt::format("move {} to {}", source, destination));
+  world_.trace(fmt::format("move {} to {}", source, destination) +
+               (second ? fmt::format(", and what is there to {}", *second) : ""));
   initiator_->command(cdb, 0, {}, [this, done = std::move(done)](const Answer& answer) {
     world_.trace("  moved: " + answer.text());
     busy_ = false;
@@ -167,23 +172,29 @@ void ChangerHost::move(const Job& job) {
     return;
   }
   std::uint16_t source = drive, destination = drive;
-  if (job.to_drive) {
+  std::optional<std::uint16_t> second;
+  const bool exchange = !job.to_drive && !in_slots.empty() && world_.swarm().exchange &&
+                        !world_.calm() && world_.random().chance(500);
+  if (job.to_drive || exchange) {
     if (barcode.empty()) barcode = in_slots[world_.random().below(in_slots.size())];
     source = process.library->find(barcode)->address;
     if (source >= kFirstDrive && source < kFirstSlot) {
       jobs_.pop_front();
       return;
     }
+    if (exchange) second = world_.random().chance(500) ? source : free_slot();
   } else {
     destination = free_slot().value();
   }
   const std::uint64_t moved = process.inventory->moved;
-  send(source, destination, [this, moved](const Answer& answer) {
+  const auto ended = [this, moved](const Answer& answer) {
     check(answer.good() == (world_.process()->inventory->moved == moved + 1),
           "the answer to a move is not how it ended: " + answer.text());
+    check(answer.code() != 0x5302 || world_.swarm().prevent, "nobody prevents the removal");
     if (answer.good()) ++world_.count().moves;
     jobs_.pop_front();
-  });
+  };
+  send(source, destination, ended, second);
 }
 
 // Refused with the right words, and nothing is moved.

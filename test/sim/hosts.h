@@ -27,6 +27,8 @@ class Host {
   void line_lost();
   void retire() { retiring_ = true; }  // logs out and stays away
   bool retired() const { return retiring_ && line_ == nullptr; }
+  // It may arrive late, on the line that was given up with it, and take the next session's place.
+  bool gave_a_login_up() const { return gave_a_login_up_; }
   bool logged_out() const { return initiator_ != nullptr && initiator_->logged_out(); }
   void receive(scsi::Bytes bytes);
   void flush();  // the initiator's output to the line
@@ -47,13 +49,14 @@ class Host {
   const std::uint8_t number_;
   Line* line_ = nullptr;
   TimePoint heard_{};
-  bool retiring_ = false;
+  bool retiring_ = false, gave_a_login_up_ = false;
 };
 
 class DriveHost final : public Host {
  public:
   DriveHost(World& world, std::size_t drive);
   void verify_tape(const std::string& barcode);  // loads it, reads it all, puts it back
+  bool reserves() const { return reserves_; }    // by its knowledge
   bool verified() const { return verifying_.empty(); }
   bool busy() const override { return !sent_.empty() || managing_; }
 
@@ -62,11 +65,14 @@ class DriveHost final : public Host {
     std::uint32_t tag;
     Operation operation;
   };
+  enum class Ready { kNo, kAsked, kMode, kReserve, kPosition, kYes };
   bool act_online() override;
   void forget_session() override;
   bool prepare();
   bool change_tapes();
   void choose();
+  Ready next_to_prepare(Ready done) const;
+  void write(std::uint32_t blocks);  // 0: one of any size
   void read_on();
   void send(const Operation& operation, Data record = {});
   void answered(std::uint32_t tag, const Answer& answer);
@@ -77,7 +83,9 @@ class DriveHost final : public Host {
   const std::size_t drive_;
   std::deque<Sent> sent_;
   bool managing_ = false;
-  enum class Ready { kNo, kAsked, kPosition, kYes } ready_ = Ready::kNo;
+  Ready ready_ = Ready::kNo;
+  std::string works_on_;  // the tape that it knows to be in the drive
+  bool reserves_ = false, asked_to_prevent_ = false;
   bool give_back_ = false;  // the tape is to leave the drive
   bool was_unloaded_ = false;
   unsigned left_ = 0;  // operations until then
@@ -85,6 +93,22 @@ class DriveHost final : public Host {
   bool reading_ = false;  // on to the end of data
   std::string verifying_;
   enum class Verify { kRewind, kRead, kDone } verify_ = Verify::kRewind;
+};
+
+// Another host at a drive in use: it must learn nothing that is not its own, and change nothing
+// that another has reserved.
+class Intruder final : public Host {
+ public:
+  Intruder(World& world, const DriveHost& owner, std::size_t drive);
+  bool busy() const override { return waiting_ != 0; }
+
+ private:
+  bool act_online() override;
+  void forget_session() override { waiting_ = 0; }
+
+  const DriveHost& owner_;
+  const std::size_t drive_;
+  unsigned waiting_ = 0;
 };
 
 class ChangerHost final : public Host {
@@ -107,7 +131,8 @@ class ChangerHost final : public Host {
   void forget_session() override;
   void move(const Job& job);
   void wrong_move();
-  void send(std::uint16_t source, std::uint16_t destination, std::function<void(const Answer&)>);
+  void send(std::uint16_t source, std::uint16_t destination, std::function<void(const Answer&)>,
+            std::optional<std::uint16_t> second = {});
   std::optional<std::uint16_t> free_slot() const;
 
   std::deque<Job> jobs_;

@@ -30,6 +30,7 @@ struct Answer {
   bool deferred() const { return !sense.empty() && (at(0) & 0x7Fu) == 0x71; }
   bool filemark() const { return !sense.empty() && (at(2) & 0x80u) != 0; }
   bool end_of_medium() const { return !sense.empty() && (at(2) & 0x40u) != 0; }
+  bool incorrect_length() const { return !sense.empty() && (at(2) & 0x20u) != 0; }
   bool has_information() const { return !sense.empty() && (at(0) & 0x80u) != 0; }
   std::uint32_t information() const { return at(3) << 24 | at(4) << 16 | at(5) << 8 | at(6); }
   std::string text() const;

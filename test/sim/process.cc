@@ -9,7 +9,6 @@ namespace sim {
 
 namespace {
 
-constexpr const char* kPool = "/lib/pool";
 constexpr std::uint64_t kEpochMs = 1'700'000'000'000;
 
 scsi::Identity identity(std::size_t index) {
@@ -43,6 +42,7 @@ std::string drive_target(std::size_t index) {
 void Bay::load(std::unique_ptr<scsi::ssc::TapeMedium> medium, scsi::Done<vtl::BayLoad> done) {
   check(inside == nullptr, "a cartridge was put into a full drive");
   inside = &books_.at(medium->info().barcode);
+  owed.reset();
   const scsi::ssc::MediumInfo& label = medium->info();
   drive.load(
       std::move(medium), [this, &label, done = std::move(done)](vtl::BayLoad outcome) mutable {
@@ -74,28 +74,43 @@ void Bay::unload(scsi::Done<vtl::BayUnload> done) {
 
 void NotedInventory::move(std::uint16_t source, std::uint16_t destination,
                           scsi::Done<scsi::smc::MoveOutcome> done) {
+  library_.move(source, destination, noted({{source, destination}}, std::move(done)));
+}
+
+void NotedInventory::exchange(std::uint16_t source, std::uint16_t first, std::uint16_t second,
+                              scsi::Done<scsi::smc::MoveOutcome> done) {
+  library_.exchange(source, first, second,
+                    noted({{source, first}, {first, second}}, std::move(done)));
+}
+
+scsi::Done<scsi::smc::MoveOutcome> NotedInventory::noted(std::vector<Move> moves,
+                                                         scsi::Done<scsi::smc::MoveOutcome> done) {
   ++under_way;
-  std::string barcode;
-  for (const auto& element : library_.elements())
-    if (element.address == source) barcode = element.barcode;
-  check(!barcode.empty(), "the changer moves what is not there");
-  Books::Cartridge& cartridge = books_.at(barcode);
-  cartridge.places = {source, destination};
-  library_.move(source, destination,
-                [this, &cartridge, source, destination,
-                 done = std::move(done)](scsi::smc::MoveOutcome outcome) mutable {
-                  --under_way;
-                  const bool ok = outcome.result == scsi::smc::MoveResult::kMoved;
-                  if (ok) ++moved;
-                  check(ok || books_.library_faults || cartridge.tape.disk_faults,
-                        "a move went wrong: " + outcome.detail);
-                  if (ok) cartridge.places = {destination};
-                  // Otherwise its record may be in the journal and not count - until a crash.
-                  const auto now = library_.find(cartridge.tape.barcode());
-                  check(now && now->address == (ok ? destination : source),
-                        "a cartridge is not where its move ended");
-                  done(std::move(outcome));
-                });
+  for (Move& move : moves) {
+    for (const auto& element : library_.elements())
+      if (element.address == move.source && element.full)
+        move.cartridge = &books_.at(element.barcode);
+    check(move.cartridge != nullptr, "the changer moves what is not there");
+    move.cartridge->places = {move.source, move.destination};
+  }
+  return [this, moves = std::move(moves),
+          done = std::move(done)](scsi::smc::MoveOutcome outcome) mutable {
+    --under_way;
+    using Result = scsi::smc::MoveResult;
+    const bool ok = outcome.result == Result::kMoved;
+    if (ok) ++moved;
+    bool excused = ok || books_.library_faults || outcome.result == Result::kRemovalPrevented;
+    for (const Move& move : moves) excused = excused || move.cartridge->tape.disk_faults;
+    check(excused, "a move went wrong: " + outcome.detail);
+    for (const Move& move : moves) {
+      if (ok) move.cartridge->places = {move.destination};
+      // Otherwise its record may be in the journal and not count - until a crash.
+      const auto now = library_.find(move.cartridge->tape.barcode());
+      check(now && now->address == (ok ? move.destination : move.source),
+            "a cartridge is not where its move ended");
+    }
+    done(std::move(outcome));
+  };
 }
 
 // --- a life
@@ -120,6 +135,7 @@ vtl::PoolStoreOptions Process::store_options(const Swarm& swarm, Random& random)
   options.medium.now_ns = options.now_ns;
   options.medium.queue_bytes = swarm.small_queue ? 100'000 : 4u << 20;
   options.medium.read_ahead_bytes = 4u << 20;
+  options.medium.max_segment_objects = swarm.segment_objects;
   if (swarm.compression) options.medium.compression = vtl::Compression::kLz4;
   options.medium.low_water_bytes = 4u << 20;
   options.medium.hard_water_bytes = 2u << 20;
@@ -135,9 +151,7 @@ Process::Process(const Swarm& swarm, std::uint64_t seed, vtl::test::MemoryFiles&
           [&] {
             vtl::PoolStoreOptions options = store_options(swarm, random_);
             options.medium.discarded = [this] { trash.empty(); };
-            options.medium.alert = [this](const vtl::MediumAlert& alert) {
-              if (!alert.text.empty()) log_(alert.text);
-            };
+            options.medium.alert = [this](const vtl::MediumAlert& alert) { alerted(alert); };
             return options;
           }(),
           files, std::vector<vtl::Executor*>(swarm.drives, &executor)),
@@ -158,6 +172,7 @@ Process::Process(const Swarm& swarm, std::uint64_t seed, vtl::test::MemoryFiles&
   portal_options.first_burst_length = 65536;
   portal_options.max_burst_length = 262144;
   portal_options.command_window = 8;
+  portal_options.max_sessions_per_target = 2;
   portal_options.buffer_bytes = 32u << 20;
   portal_options.buffer_bytes_per_target = 8u << 20;
   portal = std::make_unique<iscsi::Portal>(
@@ -166,6 +181,23 @@ Process::Process(const Swarm& swarm, std::uint64_t seed, vtl::test::MemoryFiles&
         for (std::byte& b : out) b = static_cast<std::byte>(random_.next());
       },
       [this](iscsi::LogLevel, std::string_view text) { log_(std::string(text)); });
+}
+
+// A crash alone damages nothing, and nobody has to look at what it leaves.
+void Process::alerted(const vtl::MediumAlert& alert) {
+  using Kind = vtl::MediumAlert::Kind;
+  if (!alert.text.empty()) log_(alert.text);
+  Books::Cartridge& cartridge = books_.at(alert.barcode);
+  const TapeModel& tape = cartridge.tape;
+  const bool disk_faults = tape.disk_faults || books_.library_faults;  // the trash is everybody's
+  if (alert.kind == Kind::kNote && disk_faults) cartridge.mended = true;
+  const bool of_space = alert.kind == Kind::kPoolLow || alert.kind == Kind::kPoolFull;
+  // Of a segment that was about to begin the name may have come to the disk before the header.
+  const bool begun =
+      alert.text.ends_with("as no header, trailer or record in it is valid") ||
+      alert.text.find(".seg: its header was damaged; it was written anew") != std::string::npos;
+  check(alert.kind == Kind::kLoaded || begun || tape.no_space || (disk_faults && !of_space),
+        "an alert out of nowhere: " + alert.text);
 }
 
 // What an abrupt end leaves: nothing that was under way is carried out or heard of.

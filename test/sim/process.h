@@ -34,6 +34,8 @@ struct Books {
     explicit Cartridge(std::string barcode) : tape(std::move(barcode)) {}
     TapeModel tape;
     std::vector<std::uint16_t> places;  // one, or two while a move is not known to have ended
+    bool mended =
+        false;  // an alert says that a disk's fault left something to set aside or rebuild
   };
   std::map<std::string, std::unique_ptr<Cartridge>> cartridges;
   bool library_faults = false;  // the journal's file has failed
@@ -53,7 +55,7 @@ class Bay final : public vtl::DriveBay {
   vtl::daemon::Drive drive;
   Books::Cartridge* inside = nullptr;
   // A write error that came out in unloading: whoever wrote is to be told at its next command,
-  // once, wherever the cartridge is by then.
+  // once, if that comes before the next cartridge.
   struct Owed {
     bool told, told_later;  // before the unload
   };
@@ -71,9 +73,7 @@ class NotedInventory final : public scsi::smc::Inventory {
   void move(std::uint16_t source, std::uint16_t destination,
             scsi::Done<scsi::smc::MoveOutcome> done) override;
   void exchange(std::uint16_t source, std::uint16_t first, std::uint16_t second,
-                scsi::Done<scsi::smc::MoveOutcome> done) override {
-    library_.exchange(source, first, second, std::move(done));
-  }
+                scsi::Done<scsi::smc::MoveOutcome> done) override;
   void lock_door(bool locked) override { library_.lock_door(locked); }
   void observe(scsi::smc::InventoryObserver* observer) override { library_.observe(observer); }
 
@@ -81,6 +81,14 @@ class NotedInventory final : public scsi::smc::Inventory {
   std::uint64_t moved = 0;
 
  private:
+  struct Move {
+    std::uint16_t source, destination;
+    Books::Cartridge* cartridge = nullptr;
+  };
+  // Notes that these are on their way, and when they have ended where they are.
+  scsi::Done<scsi::smc::MoveOutcome> noted(std::vector<Move> moves,
+                                           scsi::Done<scsi::smc::MoveOutcome> done);
+
   vtl::Library& library_;
   Books& books_;
 };
@@ -110,10 +118,13 @@ class Process {
   std::unique_ptr<NotedInventory> inventory;
   std::unique_ptr<iscsi::Portal> portal;
 
+  static constexpr const char* kPool = "/lib/pool";
   static vtl::LibraryOptions library_options(const Swarm& swarm);
   static vtl::PoolStoreOptions store_options(const Swarm& swarm, Random& random);
 
  private:
+  void alerted(const vtl::MediumAlert& alert);
+
   const Swarm& swarm_;
   Books& books_;
   Random random_;

@@ -2,11 +2,14 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace sim {
 
-Swarm make_swarm(Random& random, bool harsh) {
+Swarm make_swarm(Random& random, std::uint64_t seed) {
   Swarm s;
-  s.harsh = harsh;
+  s.harsh = seed % 4 == 3;
+  s.cutting = seed % 4 == 1;
   const auto half = [&] { return random.chance(500); };
   // Now and then a world without any fault: what fails there fails for everyone.
   if (!random.chance(100)) {
@@ -16,7 +19,8 @@ Swarm make_swarm(Random& random, bool harsh) {
       *fault = random.chance(400);
   }
   for (bool* choice : {&s.tiny_pieces, &s.task_management, &s.digests, &s.initial_r2t, &s.erase,
-                       &s.overwrite, &s.compression, &s.small_queue})
+                       &s.overwrite, &s.compression, &s.small_queue, &s.fixed_blocks, &s.reserve,
+                       &s.prevent, &s.exchange, &s.intruders})
     *choice = half();
   s.immediate_data = random.chance(700);
   s.drives = 1 + static_cast<unsigned>(random.below(3));
@@ -25,16 +29,28 @@ Swarm make_swarm(Random& random, bool harsh) {
   s.steps = 1000 + static_cast<unsigned>(random.below(4000));
   constexpr std::uint32_t kLargest[] = {600, 5000, 70'000, 300'000};
   s.largest_record = kLargest[random.below(4)];
+  constexpr std::uint32_t kSegmentObjects[] = {3, 10, 40, 1u << 20};
+  s.segment_objects = kSegmentObjects[random.below(4)];
+  // A reset by one host leaves another's commands without an answer, and it would wait for ever.
+  if (s.task_management) s.intruders = false;
+  if (!s.cutting) return s;
+  for (bool* other : {&s.fail_reads, &s.fail_writes, &s.fail_syncs, &s.fail_names, &s.no_space,
+                      &s.slow, &s.half_open, &s.delays})
+    *other = false;
+  s.power_cuts = s.overwrite = true;
+  s.largest_record = std::min(s.largest_record, 5000u);
   return s;
 }
 
 std::string Swarm::text() const {
-  std::string out = fmt::format("{} drives, {} cartridges, depth {}, records to {}:", drives,
-                                cartridges, depth, largest_record);
+  std::string out = fmt::format(
+      "{} drives, {} cartridges, depth {}, records to {}, segments to {} objects:", drives,
+      cartridges, depth, largest_record, segment_objects);
   const auto add = [&](bool on, const char* name) {
     if (on) out += std::string(" ") + name;
   };
   add(harsh, "harsh");
+  add(cutting, "cutting");
   add(fail_reads, "fail-reads");
   add(fail_writes, "fail-writes");
   add(fail_syncs, "fail-syncs");
@@ -55,6 +71,11 @@ std::string Swarm::text() const {
   add(overwrite, "overwrite");
   add(compression, "compression");
   add(small_queue, "small-queue");
+  add(fixed_blocks, "fixed-blocks");
+  add(reserve, "reserve");
+  add(prevent, "prevent");
+  add(exchange, "exchange");
+  add(intruders, "intruders");
   return out;
 }
 

@@ -18,18 +18,23 @@ struct Swarm {
   // Hosts.
   bool task_management = false, digests = false, initial_r2t = false, immediate_data = true;
   bool erase = false, overwrite = false;
+  bool fixed_blocks = false, reserve = false, prevent = false, exchange = false;
+  bool intruders = false;  // a second host at each drive
   unsigned drives = 1, cartridges = 2, depth = 1, steps = 2000;
   std::uint32_t largest_record = 2000;
   bool compression = false, small_queue = false;
 
-  bool harsh = false;  // much more of it
+  std::uint32_t segment_objects = 1u << 20;
+
+  bool harsh = false;    // much more of it
+  bool cutting = false;  // power goes and processes die again and again, and nothing else fails
 
   bool disk_fails() const { return fail_reads || fail_writes || fail_syncs || fail_names; }
   bool lines_fail() const { return cuts || half_open; }
   std::string text() const;
 };
 
-Swarm make_swarm(Random& random, bool harsh);
+Swarm make_swarm(Random& random, std::uint64_t seed);
 
 // What happened, over all worlds.
 struct Counts {

@@ -32,21 +32,33 @@ std::uint64_t filemarks_before(const Tape& tape) {
 }  // namespace
 
 std::string Operation::text() const {
-  static constexpr const char* kNames[] = {
-      "test unit ready",  "write",  "filemarks", "read",          "space blocks", "space filemarks",
-      "space to the end", "locate", "rewind",    "read position", "erase",        "unload"};
-  return fmt::format("{} {}{}", kNames[static_cast<int>(kind)],
-                     kind == Kind::kWrite ? std::int64_t{record.length} : count,
-                     immediate ? " immediate" : "");
+  static constexpr const char* kNames[] = {"test unit ready",
+                                           "write",
+                                           "filemarks",
+                                           "read",
+                                           "space blocks",
+                                           "space filemarks",
+                                           "space to the end",
+                                           "locate",
+                                           "rewind",
+                                           "read position",
+                                           "erase",
+                                           "unload",
+                                           "mode select",
+                                           "reserve",
+                                           "prevent"};
+  return fmt::format("{} {}{}{}", kNames[static_cast<int>(kind)],
+                     kind == Kind::kWrite && !fixed ? std::int64_t{blocks[0].length} : count,
+                     immediate ? " immediate" : "", fixed ? " fixed" : "");
 }
 
 // What a drive would say. `sense` false: GOOD.
 struct TapeModel::Expected {
   bool sense = false;
   unsigned key = 0, code = 0;
-  bool filemark = false, end_of_medium = false;
+  bool filemark = false, end_of_medium = false, incorrect_length = false;
   std::optional<std::int64_t> information;
-  std::optional<Entry> data;
+  std::optional<Contents> data;
   std::optional<std::pair<std::uint64_t, std::uint64_t>> position;  // object, filemarks
 
   void stop(unsigned k, unsigned c, std::int64_t left) {
@@ -60,18 +72,26 @@ struct TapeModel::Expected {
   bool fits(const Answer& a) const {
     if (sense != !a.good()) return false;
     if (sense && (a.deferred() || a.key() != key || a.code() != code || a.filemark() != filemark ||
-                  a.end_of_medium() != end_of_medium))
+                  a.end_of_medium() != end_of_medium || a.incorrect_length() != incorrect_length))
       return false;
     if (sense && information &&
         (!a.has_information() || a.information() != static_cast<std::uint32_t>(*information)))
       return false;
-    if (data) return data->length == a.data.size() && data->crc == scsi::crc32c(a.data);
+    if (data) return is(*data, a.data);
     if (!position) return a.data.empty();
     if (a.data.size() != 32) return false;
     scsi::ByteReader in(scsi::Bytes(a.data).subspan(4));
     const std::uint32_t partition = in.u32();
     const std::uint64_t object = in.u64(), filemarks = in.u64();
     return partition == 0 && object == position->first && filemarks == position->second;
+  }
+  static bool is(const Contents& blocks, scsi::Bytes bytes) {
+    for (const Entry& block : blocks) {
+      if (bytes.size() < block.length) return false;
+      if (scsi::crc32c(bytes.first(block.length)) != block.crc) return false;
+      bytes = bytes.subspan(block.length);
+    }
+    return bytes.empty();
   }
 };
 
@@ -86,11 +106,14 @@ Tape TapeModel::carried_out(const Tape& before, const Operation& op, Expected& e
   switch (op.kind) {
     case Kind::kTestUnitReady:
     case Kind::kUnload:
+    case Kind::kModeSelect:
+    case Kind::kReserve:
+    case Kind::kPrevent:
       break;
     case Kind::kWrite:
       tape.contents.resize(tape.position);
-      tape.contents.push_back(op.record);
-      ++at;
+      tape.contents.insert(tape.contents.end(), op.blocks.begin(), op.blocks.end());
+      at += static_cast<std::int64_t>(op.blocks.size());
       break;
     case Kind::kFilemarks:
       if (op.count == 0) break;
@@ -102,12 +125,28 @@ Tape TapeModel::carried_out(const Tape& before, const Operation& op, Expected& e
       tape.contents.resize(tape.position);
       break;
     case Kind::kRead:
-      if (at == size) {
+      if (op.fixed) {
+        expected.data.emplace();
+        for (std::int64_t left = op.count; left != 0 && !expected.sense;) {
+          if (at == size) {
+            expected.stop(kBlankCheck, kEndOfData, left);
+          } else if (mark_at(at++)) {
+            expected.stop(kNoSense, kFilemarkDetected, left);
+          } else if (const Entry& block = tape.contents[static_cast<std::size_t>(at - 1)];
+                     block.length != kFixedBlock) {
+            expected.stop(kNoSense, 0, left);
+            expected.incorrect_length = true;
+          } else {
+            expected.data->push_back(block);
+            --left;
+          }
+        }
+      } else if (at == size) {
         expected.stop(kBlankCheck, kEndOfData, -1);
       } else if (mark_at(at++)) {
         expected.stop(kNoSense, kFilemarkDetected, -1);
       } else {
-        expected.data = tape.contents[static_cast<std::size_t>(at - 1)];
+        expected.data = {tape.contents[static_cast<std::size_t>(at - 1)]};
       }
       break;
     case Kind::kSpaceBlocks:
@@ -161,9 +200,9 @@ void TapeModel::remember(const Tape& before, const Operation& op) {
     contents.emplace_back();
     after_crash_.push_back(contents);
   }
-  if (op.kind == Operation::Kind::kWrite) {
-    contents.push_back(op.record);
-    after_crash_.push_back(std::move(contents));
+  for (const Entry& block : op.blocks) {
+    contents.push_back(block);
+    after_crash_.push_back(contents);
   }
 }
 
@@ -307,6 +346,7 @@ void TapeModel::write_fault(const Operation& op, const Answer& answer) {
       Expected expected;
       const Tape after = carried_out(tape, op, expected);
       remember(tape, op);
+      for (std::uint64_t p = tape.position; p < after.position; ++p) positions.push_back(p + 1);
       positions.push_back(after.position);
       if (marks) size = op.count == 0 ? size : after.contents.size();
     }
@@ -338,7 +378,9 @@ void TapeModel::read_fault(const Operation& op) {
     if (op.writes()) remember(tape, op);
     const std::uint64_t size = tape.contents.size();
     if (op.kind == Operation::Kind::kRead)
-      after.push_back({tape.contents, std::min(tape.position + 1, size)});
+      for (std::int64_t n = 0; n < std::max<std::int64_t>(op.count, 1); ++n)
+        after.push_back(
+            {tape.contents, std::min(tape.position + 1 + static_cast<std::uint64_t>(n), size)});
     else
       for (std::uint64_t at = 0; at <= size; ++at) after.push_back({tape.contents, at});
   }
@@ -346,14 +388,20 @@ void TapeModel::read_fault(const Operation& op) {
   make_unique(may_be_);
 }
 
-// INFORMATION is what was not taken: bytes of the one record, or filemarks.
+// INFORMATION is what was not taken: bytes of the one record, or blocks, or filemarks.
 void TapeModel::volume_overflow(const Operation& op, const Answer& answer) {
   std::vector<Tape> after;
   for (const Tape& tape : may_be_) {
     Operation done = op;
     if (op.kind == Operation::Kind::kFilemarks) done.count -= answer.information();
+    if (op.fixed) {
+      check(answer.information() <= op.blocks.size(), "more blocks were refused than were sent");
+      done.blocks.resize(op.blocks.size() - answer.information());
+    }
     // Nothing was taken; what follows the position may be cut off already.
-    if (op.kind != Operation::Kind::kFilemarks || done.count == 0) {
+    const bool some =
+        op.fixed ? !done.blocks.empty() : op.kind == Operation::Kind::kFilemarks && done.count != 0;
+    if (!some) {
       after.push_back(tape);
       after.push_back({Contents(tape.contents.begin(),
                                 tape.contents.begin() + static_cast<std::ptrdiff_t>(tape.position)),
@@ -390,6 +438,19 @@ void TapeModel::unanswered(const std::vector<Operation>& operations) {
         all.push_back({Contents(tape.contents.begin(),
                                 tape.contents.begin() + static_cast<std::ptrdiff_t>(tape.position)),
                        tape.position});
+    }
+    // Of several blocks or marks it may have been the first that fitted.
+    if (op.writes() && (no_space || disk_may_fail)) {
+      Operation part = op;
+      const bool marks = op.kind == Operation::Kind::kFilemarks;
+      for (std::size_t n = marks ? static_cast<std::size_t>(op.count) : op.blocks.size(); n > 1;) {
+        --n;
+        marks ? void(part.count = static_cast<std::int64_t>(n)) : part.blocks.resize(n);
+        for (const Tape& tape : now) {
+          Expected expected;
+          next.push_back(carried_out(tape, part, expected));
+        }
+      }
     }
     // Refused for want of space; the next one may fit again.
     if (op.writes() && (no_space || disk_may_fail)) next.insert(next.end(), now.begin(), now.end());

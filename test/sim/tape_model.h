@@ -26,6 +26,8 @@ struct Tape {
   auto operator<=>(const Tape&) const = default;
 };
 
+inline constexpr std::uint32_t kFixedBlock = 256;
+
 struct Operation {
   enum class Kind {
     kTestUnitReady,
@@ -40,12 +42,18 @@ struct Operation {
     kReadPosition,
     kErase,
     kUnload,
+    // These leave the tape alone.
+    kModeSelect,
+    kReserve,
+    kPrevent,
   };
   Kind kind = Kind::kTestUnitReady;
-  Entry record;            // kWrite
-  std::int64_t count = 0;  // filemarks, blocks, or the object to locate
+  Contents blocks;         // kWrite
+  std::int64_t count = 0;  // filemarks, blocks, or the object to locate; kPrevent: 1, 0 to allow
   bool immediate = false;  // kFilemarks
+  bool fixed = false;      // kWrite, kRead: of `count` blocks of kFixedBlock bytes
   std::string text() const;
+  bool aside() const { return kind == Kind::kReserve || kind == Kind::kPrevent; }  // of any state
   bool searches() const {
     return kind == Kind::kRead || kind == Kind::kSpaceBlocks || kind == Kind::kSpaceFilemarks ||
            kind == Kind::kLocate;

@@ -7,6 +7,7 @@
 #include <cstdio>
 
 #include "scsi/crc32c.h"
+#include "vtl/cartridge/scrub.h"
 #include "vtl/library/journal.h"
 
 namespace sim {
@@ -21,7 +22,7 @@ constexpr unsigned kPatience = 400'000;  // steps for what has to come in the en
 
 Swarm swarm_of(std::uint64_t seed) {
   Random random(seed * 2 + 1);
-  return make_swarm(random, seed % 4 == 3);
+  return make_swarm(random, seed);
 }
 
 }  // namespace
@@ -42,6 +43,11 @@ World::World(std::uint64_t seed, bool print_trace, const Swarm& swarm,
   for (std::size_t i = 0; i < swarm_.drives; ++i)
     hosts_.push_back(std::make_unique<DriveHost>(*this, i));
   changer_ = std::make_unique<ChangerHost>(*this);
+  for (std::size_t i = 0; i < swarm_.drives && swarm_.intruders; ++i)
+    intruders_.push_back(std::make_unique<Intruder>(*this, *hosts_[i], i));
+  for (const auto& host : hosts_) everybody_.push_back(host.get());
+  for (const auto& intruder : intruders_) everybody_.push_back(intruder.get());
+  everybody_.push_back(changer_.get());
 }
 
 World::~World() {
@@ -117,7 +123,22 @@ void World::crash(bool power) {
     files_.kill();
   }
   disk_stalls_until_ = now_;
+  trap_.reset();
   start();
+}
+
+void World::set_trap() {
+  constexpr const char* kWhere[] = {"ftruncate", "ftruncate",       "fdatasync",
+                                    "rename",    "fsync directory", "pwrite"};
+  trap_ = Trap{kWhere[random_.below(6)], static_cast<unsigned>(random_.below(6)), false};
+}
+
+bool World::trapped(const std::string& what) {
+  if (!trap_ || !(trap_->sprung || what == trap_->what)) return false;
+  trap_->sprung = true;
+  if (trap_->after-- != 0) return false;
+  trap_.reset();
+  return true;
 }
 
 int World::swept(const std::string& what, const std::string& path) {
@@ -141,8 +162,14 @@ int World::swept(const std::string& what, const std::string& path) {
 }
 
 int World::injected(const std::string& what, const std::string& path) {
+  if (print_) fmt::print("               {} {}\n", what, path);
   if (!calm_ && file_operations_++ == (one_fault_ ? one_fault_->operation : UINT64_MAX))
     return swept(what, path);
+  if (trapped(what)) {
+    trace(fmt::format("the power goes at {} of {}", what, path));
+    files_.cut_power();
+    return EIO;
+  }
   if (!disk_fails_ || faults_left_ == 0 || !random_.chance(swarm_.harsh ? 50 : 8)) return 0;
   const bool read = what == "pread", write = what == "pwrite", sync = what == "fdatasync";
   const bool name = !read && !write && !sync && what != "statvfs" && what != "stat" &&
@@ -202,7 +229,8 @@ bool World::deliver(Line& line) {
     return std::min<std::size_t>(most, 1 + random_.below(limit));
   };
   if (line.target->wants_close()) {
-    check(line.host == nullptr || line.swallowed || line.host->retired() || line.host->logged_out(),
+    check(line.host == nullptr || line.swallowed || line.host->retired() ||
+              line.host->logged_out() || line.host->gave_a_login_up(),
           "the target closed a line");
     if (line.host != nullptr) hang_up(line);
     line.target->lost(now_);
@@ -276,12 +304,9 @@ bool World::work() {
         break;
       }
       case 2: {
-        const std::size_t start = random_.below(hosts_.size() + 1);
-        for (std::size_t j = 0; j <= hosts_.size(); ++j) {
-          const std::size_t chosen = (start + j) % (hosts_.size() + 1);
-          Host& host = chosen == hosts_.size() ? static_cast<Host&>(*changer_) : *hosts_[chosen];
-          if (host.act()) return true;
-        }
+        const std::size_t start = random_.below(everybody_.size());
+        for (std::size_t j = 0; j < everybody_.size(); ++j)
+          if (everybody_[(start + j) % everybody_.size()]->act()) return true;
         break;
       }
     }
@@ -290,6 +315,7 @@ bool World::work() {
 }
 
 void World::misfortune() {
+  if (swarm_.cutting && !trap_ && random_.chance(8)) set_trap();
   if (!random_.chance(swarm_.harsh ? 50 : 12)) return;
   const auto some_line = [&]() -> Line* {
     return lines_.empty() ? nullptr : lines_[random_.below(lines_.size())].get();
@@ -299,7 +325,10 @@ void World::misfortune() {
     case 0:
       if (swarm_.power_cuts && random_.chance(200)) {
         if (random_.chance(300)) return crash(true);
-        files_.fail_at(random_.below(60), MemoryFiles::Failure::kPowerCut);
+        if (!random_.chance(500))
+          files_.fail_at(random_.below(60), MemoryFiles::Failure::kPowerCut);
+        else if (!trap_)
+          set_trap();
       }
       break;
     case 1:
@@ -365,6 +394,7 @@ void World::run() {
   trace("calm");
   calm_ = true;
   disk_fails_ = false;
+  trap_.reset();
   disk_stalls_until_ = now_;
   if (files_.has_power()) files_.heal();
   files_.total_bytes = 1ull << 40;
@@ -391,12 +421,11 @@ void World::verify_everything() {
     until("the tape comes back", quiet);
     if (lost()) return;
   }
-  for (const auto& host : hosts_) host->retire();
-  changer_->retire();
+  for (Host* host : everybody_) host->retire();
   until("everybody logs out", [&] {
-    for (const auto& host : hosts_)
+    for (const Host* host : everybody_)
       if (!host->retired()) return false;
-    return changer_->retired() && lines_.empty() && process_->executor.idle();
+    return lines_.empty() && process_->executor.idle();
   });
   process_->check_places();
   check(process_->portal->sessions().empty(), "a session is left");
@@ -404,6 +433,30 @@ void World::verify_everything() {
   bool closed = false;
   process_->library->close([&] { closed = true; });
   until("the library closes", [&] { return closed; });
+  verify_files();
+}
+
+// Whatever has happened: no object is damaged, nor anything else that nobody was told of. (A fault
+// that meets the mending of another may leave a trailer missing, or a file that is none of the
+// tape's.)
+void World::verify_files() {
+  for (const auto& [barcode, cartridge] : books_.cartridges) {
+    const std::string directory = vtl::cartridge_directory(Process::kPool, barcode);
+    vtl::CartridgeScrub scrub(files_, directory, vtl::FileSystem::Io::kDirect);
+    while (scrub.step(UINT64_MAX, false)) {
+    }
+    const vtl::ScrubReport& scrubbed = scrub.state().report;
+    check(scrubbed.error.empty(), "it cannot be scrubbed: " + scrubbed.error);
+    if (!scrubbed.damage.empty() && !cartridge->mended)
+      broken("the scrub finds damage: " + scrubbed.damage.front().what);
+    const auto verified = vtl::verify_cartridge(files_, directory);
+    if (!verified) broken("it cannot be verified: " + verified.error().what);
+    if (!verified->damage.empty()) broken("verify finds: " + verified->damage.front().what);
+    for (const auto* texts : {&verified->repairable, &verified->notes})
+      for (const std::string& text : *texts)
+        if (!cartridge->mended && text.find("/quarantine:") == std::string::npos)  // told when done
+          broken("verify finds: " + text);
+  }
 }
 
 }  // namespace sim

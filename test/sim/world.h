@@ -57,6 +57,8 @@ class World {
   void cut(Line& line);
   int injected(const std::string& what, const std::string& path);
   int swept(const std::string& what, const std::string& path);
+  void set_trap();
+  bool trapped(const std::string& what);
   void step();
   bool lost() const;  // some tape may be too many things
   bool work();
@@ -66,6 +68,7 @@ class World {
   void wait_for_something();
   void until(const char* what, const std::function<bool()>& reached);
   void verify_everything();
+  void verify_files();
 
   const std::uint64_t seed_;
   const bool print_;
@@ -79,11 +82,20 @@ class World {
   std::unique_ptr<Process> process_;
   std::vector<std::unique_ptr<Line>> lines_;
   std::vector<std::unique_ptr<DriveHost>> hosts_;
+  std::vector<std::unique_ptr<Intruder>> intruders_;
   std::unique_ptr<ChangerHost> changer_;
+  std::vector<Host*> everybody_;
   bool calm_ = false;
   const std::optional<OneFault> one_fault_;
   std::uint64_t file_operations_ = 0;
   bool dies_ = false;
+  // Power goes so many operations after the next one of this name: where their order counts.
+  struct Trap {
+    std::string what;
+    unsigned after = 0;
+    bool sprung = false;
+  };
+  std::optional<Trap> trap_;
   bool disk_fails_ = false;
   unsigned faults_left_ = 0;
   TimePoint disk_stalls_until_{};

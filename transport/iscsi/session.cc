@@ -23,6 +23,14 @@ std::vector<std::byte> transport_id(std::string_view initiator, const Isid& isid
   return out.take();
 }
 
+std::string initiator_name(scsi::Bytes transport_id) {
+  constexpr std::size_t kHeader = 4;
+  std::string name;
+  for (const std::byte b : transport_id.subspan(std::min(kHeader, transport_id.size())))
+    name += static_cast<char>(b);
+  return name.substr(0, name.find(",i,0x"));
+}
+
 Session::Session(Connection::Impl& connection, const LoginIdentity& identity, std::uint16_t tsih,
                  const Parameters& parameters)
     : connection_(connection),

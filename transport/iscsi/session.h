@@ -170,5 +170,7 @@ class Session : public std::enable_shared_from_this<Session> {
 
 // The initiator port's TransportID (SPC-4 7.6.4.6, format 01b): "name,i,0x" and the ISID.
 std::vector<std::byte> transport_id(std::string_view initiator, const Isid& isid);
+// And back: the initiator's name in it, for people.
+std::string initiator_name(scsi::Bytes transport_id);
 
 }  // namespace iscsi

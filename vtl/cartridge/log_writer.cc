@@ -325,11 +325,19 @@ MaybeFault LogWriter::start_segment(std::uint64_t need) {
 }
 
 MaybeFault LogWriter::finish_segment() {
-  // A trailer says that what is before it can be trusted: it must not be the only thing that has
-  // survived when power goes.
-  if (MaybeFault fault = sync()) return fault;
+  if (MaybeFault fault = flush()) return fault;
   SegmentInfo& segment = log_.segments.back();
-  if (MaybeFault fault = write_footer(segment)) return fault;
+  format::Trailer trailer;
+  if (MaybeFault fault = write_index(segment, trailer)) return fault;
+  // A trailer says that what is before it can be trusted, data and index: it must not be the only
+  // thing that has survived when power goes.
+  if (MaybeFault fault = sync()) return fault;
+  format::encode_trailer(trailer, stage_.all().first(kBlock));
+  fill_ = kBlock;
+  in_footer_ = true;
+  const Status written = write_stage(kBlock);
+  in_footer_ = false;
+  if (!written) return fail(written.error(), durable_);
   // The same size: frees what was preallocated behind it.
   if (const Status status = file_->truncate(stage_offset_); !status)
     return fail(status.error(), durable_);
@@ -341,9 +349,9 @@ MaybeFault LogWriter::finish_segment() {
   return std::nullopt;
 }
 
-MaybeFault LogWriter::write_footer(const SegmentInfo& segment) {
+// The index and the list of filemarks, and what the trailer says of them.
+MaybeFault LogWriter::write_index(const SegmentInfo& segment, format::Trailer& trailer) {
   const SegmentIndex& index = *log_.tail_index;
-  format::Trailer trailer;
   trailer.uuid = log_.uuid();
   trailer.partition = log_.number;
   trailer.seq = segment.seq;
@@ -374,13 +382,8 @@ MaybeFault LogWriter::write_footer(const SegmentInfo& segment) {
   for (std::size_t i = 0; i < index.filemarks.size() && status.ok(); ++i)
     status = put_number(index.filemarks[i], 4, trailer.filemark_crc);
   if (status.ok()) status = pad_and_write();
-  if (status.ok()) {
-    format::encode_trailer(trailer, stage_.all().first(kBlock));
-    fill_ = kBlock;
-    status = write_stage(kBlock);
-  }
   in_footer_ = false;
-  if (!status) return fail(status.error(), durable_);
+  if (!status) return fail(status.error(), written_);
   return std::nullopt;
 }
 

@@ -104,7 +104,7 @@ class LogWriter {
   MaybeFault start_segment(std::uint64_t need);
   void encode_header(const SegmentInfo& segment);
   MaybeFault finish_segment();
-  MaybeFault write_footer(const SegmentInfo& segment);
+  MaybeFault write_index(const SegmentInfo& segment, format::Trailer& trailer);
   Status put(scsi::Bytes bytes);
   Status write_stage(std::size_t bytes);
   Status pad_and_write();

@@ -36,6 +36,7 @@ void Medium::load(LoadRecord drive, Done<LoadOutcome> done) {
   OpenCartridge::Options options;
   options.io_mode = options_.io_mode;
   options.compression = options_.compression;
+  options.max_segment_objects = options_.max_segment_objects;
   options.low_water_bytes = options_.low_water_bytes;
   options.hard_water_bytes = options_.hard_water_bytes;
   if (options_.now_ns) options.now_ns = options_.now_ns;
@@ -52,8 +53,9 @@ void Medium::load(LoadRecord drive, Done<LoadOutcome> done) {
         if (facts.fault) {
           strand_.reset();
         } else {
-          writer_ = std::make_unique<WriteBehind>(*strand_, executor_, options_.compression,
-                                                  options_.queue_bytes, format::kMaxSegmentObjects);
+          writer_ =
+              std::make_unique<WriteBehind>(*strand_, executor_, options_.compression,
+                                            options_.queue_bytes, options_.max_segment_objects);
           writer_->on_progress = [this](const WriteBehind::Progress& progress) {
             progressed(progress);
           };

@@ -16,6 +16,7 @@
 #include "vtl/cartridge/dirty.h"
 #include "vtl/cartridge/executor.h"
 #include "vtl/cartridge/file.h"
+#include "vtl/cartridge/format.h"
 #include "vtl/cartridge/io_mode.h"
 
 namespace vtl {
@@ -40,6 +41,7 @@ struct MediumOptions {
   std::size_t read_ahead_bytes = 8u << 20;  // rounded up to 4 MiB
   IoMode io_mode = IoMode::kAuto;
   Compression compression = Compression::kNone;
+  std::uint32_t max_segment_objects = format::kMaxSegmentObjects;  // fewer: shorter segments
   // Free space of the pool below which every write reports early warning. 0: min(max(5 %, 20 GiB),
   // 10 %).
   std::uint64_t low_water_bytes = 0;

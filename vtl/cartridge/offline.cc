@@ -214,6 +214,7 @@ Result<VerifyReport> verify_cartridge(FileSystem& files, const std::string& dir,
   Result<Findings> found = check_label(files, dir, false);
   if (!found) return found.error();
   report.repairable = std::move(*found);
+  const std::size_t of_label = report.repairable.size();
   OpenCartridge::Opened opened = OpenCartridge::open(files, dir, {}, nullptr);
   if (opened.fault) return io_error(*opened.fault);
   const Status read = read_all(*opened.cartridge, report, progress);
@@ -221,6 +222,10 @@ Result<VerifyReport> verify_cartridge(FileSystem& files, const std::string& dir,
     report.repairable.insert(report.repairable.end(), found->begin(), found->end());
   const MaybeFault fault = opened.cartridge->close({});
   report.notes = opened.cartridge->take_notes();
+  if (found = check_label(files, dir, false); found && found->size() < of_label)
+    report.notes.push_back(dir +
+                           "/CART: written anew when the cartridge was closed, so that both "
+                           "copies of the label are good again");
   for (std::string& note : quarantined(files, dir)) report.notes.push_back(std::move(note));
   if (!read) return read.error();
   if (fault) return io_error(*fault);

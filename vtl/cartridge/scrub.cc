@@ -44,7 +44,9 @@ bool CartridgeScrub::begin() {
   const Result<Label> label = read_label(files_, dir_);
   if (!label) {
     state_.report = {};
-    if (label.error().code == EBADMSG)
+    const auto there = files_.exists(dir_);
+    const bool lost = label.error().code == ENOENT && there && *there;  // not all of its files
+    if (label.error().code == EBADMSG || lost)
       damaged(0, 0, label.error().what);
     else
       state_.report.error = label.error().what;

@@ -26,7 +26,7 @@ std::string notes_of(const json& cartridge) {
     add("cleaning");
   if (cartridge.value("write_protected", false)) add("write-protected");
   if (cartridge.value("label_damaged", false)) add("LABEL DAMAGED");
-  if (cartridge.contains("error")) add(cartridge["error"]);
+  if (cartridge.contains("error")) add("CANNOT BE READ: " + cartridge["error"].get<std::string>());
   return notes;
 }
 
@@ -39,8 +39,13 @@ std::string scrub_of(const json& cartridge) {
   return scrub["error"].is_null() ? date : date + " failed";
 }
 
+// What a damaged label cannot tell is null.
+std::string size_text(const json& value) {
+  return value.is_null() ? "unknown" : short_size(value.get<std::uint64_t>());
+}
+std::string count_text(const json& value) { return value.is_null() ? "unknown" : value.dump(); }
 std::string size_or_dash(const json& cartridge, const char* name) {
-  return cartridge.contains(name) ? short_size(cartridge[name].get<std::uint64_t>()) : "-";
+  return cartridge.contains(name) ? size_text(cartridge[name]) : "-";
 }
 
 void print_list(const json& cartridges) {
@@ -55,7 +60,7 @@ void print_list(const json& cartridges) {
   for (const json& one : cartridges) {
     table.add({one["barcode"], one["generation_name"], place_of(one),
                size_or_dash(one, "capacity_bytes"), size_or_dash(one, "used_bytes"),
-               one.contains("load_count") ? one["load_count"].dump() : "-", scrub_of(one),
+               one.contains("load_count") ? count_text(one["load_count"]) : "-", scrub_of(one),
                notes_of(one)});
   }
   table.print(std::cout);
@@ -66,6 +71,7 @@ void print_one(const json& cartridge) {
     std::cout << fmt::format("{:<16}{}\n", name, printable(value));
   };
   const auto exact = [&](const char* name) {
+    if (cartridge[name].is_null()) return size_text(cartridge[name]);
     const auto bytes = cartridge[name].get<std::uint64_t>();
     return fmt::format("{} ({} bytes)", short_size(bytes), bytes);
   };
@@ -93,19 +99,23 @@ void print_one(const json& cartridge) {
   std::size_t number = 0;
   for (const json& partition : cartridge["partitions"]) {
     line(fmt::format("Partition {}", number++).c_str(),
-         fmt::format("{} objects, of them {} filemarks; {} of {}",
-                     partition["objects"].get<std::uint64_t>(),
-                     partition["filemarks"].get<std::uint64_t>(),
-                     short_size(partition["used_bytes"]), short_size(partition["capacity_bytes"])));
+         fmt::format("{} objects, of them {} filemarks; {} of {}", count_text(partition["objects"]),
+                     count_text(partition["filemarks"]), size_text(partition["used_bytes"]),
+                     short_size(partition["capacity_bytes"])));
   }
-  if (!cartridge["clean"]) {
+  if (cartridge["label_damaged"]) {
+    line("", fmt::format("its label is damaged: what is on it is unknown until `vtl cartridge "
+                         "repair {}` has made a new one from the segments",
+                         cartridge["barcode"].get<std::string>()));
+  } else if (!cartridge["clean"]) {
     line("", "in use, or not unloaded in order: the figures are those of the last good unload");
   }
   if (cartridge["write_protected"]) line("Protected", cartridge["write_protect_reason"]);
-  line("Loads", cartridge["load_count"].dump());
-  line("Written, ever", short_size(cartridge["bytes_written_life"]));
-  line("Read, ever", short_size(cartridge["bytes_read_life"]));
-  line("Made", cartridge["created"]);
+  line("Loads", count_text(cartridge["load_count"]));
+  line("Written, ever", size_text(cartridge["bytes_written_life"]));
+  line("Read, ever", size_text(cartridge["bytes_read_life"]));
+  const auto made = cartridge["created"].get<std::string>();
+  line("Made", made.empty() ? "unknown" : made);
   line("Directory", cartridge["directory"]);
 }
 
@@ -133,14 +143,16 @@ void add_create(CLI::App& group, Result& result) {
       ->excludes(barcode)
       ->excludes(prefix);
   command->add_option("--count", options->count,
-                      "How many, with --prefix or --unlabelled (default 1)");
+                      "How many, with --prefix or --unlabelled: 1 to 10000 (default 1)");
   command->add_flag("--worm", options->worm, "Write once, with --prefix")->needs(prefix);
   command
       ->add_option("--generation", options->generation,
                    "LTO generation, where the barcode does not say it (default: the drives')")
       ->check(CLI::Range(1, 10));
-  command->add_option("--capacity", options->capacity, "Default: the generation's")
-      ->check(check_size)
+  command
+      ->add_option("--capacity", options->capacity,
+                   "Capacity of each, such as 100GB or 512MiB (default: the generation's)")
+      ->check(check_capacity)
       ->type_name("SIZE");
   command->add_option("--where", options->where, "Where it is put (default: the first empty slot)")
       ->check(CLI::IsMember({"slot", "import-export", "outside"}));

@@ -54,10 +54,13 @@ void add_check(CLI::App& group, Result& result, Check check) {
   add_data_option(*command, options->data);
   add_json_option(*command, options->as_json);
   auto* barcodes = command->add_option("barcode", options->barcodes, "Barcodes");
-  if (check.all) command->add_flag("--all", options->all, "All cartridges")->excludes(barcodes);
+  if (check.all)
+    command->add_flag("--all", options->all, "All cartridges")->excludes(barcodes);
+  else
+    barcodes->required();
   command->callback([options, check, &result] {
     if (options->barcodes.empty() && !options->all) {
-      print_error(fmt::format("{} needs barcodes{}", check.name, check.all ? ", or --all" : ""));
+      print_error(fmt::format("{} needs barcodes, or --all", check.name));
       result.code = daemon::kExitUsage;
       return;
     }
@@ -143,12 +146,16 @@ void add_import(CLI::App& group, Result& result) {
   command
       ->add_option("--block-size", options->block,
                    "Size of the blocks, where the format does not say it (default 64KiB)")
-      ->check(check_size)
+      ->check(check_block_size)
       ->type_name("SIZE");
-  command->add_option("--generation", options->generation, "Where the barcode does not say it")
+  command
+      ->add_option("--generation", options->generation,
+                   "LTO generation, where the barcode does not say it")
       ->check(CLI::Range(1, 10));
-  command->add_option("--capacity", options->capacity, "Default: the generation's")
-      ->check(check_size)
+  command
+      ->add_option("--capacity", options->capacity,
+                   "Capacity, such as 100GB or 512MiB (default: the generation's)")
+      ->check(check_capacity)
       ->type_name("SIZE");
   command->add_flag("--outside", options->outside, "Do not put it into a slot");
   command->callback([options, &result] {

@@ -10,6 +10,7 @@
 #include <thread>
 #include <utility>
 
+#include "vtl/cartridge/cartridge.h"
 #include "vtl/cli/progress.h"
 #include "vtl/cli/table.h"
 #include "vtl/config/config.h"
@@ -167,7 +168,21 @@ bool Client::interrupted() const { return cli::interrupted != 0; }
 
 std::string check_size(const std::string& text) {
   if (parse(text).value_or(0) > 0) return {};
-  return "\"" + text + "\" is not a size; examples: 100GB, 1.5TB, 512MiB, 2500000";
+  return "found \"" + text +
+         "\", allowed: a size above 0, in kB, MB, GB, TB or KiB, MiB, GiB, TiB; such as 100GB, "
+         "1.5TB, 512MiB";
+}
+
+std::string check_capacity(const std::string& text) {
+  if (std::string wrong = check_size(text); !wrong.empty()) return wrong;
+  if (size_of(text) >= kMinCapacityBytes) return {};
+  return "found \"" + text + "\", allowed: at least " + config::format_size(kMinCapacityBytes);
+}
+
+std::string check_block_size(const std::string& text) {
+  if (std::string wrong = check_size(text); !wrong.empty()) return wrong;
+  if (size_of(text) <= kMaxBlockBytes) return {};
+  return "found \"" + text + "\", allowed: at most " + config::format_size(kMaxBlockBytes);
 }
 
 std::uint64_t size_of(const std::string& text) { return parse(text).value_or(0); }

@@ -67,7 +67,9 @@ void add_library(CLI::App& app, Result& result);
 
 // CLI11 checks: an error text or nothing.
 std::string check_size(const std::string& text);
-// Of a text that passed check_size.
+std::string check_capacity(const std::string& text);    // a size that a cartridge can have
+std::string check_block_size(const std::string& text);  // a size that a block can have
+// Of a text that passed one of them.
 std::uint64_t size_of(const std::string& text);
 
 }  // namespace vtl::cli

@@ -1,6 +1,7 @@
 // vtl init, vtl serve, vtl config.
 #include <fmt/format.h>
 
+#include <charconv>
 #include <iostream>
 #include <memory>
 
@@ -12,6 +13,16 @@
 
 namespace vtl::cli {
 namespace {
+
+// 0: auto.
+std::optional<std::uint32_t> parse_threads(const std::string& text) {
+  if (text == "auto") return 0;
+  std::uint32_t number = 0;
+  const char* const end = text.data() + text.size();
+  const auto [after, error] = std::from_chars(text.data(), end, number);
+  if (error != std::errc() || after != end || number == 0) return std::nullopt;
+  return number;
+}
 
 void print_made(const daemon::InitOptions& options, const daemon::InitOutcome& outcome) {
   const config::Config& config = outcome.config;
@@ -71,7 +82,7 @@ void add_init(CLI::App& app, Result& result) {
       ->add_option(
           "--capacity", *capacity,
           "Capacity of each cartridge, such as 100GB or 512MiB (default: the generation's)")
-      ->check(check_size)
+      ->check(check_capacity)
       ->type_name("SIZE");
   command->callback([options, capacity, generation, &result] {
     if (!capacity->empty()) options->capacity_bytes = size_of(*capacity);
@@ -87,6 +98,7 @@ void add_init(CLI::App& app, Result& result) {
 void add_serve(CLI::App& app, Result& result) {
   auto options = std::make_shared<daemon::ServeOptions>();
   auto listen = std::make_shared<std::vector<std::string>>();
+  auto threads = std::make_shared<std::string>();
   options->version = kVersion;
   CLI::App* command = app.add_subcommand(
       "serve", "Serve the library over iSCSI, in the foreground, until SIGTERM or SIGINT");
@@ -103,15 +115,17 @@ void add_serve(CLI::App& app, Result& result) {
   command->add_flag("--realistic", options->realistic,
                     "Take the time of real drives to load, unload, rewind, locate and stream");
   command
-      ->add_option("--threads", options->threads,
-                   "Threads that serve the devices, instead of what the configuration says "
-                   "(default: one for each processor); at most one for each device, and for each "
-                   "32 MiB of storage.buffer_bytes")
+      ->add_option("--threads", *threads,
+                   "Threads that serve the devices, instead of what the configuration says: auto "
+                   "(one for each processor), or a number; at most one for each device, and for "
+                   "each 32 MiB of storage.buffer_bytes")
       ->check([](const std::string& text) {
-        return text == "0" ? std::string("at least one thread is needed") : std::string();
+        return parse_threads(text) ? std::string()
+                                   : "found \"" + text + "\", allowed: auto, or a number from 1";
       })
       ->type_name("N");
-  command->callback([options, listen, &result] {
+  command->callback([options, listen, threads, command, &result] {
+    if (command->count("--threads") != 0) options->threads = parse_threads(*threads);
     for (const std::string& text : *listen) {
       options->listen.push_back(std::get<config::Endpoint>(config::parse_endpoint(text)));
     }

@@ -43,6 +43,8 @@ void add_library(CLI::App& app, Result& result) {
                                  place.is_null()
                                      ? "outside of the library now"
                                      : "in " + place["name"].get<std::string>() + " now");
+        if (moved->contains("problem"))
+          print_warning("the drive cannot use it: " + (*moved)["problem"].get<std::string>());
       }
     }
     result.code = client.code();

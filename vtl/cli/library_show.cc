@@ -21,11 +21,12 @@ std::string text_or(const json& value, const char* otherwise) {
 }
 
 std::string drive_note(const json& drive) {
-  if (!drive.contains("loaded")) return {};  // no server runs
-  std::string note = drive["loaded"] ? fmt::format("loaded, at object {} (file {})",
-                                                   drive["position"].get<std::uint64_t>(),
-                                                   drive["file"].get<std::uint64_t>())
-                                     : "not loaded";
+  if (!drive.contains("state")) return {};  // no server runs
+  auto note = drive["state"].get<std::string>();
+  if (note == "refused") note = "CANNOT USE ITS CARTRIDGE: see vtl library alerts";
+  if (drive["loaded"])
+    note += fmt::format(", at object {} (file {})", drive["position"].get<std::uint64_t>(),
+                        drive["file"].get<std::uint64_t>());
   if (drive["prevented"]) note += ", removal prevented";
   if (drive["append_failed"]) note += ", WRITE FAILED: unload and load it again";
   return note;

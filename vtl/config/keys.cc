@@ -18,7 +18,8 @@ constexpr std::uint64_t kMinLength = 512, kMaxLength = (1u << 24) - 1;
 // The pool is one folder, named so that it needs no quoting anywhere.
 Key<StorageConfig> pool_key() {
   return {
-      "pool", "Folder of the cartridges: absolute, or in the library's own folder.",
+      "pool",
+      "Folder of the cartridges: absolute, or in the library's own folder. One library's only.",
       [](StorageConfig& out, const std::string& text) -> std::string {
         if (text.empty() || text.size() > 3000 || text.find_first_of("\n\r\t") != std::string::npos)
           return "the path of a folder";

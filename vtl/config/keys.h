@@ -20,7 +20,7 @@ namespace vtl::config {
 template <class S>
 struct Key {
   std::string_view name;
-  std::string_view comment;
+  std::string comment;
   // Takes a value; an error says what is allowed.
   std::function<std::string(S&, const std::string&)> read;
   std::function<std::string(const S&)> write;
@@ -30,7 +30,7 @@ template <class S, std::unsigned_integral T>
 Key<S> number(std::string_view name, T S::*member, std::uint64_t min, std::uint64_t max,
               std::string_view comment) {
   return {
-      name, comment,
+      name, fmt::format("{} {} to {}.", comment, min, max),
       [=](S& out, const std::string& text) -> std::string {
         std::uint64_t value = 0;
         const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
@@ -45,7 +45,10 @@ Key<S> number(std::string_view name, T S::*member, std::uint64_t min, std::uint6
 template <class S, std::unsigned_integral T>
 Key<S> size(std::string_view name, T S::*member, std::uint64_t min, std::uint64_t max,
             std::string_view comment) {
-  return {name, comment,
+  const bool bounded = max < (1ull << 60);  // as no disk is
+  return {name,
+          bounded ? fmt::format("{} {} to {}.", comment, format_size(min), format_size(max))
+                  : std::string(comment),
           [=](S& out, const std::string& text) -> std::string {
             const auto value = parse_size(text);
             if (!value || *value < min || *value > max)
@@ -59,7 +62,7 @@ Key<S> size(std::string_view name, T S::*member, std::uint64_t min, std::uint64_
 
 template <class S>
 Key<S> flag(std::string_view name, bool S::*member, std::string_view comment) {
-  return {name, comment,
+  return {name, std::string(comment),
           [=](S& out, const std::string& text) -> std::string {
             if (text != "true" && text != "false") return "true or false";
             out.*member = text == "true";
@@ -83,7 +86,7 @@ std::string names_of(std::span<const Choice<E>> choices) {
 template <class S, class E>
 Key<S> choice(std::string_view name, E S::*member, std::span<const Choice<E>> choices,
               std::string_view comment) {
-  return {name, comment,
+  return {name, std::string(comment),
           [=](S& out, const std::string& text) -> std::string {
             for (const auto& known : choices) {
               if (known.name != text) continue;

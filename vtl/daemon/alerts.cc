@@ -47,13 +47,15 @@ Alerts::Alert* Alerts::find(Cause cause, const std::string& barcode, const std::
 }
 
 void Alerts::raise(Cause cause, const std::string& barcode, std::string text) {
-  hooks_.log(text);
+  const std::string place = barcode.empty() ? "" : hooks_.place(barcode);
+  const bool says_place = place.empty() || cause == Cause::kPlace;
+  hooks_.log(says_place ? text : place + ": " + text);
   Alert* alert = find(cause, barcode, text);
   if (alert == nullptr) {
     if (alerts_.size() == kMost) alerts_.erase(alerts_.begin());
     alert = &alerts_.emplace_back(Alert{cause, barcode, {}, {}, 0, hooks_.now_ms(), 0});
   }
-  if (!barcode.empty()) alert->place = hooks_.place(barcode);
+  alert->place = place;
   alert->text = std::move(text);
   alert->last_ms = hooks_.now_ms();
   ++alert->count;
@@ -87,13 +89,15 @@ std::size_t Alerts::clear() { return std::exchange(alerts_, {}).size(); }
 nlohmann::json Alerts::describe() const {
   auto out = nlohmann::json::array();
   for (const Alert& alert : alerts_)
-    out.push_back({{"cause", name_of(alert.cause)},
-                   {"barcode", text_or_null(alert.barcode)},
-                   {"place", text_or_null(alert.place)},
-                   {"text", alert.text},
-                   {"count", alert.count},
-                   {"first", iso_time(alert.first_ms * 1'000'000)},
-                   {"last", iso_time(alert.last_ms * 1'000'000)}});
+    out.push_back(
+        {{"cause", name_of(alert.cause)},
+         {"barcode", text_or_null(alert.barcode)},
+         {"place", text_or_null(alert.barcode.empty() ? "" : hooks_.place(alert.barcode))},
+         {"raised_in", text_or_null(alert.place)},
+         {"text", alert.text},
+         {"count", alert.count},
+         {"first", iso_time(alert.first_ms * 1'000'000)},
+         {"last", iso_time(alert.last_ms * 1'000'000)}});
   return out;
 }
 

@@ -37,7 +37,8 @@ class Alerts {
   explicit Alerts(Hooks hooks) : hooks_(std::move(hooks)) {}
 
   // The same cause with the same cartridge counts up, and shows the newest text; notes are told
-  // apart by their text. `barcode` is empty for what concerns none. Every text goes to the log.
+  // apart by their text. `barcode` is empty for what concerns none. Every text goes to the log,
+  // with the place.
   void raise(Cause cause, const std::string& barcode, std::string text);
   void settle(Cause cause, const std::string& barcode);
   void settle_all(const std::string& barcode);  // the cartridge is gone
@@ -47,8 +48,8 @@ class Alerts {
   // By a person; how many there were.
   std::size_t clear();
 
-  // Oldest first: {"cause", "barcode" or null, "place" (as it was) or null, "text", "count",
-  // "first", "last"}.
+  // Oldest first: {"cause", "barcode" or null, "place" (where it is now) or null, "raised_in"
+  // (where it was when this was last raised) or null, "text", "count", "first", "last"}.
   nlohmann::json describe() const;
 
  private:

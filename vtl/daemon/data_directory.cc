@@ -36,6 +36,13 @@ LibraryOptions library_options(const DataDirectory& directory, Alerts& alerts) {
   options.alert = [&alerts](const std::string& barcode, std::string text) {
     alerts.raise(Alerts::Cause::kPlace, barcode, std::move(text));
   };
+  // What the medium itself has found is told already, before this.
+  options.load_failed = [&alerts](const std::string& barcode, std::string text) {
+    if (alerts.has(Alerts::Cause::kLoadFailed, barcode))
+      log_warning(text);
+    else
+      alerts.raise(Alerts::Cause::kLoadFailed, barcode, std::move(text));
+  };
   return options;
 }
 
@@ -54,6 +61,20 @@ std::string directory_problem(const std::string& path) {
            "; the user of vtl needs to read and write it";
   }
   return {};
+}
+
+// Empty if the pool that is configured is one.
+std::string pool_problem(const std::string& pool) {
+  struct stat info {};
+  if (::stat(pool.c_str(), &info) != 0) {
+    return fmt::format("cannot open {}: {}; it is the folder that holds the cartridges", pool,
+                       std::strerror(errno));
+  }
+  if (::stat((pool + "/carts").c_str(), &info) == 0) return {};
+  return fmt::format(
+      "{} is no pool: cannot open its folder carts: {}; name the folder that vtl init has made, "
+      "which is DIR/pool",
+      pool, std::strerror(errno));
 }
 
 }  // namespace
@@ -87,6 +108,10 @@ CheckedConfig check_config(const std::string& data_directory) {
   for (std::string& problem : auth::policy_problems(access_policy(*loaded.config))) {
     out.problems.errors.push_back(path + ": access: " + std::move(problem));
   }
+  if (std::string problem = pool_problem(pool_directory(*loaded.config, data_directory));
+      !problem.empty()) {
+    out.problems.errors.push_back(path + ": storage.pool: " + std::move(problem));
+  }
   if (!out.problems.errors.empty()) {
     out.problems.code = kExitConfig;
     return out;
@@ -106,17 +131,15 @@ OpenedDirectory open_data_directory(const std::string& path) {
   out.problems = std::move(checked.problems);
   if (!checked.config) return out;
   const std::string pool = pool_directory(*checked.config, path);
-  struct stat info {};
-  if (::stat(pool.c_str(), &info) != 0) {
-    out.problems.code = kExitConfig;
-    out.problems.errors.push_back(fmt::format(
-        "{}: storage.pool: cannot open {}: {}; it is the folder that holds the cartridges",
-        config_path(path), pool, std::strerror(errno)));
-    return out;
-  }
-  DataDirectory directory{path, {}, std::move(*checked.config)};
+  DataDirectory directory{path, {}, {}, std::move(*checked.config)};
   if (std::string problem = directory.lock.acquire(path); !problem.empty()) {
     out.problems.code = directory.lock.in_use() ? kExitInUse : kExitFailed;
+    out.problems.errors.push_back(std::move(problem));
+    return out;
+  }
+  if (std::string problem = directory.pool_lock.acquire_pool(pool, path); !problem.empty()) {
+    out.pool_in_use = directory.pool_lock.in_use();
+    out.problems.code = out.pool_in_use ? kExitInUse : kExitFailed;
     out.problems.errors.push_back(std::move(problem));
     return out;
   }
@@ -214,7 +237,8 @@ void change_sizes(DataDirectory& directory, FileSystem& files, Executor& executo
 
 LibraryRoom::LibraryRoom(net::Loop& loop, const DataDirectory& directory,
                          std::vector<std::unique_ptr<DriveBay>> given,
-                         std::vector<Executor*> executors)
+                         std::vector<Executor*> executors,
+                         std::function<void(std::string_view)> alert_log)
     : pool_path(pool_directory(directory.config, directory.path)),
       files(make_posix_file_system()),
       executor(make_thread_executor(
@@ -224,7 +248,7 @@ LibraryRoom::LibraryRoom(net::Loop& loop, const DataDirectory& directory,
               [this, &config = directory.config](const std::string& barcode) {
                 return place_name(config, library, barcode);
               },
-              log_warning}),
+              std::move(alert_log)}),
       scrub_log_path(directory.path + "/scrub.json"),
       scrub_log(ScrubLog::read(*files, scrub_log_path)),
       store(room_options(*this, loop, store_options(directory.config, pool_path)), *files,

@@ -24,7 +24,7 @@ enum ExitCode {
   kExitFailed = 1,     // it was refused, or went wrong
   kExitUsage = 2,      // the command line is not right
   kExitConfig = 3,     // DIR/vtl.yaml is not right, or is not there
-  kExitInUse = 4,      // another process works on the directory
+  kExitInUse = 4,      // another process works on the directory, or on its pool
   kExitDamaged = 5,    // verify found damage
   kExitNotDurable = 6  // stopped, and not everything that was accepted is on disk
 };
@@ -50,10 +50,12 @@ CheckedConfig check_config(const std::string& data_directory);
 struct DataDirectory {
   std::string path;
   DataLock lock;
+  DataLock pool_lock;
   config::Config config;
 };
 struct OpenedDirectory {
   std::optional<DataDirectory> directory;
+  bool pool_in_use = false;  // by the process of another data directory
   Problems problems;
 };
 OpenedDirectory open_data_directory(const std::string& path);
@@ -66,9 +68,11 @@ void change_sizes(DataDirectory& directory, FileSystem& files, Executor& executo
 // What a server and an offline command have in common: the store, and the library with its bays.
 // Destroy on the loop's thread, before the loop, when nothing is under way.
 struct LibraryRoom {
-  // `executors`: of each drive's loop; none: the drives have no loops of their own.
+  // `executors`: of each drive's loop; none: the drives have no loops of their own. `alert_log`
+  // hears the text of every alert.
   LibraryRoom(net::Loop& loop, const DataDirectory& directory,
-              std::vector<std::unique_ptr<DriveBay>> bays, std::vector<Executor*> executors = {});
+              std::vector<std::unique_ptr<DriveBay>> bays, std::vector<Executor*> executors,
+              std::function<void(std::string_view)> alert_log);
   std::string pool_path;
   std::unique_ptr<FileSystem> files;
   std::unique_ptr<Executor> executor;

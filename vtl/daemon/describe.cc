@@ -39,7 +39,49 @@ std::string generation_name(std::uint8_t number) {
   return generation == nullptr ? fmt::format("LTO-{}", number) : std::string(generation->name);
 }
 
+std::string_view explain(scsi::smc::MoveResult result) {
+  using scsi::smc::MoveResult;
+  switch (result) {
+    case MoveResult::kMoved:
+      return "moved";
+    case MoveResult::kNoSuchElement:
+      return "there is no such element";
+    case MoveResult::kSourceEmpty:
+      return "the source is empty";
+    case MoveResult::kDestinationFull:
+      return "the destination is full";
+    case MoveResult::kRemovalPrevented:
+      return "a host prevents the removal of this cartridge; let it release the drive first";
+    case MoveResult::kLoadFailed:
+      return "the drive did not take the cartridge; nothing was moved";
+    case MoveResult::kUnloadFailed:
+      return "the drive did not give the cartridge; nothing was moved";
+    case MoveResult::kJournalFailed:
+      return "the move could not be recorded in the journal; nothing was moved";
+  }
+  return "?";
+}
+
 }  // namespace
+
+std::string explain(const scsi::smc::MoveOutcome& outcome) {
+  std::string text(explain(outcome.result));
+  if (!outcome.detail.empty()) text += " (" + outcome.detail + ")";
+  return text;
+}
+
+std::string describe_move(const config::Config& config, const std::vector<std::string>& cartridges,
+                          const std::vector<std::uint16_t>& addresses,
+                          const scsi::smc::MoveOutcome& outcome, std::string_view by) {
+  const auto name = [&](std::size_t i) { return element_name(config, addresses[i]); };
+  // EXCHANGE MEDIUM: the first destination's cartridge goes to the second.
+  std::string what = fmt::format("{} from {} to {}", cartridges[0], name(0), name(1));
+  if (addresses.size() > 2) what += fmt::format(", {} to {}", cartridges[1], name(2));
+  if (outcome.result != scsi::smc::MoveResult::kMoved)
+    return fmt::format("not moved: {}, for {}: {}", what, by, explain(outcome));
+  if (!outcome.detail.empty()) what += ", where it cannot be used";
+  return fmt::format("moved {}, for {}", what, by);
+}
 
 std::string_view element_type_name(ElementType type) {
   switch (type) {
@@ -88,6 +130,17 @@ std::optional<std::uint16_t> find_element(const config::Config& config, std::str
   return std::nullopt;
 }
 
+std::string no_element(const config::Config& config, std::string_view text) {
+  std::string names;
+  for (const auto& [name, run] : named_runs(geometry_of(config.library))) {
+    if (name == "robot" || run.count == 0) continue;
+    if (!names.empty()) names += ", ";
+    names += run.count == 1 ? fmt::format("{}-1", name)
+                            : fmt::format("{0}-1 to {0}-{1}", name, run.count);
+  }
+  return fmt::format("there is no element \"{}\": they are called {}", text, names);
+}
+
 nlohmann::json describe_element(const config::Config& config, const scsi::smc::Element& element) {
   nlohmann::json out = {{"address", element.address},
                         {"name", element_name(config, element.address)},
@@ -122,28 +175,32 @@ nlohmann::json describe_cartridge(const config::Config& config, const Placement&
   std::uint64_t capacity = 0;
   std::uint64_t used = 0;
   auto partitions = nlohmann::json::array();
+  // What is on it the label says, and nothing else before it is read.
+  const auto known = [&](std::uint64_t figure) {
+    return summary->label_damaged ? nlohmann::json() : nlohmann::json(figure);
+  };
   for (const PartitionSummary& partition : summary->partitions) {
     capacity += partition.capacity_bytes;
     used += partition.used_bytes;
     partitions.push_back({{"capacity_bytes", partition.capacity_bytes},
-                          {"used_bytes", partition.used_bytes},
-                          {"objects", partition.end_of_data},
-                          {"filemarks", partition.filemarks}});
+                          {"used_bytes", known(partition.used_bytes)},
+                          {"objects", known(partition.end_of_data)},
+                          {"filemarks", known(partition.filemarks)}});
   }
   out["serial"] = summary->info.serial;
   out["capacity_bytes"] = capacity;
-  out["used_bytes"] = used;
+  out["used_bytes"] = known(used);
   out["partitions"] = std::move(partitions);
   out["write_protected"] = summary->info.write_protected;
   out["write_protect_reason"] = summary->info.write_protect_reason;
-  out["load_count"] = summary->info.load_count;
+  out["load_count"] = known(summary->info.load_count);
   // A cleaning cartridge is used up by being loaded.
-  if (placement.label.cleaning)
+  if (placement.label.cleaning && !summary->label_damaged)
     out["cleanings_left"] =
         scsi::ssc::kCleaningUses -
         std::min<std::uint64_t>(summary->info.load_count, scsi::ssc::kCleaningUses);
-  out["bytes_written_life"] = summary->info.bytes_written_life;
-  out["bytes_read_life"] = summary->info.bytes_read_life;
+  out["bytes_written_life"] = known(summary->info.bytes_written_life);
+  out["bytes_read_life"] = known(summary->info.bytes_read_life);
   out["created"] = iso_time(summary->created_ns);
   out["clean"] = summary->clean;  // false: in use, or not unloaded in order: the figures are older
   out["label_damaged"] = summary->label_damaged;

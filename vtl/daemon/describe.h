@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "vtl/config/config.h"
 #include "vtl/library/library.h"
@@ -17,8 +18,17 @@ std::string_view element_type_name(scsi::smc::ElementType type);
 // "slot-1", "ie-1", "drive-1", "robot": what people call an element, counted from 1 within its
 // type.
 std::string element_name(const config::Config& config, std::uint16_t address);
+// "there is no element "slot-999"", and which there are.
+std::string no_element(const config::Config& config, std::string_view text);
 // Either the address ("1000") or the name ("slot-1").
 std::optional<std::uint16_t> find_element(const config::Config& config, std::string_view text);
+
+// For the log: "moved VTL001L8 from slot-1 to drive-1, for iqn.x:y", or that it was not, and why.
+std::string describe_move(const config::Config& config, const std::vector<std::string>& cartridges,
+                          const std::vector<std::uint16_t>& addresses,
+                          const scsi::smc::MoveOutcome& outcome, std::string_view by);
+// Why a move was refused, in a person's words.
+std::string explain(const scsi::smc::MoveOutcome& outcome);
 
 Geometry geometry_of(const config::LibraryConfig& library);
 

@@ -1,7 +1,5 @@
 #include "vtl/daemon/init.h"
 
-#include <sys/stat.h>
-
 #include <algorithm>
 #include <utility>
 
@@ -44,7 +42,6 @@ InitOutcome init(const InitOptions& options,
     out.problems.errors.push_back(std::move(wrong));
     return out;
   }
-  ::umask(077);  // secrets and data of others' hosts: for this user only
   const Outcome made = create_library(*make_posix_file_system(), library, progress);
   out.problems.code = made.ok() ? kExitDone : kExitFailed;
   if (!made.ok()) out.problems.errors.push_back(made.error);

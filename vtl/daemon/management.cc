@@ -11,6 +11,7 @@
 #include "vtl/daemon/data_directory.h"
 #include "vtl/daemon/describe.h"
 #include "vtl/daemon/fields.h"
+#include "vtl/daemon/log.h"
 #include "vtl/daemon/management_jobs.h"
 #include "vtl/daemon/settings.h"
 #include "vtl/library/barcode.h"
@@ -55,34 +56,18 @@ std::optional<std::uint64_t> job_id(std::string_view text) {
   return id;
 }
 
-std::string_view explain(scsi::smc::MoveResult result) {
-  using scsi::smc::MoveResult;
-  switch (result) {
-    case MoveResult::kMoved:
-      return "moved";
-    case MoveResult::kNoSuchElement:
-      return "there is no such element";
-    case MoveResult::kSourceEmpty:
-      return "the source is empty";
-    case MoveResult::kDestinationFull:
-      return "the destination is full";
-    case MoveResult::kRemovalPrevented:
-      return "a host prevents the removal of this cartridge; let it release the drive first";
-    case MoveResult::kLoadFailed:
-      return "the drive did not take the cartridge; nothing was moved";
-    case MoveResult::kUnloadFailed:
-      return "the drive did not give the cartridge; nothing was moved";
-    case MoveResult::kJournalFailed:
-      return "the move could not be recorded in the journal; nothing was moved";
-  }
-  return "?";
-}
-
 // The first `count` barcodes of this prefix that meet none there is. An error text if there are not
 // so many.
 std::string number_cartridges(const Library& library, std::string_view prefix, std::uint64_t count,
                               std::uint8_t generation, bool worm, BarcodeSet taken,
                               std::vector<CartridgeLabel>& out) {
+  if (numbered_barcode(prefix, 1, generation).empty())
+    return fmt::format(
+        "prefix: found \"{}\", allowed: up to 5 of A-Z and 0-9; a number and the media type of "
+        "LTO-{} make a barcode of eight characters of it",
+        prefix.substr(0, 40), generation);
+  if (numbered_barcode(prefix, 1, generation, worm).empty())
+    return fmt::format("worm: LTO-{} has no WORM cartridges", generation);
   for (const Placement& placement : library.cartridges()) taken.insert(placement.label.barcode);
   for (std::uint32_t number = 1; out.size() < count; ++number) {
     const std::string barcode = numbered_barcode(prefix, number, generation, worm);
@@ -106,13 +91,6 @@ void number_unlabelled(const Library& library, std::uint64_t count, std::uint8_t
     CartridgeLabel label{.barcode = unlabelled_name(number), .generation = generation};
     if (!library.find(label.barcode)) out.push_back(std::move(label));
   }
-}
-
-// For an operation of the library: `status` and `body`, or 409 with its reason.
-scsi::Done<Outcome> answer_outcome(Done done, int status, json body) {
-  return [done = std::move(done), status, body = std::move(body)](Outcome outcome) mutable {
-    done(outcome.ok() ? Answer{status, std::move(body)} : failure(409, std::move(outcome.error)));
-  };
 }
 
 }  // namespace
@@ -156,6 +134,12 @@ struct Management::Impl {
   // Reads one label after the other: each is a turn of the library's strand, so that moves get in
   // between.
   void list_from(std::shared_ptr<std::vector<Placement>> all, json out, Done done);
+  // For an operation of the library: `status` and `body`, or 409 with its reason. What was done,
+  // and that it was done for a person, is logged by a server; a command without one says so itself.
+  scsi::Done<Outcome> answer_outcome(Done done, int status, json body, std::string done_text);
+  void log_done(const std::string& text) const {
+    if (parts.server) log_info(text + ", for a command");
+  }
   void move_from_outside(const std::string& barcode, const std::string& destination, Done done);
   json moved(std::string_view barcode) const;
 
@@ -211,6 +195,15 @@ bool Management::works_on(const std::string& barcode) const { return impl_->jobs
 void Management::close(scsi::Callback done) {
   impl_->closing = true;
   impl_->jobs.close(std::move(done));
+}
+
+scsi::Done<Outcome> Impl::answer_outcome(Done done, int status, json body, std::string done_text) {
+  return [this, done = std::move(done), status, body = std::move(body),
+          done_text = std::move(done_text)](Outcome outcome) mutable {
+    if (!outcome.ok()) return done(failure(409, std::move(outcome.error)));
+    log_done(done_text);
+    done({status, std::move(body)});
+  };
 }
 
 void Impl::show_server(Call&& call) {
@@ -276,7 +269,9 @@ void Impl::change_library(Call&& call) {
         if (!error.empty()) return done(failure(409, std::move(error)));
         parts.library.grow(
             wanted, ie_wanted,
-            answer_outcome(std::move(done), 200, {{"slots", wanted}, {"ie_slots", ie_wanted}}));
+            answer_outcome(
+                std::move(done), 200, {{"slots", wanted}, {"ie_slots", ie_wanted}},
+                fmt::format("{} slots and {} import/export slots from now on", wanted, ie_wanted)));
       });
 }
 
@@ -361,8 +356,13 @@ void Impl::create_cartridges(Call&& call) {
 
   json made = json::array();
   for (const CartridgeLabel& label : request.cartridges) made.push_back(label.barcode);
-  parts.library.create(std::move(request),
-                       answer_outcome(std::move(call.done), 201, {{"created", std::move(made)}}));
+  std::string text = "made " + request.cartridges.front().barcode;
+  if (request.cartridges.size() > 1)
+    text += fmt::format(" to {}, {} cartridges", request.cartridges.back().barcode,
+                        request.cartridges.size());
+  parts.library.create(
+      std::move(request),
+      answer_outcome(std::move(call.done), 201, {{"created", std::move(made)}}, std::move(text)));
 }
 
 void Impl::change_cartridge(Call&& call) {
@@ -373,8 +373,10 @@ void Impl::change_cartridge(Call&& call) {
   if (!problem.empty()) return call.done(failure(400, problem));
   if (!parts.library.find(call.argument)) return call.done(no_cartridge(call.argument));
   json body = {{"barcode", call.argument}, {"write_protected", *on}};
-  parts.library.set_write_protected(call.argument, *on,
-                                    answer_outcome(std::move(call.done), 200, std::move(body)));
+  parts.library.set_write_protected(
+      call.argument, *on,
+      answer_outcome(std::move(call.done), 200, std::move(body),
+                     call.argument + (*on ? " write-protected" : " made writable")));
 }
 
 void Impl::delete_cartridge(Call&& call) {
@@ -389,6 +391,7 @@ void Impl::delete_cartridge(Call&& call) {
     parts.trash.empty();
     parts.alerts.settle_all(barcode);
     parts.scrub_log.forget(barcode);
+    log_done("deleted " + barcode);
     done({200, {{"deleted", barcode}}});
   });
 }
@@ -411,7 +414,8 @@ void Impl::move(Call&& call) {
   } else {
     const auto placement = parts.library.find(from);
     if (!placement) {
-      return call.done(failure(404, "there is no element and no cartridge \"" + from + "\""));
+      return call.done(failure(
+          404, no_element(parts.config, from) + "; nor is there a cartridge with this barcode"));
     }
     barcode = placement->label.barcode;
     if (!placement->type) return move_from_outside(barcode, to, std::move(call.done));
@@ -424,21 +428,27 @@ void Impl::move(Call&& call) {
   if (to == "outside") {
     return parts.library.take_out(
         barcode,
-        answer_outcome(std::move(call.done), 200, {{"barcode", barcode}, {"place", nullptr}}));
+        answer_outcome(std::move(call.done), 200, {{"barcode", barcode}, {"place", nullptr}},
+                       fmt::format("moved {} from {} to outside", barcode,
+                                   element_name(parts.config, *source))));
   }
   const auto destination = find_element(parts.config, to);
-  if (!destination) return call.done(failure(404, "there is no element \"" + to + "\""));
-  parts.library.operator_move(*source, *destination,
-                              [this, barcode, from, to, done = std::move(call.done)](
-                                  scsi::smc::MoveOutcome outcome) mutable {
-                                if (outcome.result != scsi::smc::MoveResult::kMoved) {
-                                  std::string text = fmt::format("cannot move {} to {}: {}", from,
-                                                                 to, explain(outcome.result));
-                                  if (!outcome.detail.empty()) text += " (" + outcome.detail + ")";
-                                  return done(failure(409, std::move(text)));
-                                }
-                                done({200, moved(barcode)});
-                              });
+  if (!destination) return call.done(failure(404, no_element(parts.config, to)));
+  parts.library.operator_move(
+      *source, *destination,
+      [this, barcode, from, to, addresses = std::vector{*source, *destination},
+       done = std::move(call.done)](scsi::smc::MoveOutcome outcome) mutable {
+        const bool made = outcome.result == scsi::smc::MoveResult::kMoved;
+        const std::string line =
+            describe_move(parts.config, {barcode}, addresses, outcome, "a command");
+        if (parts.server) made ? log_info(line) : log_warning(line);
+        if (!made)
+          return done(
+              failure(409, fmt::format("cannot move {} to {}: {}", from, to, explain(outcome))));
+        json body = moved(barcode);
+        if (!outcome.detail.empty()) body["problem"] = std::move(outcome.detail);
+        done({200, std::move(body)});
+      });
 }
 
 void Impl::move_from_outside(const std::string& barcode, const std::string& destination,
@@ -448,11 +458,15 @@ void Impl::move_from_outside(const std::string& barcode, const std::string& dest
   for (const scsi::smc::Element& element : parts.library.elements()) {
     if (address && element.address == *address) type = element.type;
   }
-  if (!type) return done(failure(404, "there is no element \"" + destination + "\""));
-  parts.library.insert(
-      barcode, *type, address, [this, barcode, done = std::move(done)](Outcome outcome) mutable {
-        done(outcome.ok() ? Answer{200, moved(barcode)} : failure(409, std::move(outcome.error)));
-      });
+  if (!type) return done(failure(404, no_element(parts.config, destination)));
+  parts.library.insert(barcode, *type, address,
+                       [this, barcode, done = std::move(done)](Outcome outcome) mutable {
+                         if (!outcome.ok()) return done(failure(409, std::move(outcome.error)));
+                         json body = moved(barcode);
+                         log_done(fmt::format("moved {} from outside to {}", barcode,
+                                              body["place"]["name"].get<std::string>()));
+                         done({200, std::move(body)});
+                       });
 }
 
 json Impl::moved(std::string_view barcode) const {

@@ -88,6 +88,7 @@ Answer JobRequests::check(const std::string& barcode, const json& body, bool rep
       [this, barcode, found](JobResult result, scsi::Done<JobResult> ended) {
         if (result.error.empty()) {  // as good as a scrub
           tell(parts_.alerts, barcode, *found);
+          if (!result.damaged) parts_.alerts.settle(Alerts::Cause::kLoadFailed, barcode);
           parts_.scrub_log.finished(barcode, wall_clock_ms(), std::move(*found));
         }
         ended(std::move(result));

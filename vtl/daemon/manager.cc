@@ -1,5 +1,7 @@
 #include "vtl/daemon/manager.h"
 
+#include <fmt/format.h>
+
 #include <chrono>
 #include <optional>
 #include <thread>
@@ -8,6 +10,7 @@
 #include "vtl/daemon/control.h"
 #include "vtl/daemon/devices.h"
 #include "vtl/daemon/log.h"
+#include "vtl/daemon/scrubber.h"
 
 namespace vtl::daemon {
 namespace {
@@ -34,7 +37,8 @@ class LocalManager final : public Manager {
  public:
   explicit LocalManager(DataDirectory directory)
       : directory_(std::move(directory)),
-        room_(loop_, directory_, parked_bays(directory_.config.library.drives.size())),
+        room_(loop_, directory_, parked_bays(directory_.config.library.drives.size()), {},
+              [this](std::string_view text) { told_.emplace_back(text); }),
         management_(
             {directory_.config,
              room_.library,
@@ -60,8 +64,9 @@ class LocalManager final : public Manager {
       (void)ScrubLog::write(*room_.files, room_.scrub_log_path, room_.scrub_log.text());
   }
 
-  // Empty, or what is wrong with the library.
-  std::string open() {
+  // Empty, or what is wrong with the library. One warning, however many cartridges want attention:
+  // `library alerts` tells of each.
+  std::string open(std::vector<std::string>& warnings) {
     std::string error;
     loop_.post([&] {
       room_.library.open([&](Outcome outcome) {
@@ -70,6 +75,12 @@ class LocalManager final : public Manager {
       });
     });
     loop_.run();
+    if (!error.empty()) return error;
+    if (told_.size() == 1) warnings.push_back(told_.front());
+    if (told_.size() > 1)
+      warnings.push_back(fmt::format("{}; and {} more: \"vtl library alerts\" lists them",
+                                     told_.front(), told_.size() - 1));
+    raise_damage(room_.alerts, room_.scrub_log, room_.library);
     return error;
   }
 
@@ -88,6 +99,8 @@ class LocalManager final : public Manager {
  private:
   DataDirectory directory_;
   net::Loop loop_;
+  // By alerts. After the opening nobody listens: what a command finds, it prints itself.
+  std::vector<std::string> told_;
   LibraryRoom room_;
   Management management_;
 };
@@ -104,13 +117,15 @@ Manager::Opened Manager::open(const std::string& data_directory,
     }
     opened = open_data_directory(data_directory);
     // In use, and no server answers: another command, or a server that starts or stops.
-    if (opened.problems.code != kExitInUse || std::chrono::steady_clock::now() >= limit) break;
+    if (opened.problems.code != kExitInUse || opened.pool_in_use ||
+        std::chrono::steady_clock::now() >= limit)
+      break;
     std::this_thread::sleep_for(std::chrono::milliseconds(20));
   }
   if (!opened.directory) return {nullptr, std::move(opened.problems)};
   start_command_log();
   auto manager = std::make_unique<LocalManager>(std::move(*opened.directory));
-  if (std::string error = manager->open(); !error.empty()) {
+  if (std::string error = manager->open(opened.problems.warnings); !error.empty()) {
     opened.problems.code = kExitFailed;
     opened.problems.errors.push_back(std::move(error));
     return {nullptr, std::move(opened.problems)};

@@ -40,13 +40,7 @@ Scrubber::Scrubber(ScrubOptions options, ScrubLog& log, Library& library, Alerts
 
 Scrubber::~Scrubber() { executor_.close_strand(strand_); }
 
-void Scrubber::begin() {
-  for (const Placement& placement : library_.cartridges()) {
-    const ScrubLog::Entry* entry = log_.find(placement.label.barcode);
-    if (entry != nullptr && !entry->last.damage.empty())
-      tell(alerts_, placement.label.barcode, entry->last);
-  }
-}
+void Scrubber::begin() { raise_damage(alerts_, log_, library_); }
 
 // --- what is to be read
 
@@ -221,6 +215,14 @@ void tell(Alerts& alerts, const std::string& barcode, const ScrubReport& report)
   if (report.damage.size() > 1) text += fmt::format("; and {} more", report.damage.size() - 1);
   alerts.raise(Cause::kDamaged, barcode,
                text + fmt::format("; \"vtl cartridge verify {}\" names the blocks", barcode));
+}
+
+void raise_damage(Alerts& alerts, const ScrubLog& log, const Library& library) {
+  for (const Placement& placement : library.cartridges()) {
+    const ScrubLog::Entry* entry = log.find(placement.label.barcode);
+    if (entry != nullptr && !entry->last.damage.empty())
+      tell(alerts, placement.label.barcode, entry->last);
+  }
 }
 
 }  // namespace vtl::daemon

@@ -81,5 +81,7 @@ class Scrubber {
 
 // What a whole reading of a cartridge has found, for its alerts: raised, or settled.
 void tell(Alerts& alerts, const std::string& barcode, const ScrubReport& report);
+// The alerts that the last scrubs gave.
+void raise_damage(Alerts& alerts, const ScrubLog& log, const Library& library);
 
 }  // namespace vtl::daemon

@@ -12,8 +12,10 @@
 #include <ostream>
 #include <utility>
 
+#include "transport/iscsi/session.h"
 #include "transport/net/listener.h"
 #include "vtl/daemon/control.h"
+#include "vtl/daemon/describe.h"
 #include "vtl/daemon/device_loops.h"
 #include "vtl/daemon/devices.h"
 #include "vtl/daemon/log.h"
@@ -101,17 +103,32 @@ class Server {
   ExitCode result_ = kExitDone;
 };
 
+std::string_view name_of(scsi::ssc::TapeDrive::State::Load load) {
+  using Load = scsi::ssc::TapeDrive::State::Load;
+  switch (load) {
+    case Load::kEmpty:
+      return "empty";
+    case Load::kLoading:
+      return "loading";
+    case Load::kReady:
+      return "loaded";
+    case Load::kUnloading:
+      return "unloading";
+    case Load::kUnloaded:
+      return "unloaded";
+    case Load::kRefused:
+      return "refused";
+  }
+  return "?";
+}
+
 nlohmann::json drive_description(const DeviceLoop::Report::OfDrive& drive) {
   const scsi::ssc::TapeDrive::State& state = drive.state;
-  return {{"loaded", state.loaded},
-          {"prevented", state.prevented},
-          {"position", state.position.object},
-          {"file", state.position.filemarks},
-          {"partition", state.position.partition},
-          {"buffered_bytes", state.buffered_bytes},
-          {"dirty_bytes", drive.dirty.bytes},
-          {"dirty_objects", drive.dirty.objects},
-          {"append_failed", state.append_failed}};
+  return {{"state", name_of(state.load)},           {"loaded", state.loaded},
+          {"prevented", state.prevented},           {"position", state.position.object},
+          {"file", state.position.filemarks},       {"partition", state.position.partition},
+          {"buffered_bytes", state.buffered_bytes}, {"dirty_bytes", drive.dirty.bytes},
+          {"dirty_objects", drive.dirty.objects},   {"append_failed", state.append_failed}};
 }
 
 Server::Server(DataDirectory directory, std::string version, std::ostream& out)
@@ -121,7 +138,7 @@ Server::Server(DataDirectory directory, std::string version, std::ostream& out)
       policy_(access_policy(directory_.config)),
       loops_(directory_.config, policy_, thread_count(directory_.config), changer_target_),
       loop_(loops_.home()),
-      room_(loop_, directory_, loops_.bays(), loops_.executors()),
+      room_(loop_, directory_, loops_.bays(), loops_.executors(), log_warning),
       management_(
           {directory_.config, room_.library, *room_.files, *room_.executor, room_.trash,
            room_.alerts, room_.scrub_log, room_.pool_path,
@@ -220,7 +237,13 @@ void Server::opened(Outcome outcome) {
     return;
   }
   const config::LibraryConfig& library = directory_.config.library;
-  changer_ = std::make_unique<scsi::smc::Changer>(changer_options(library), room_.library);
+  scsi::smc::ChangerOptions changer = changer_options(library);
+  changer.move_ended = [&config = directory_.config](const scsi::smc::MoveEnd& end) {
+    const std::string line = describe_move(config, end.cartridges, end.addresses, end.outcome,
+                                           iscsi::initiator_name(end.transport_id));
+    end.outcome.result == scsi::smc::MoveResult::kMoved ? log_info(line) : log_warning(line);
+  };
+  changer_ = std::make_unique<scsi::smc::Changer>(std::move(changer), room_.library);
   changer_target_.add(0, *changer_);
   const auto announce = [this](const std::string& name, const scsi::Identity& identity) {
     out_ << fmt::format("{}  {} {}  {}\n", name, identity.vendor, identity.product,
@@ -358,11 +381,11 @@ ExitCode serve(const ServeOptions& options, std::ostream& out) {
   }
   config.storage.realistic = config.storage.realistic || options.realistic;
   if (config.storage.realistic) log_info("drives take the time of real ones (realistic)");
-  if (options.threads != 0) {
-    config.iscsi.threads = options.threads;
+  if (options.threads) {
+    config.iscsi.threads = *options.threads;
     if (const std::string problem = config::check_threads(config); !problem.empty()) {
       log_error("--threads: " + problem);
-      return kExitConfig;
+      return kExitUsage;
     }
   }
   std::signal(SIGPIPE, SIG_IGN);

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <iosfwd>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,7 +16,7 @@ struct ServeOptions {
   std::string data_directory;
   std::vector<config::Endpoint> listen;  // instead of the configuration's; empty: those
   bool realistic = false;                // whatever the configuration says
-  std::uint32_t threads = 0;             // likewise; 0: what the configuration says
+  std::optional<std::uint32_t> threads;  // likewise; 0: one for each processor
   std::string version;
 };
 

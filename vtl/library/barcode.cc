@@ -95,8 +95,8 @@ LabelOutcome label_of_barcode(std::string_view barcode, std::optional<std::uint8
   } else {
     outcome.error =
         "barcode " + std::string(barcode) +
-        " does not say its LTO generation: name it, or use 8 characters that end in a media type "
-        "such as L8";
+        " does not say its LTO generation: say it (--generation), or use 8 characters that end in "
+        "a media type such as L8";
   }
   return outcome;
 }

@@ -292,6 +292,16 @@ void Library::Impl::tell(std::initializer_list<ElementType> where) {
   if (std::any_of(where.begin(), where.end(), is_door)) observer->import_export_accessed();
 }
 
+void Library::Impl::load_failed(const std::string& barcode, std::uint16_t drive,
+                                const std::string& why) const {
+  std::string text = "cartridge " + barcode + " cannot be loaded in " +
+                     describe(options.geometry, drive) + ": " + why;
+  if (options.load_failed)
+    options.load_failed(barcode, std::move(text));
+  else
+    log(text);
+}
+
 // --- queue
 
 void Library::Impl::enqueue(Operation operation) {
@@ -358,24 +368,21 @@ void Library::Impl::load_recorded(
     self->finished();
   };
   for (auto& [address, summary] : loads) {
-    const std::string where = describe(options.geometry, address);
     const std::size_t index = *index_of(address);
+    const std::string barcode = elements[index].barcode;
     if (!summary) {
-      log(where + ": its cartridge " + elements[index].barcode +
-          " cannot be loaded: " + summary.error().what);
-      set_unusable(elements[index].barcode, true);
+      load_failed(barcode, address, summary.error().what);
+      set_unusable(barcode, true);
       continue;
     }
     ++pending->count;
-    bay_at(index)->load(store.make_medium(*summary, drive_number(address)),
-                        [weak = weak_from_this(), one_less, where,
-                         barcode = elements[index].barcode](BayLoad outcome) {
-                          const auto self = weak.lock();
-                          if (self && !outcome.detail.empty())
-                            self->log(where + ": " + outcome.detail);
-                          if (self && !outcome.taken) self->set_unusable(barcode, true);
-                          one_less();
-                        });
+    bay_at(index)->load(
+        store.make_medium(*summary, drive_number(address)),
+        [weak = weak_from_this(), one_less, barcode, where = address](BayLoad outcome) {
+          const auto self = weak.lock();
+          if (self && !outcome.detail.empty()) self->load_failed(barcode, where, outcome.detail);
+          one_less();
+        });
   }
   one_less();
 }

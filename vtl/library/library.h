@@ -47,6 +47,8 @@ struct LibraryOptions {
   // A cartridge whose place or files are not as they should be, until somebody puts it right.
   // Without it such texts go to `log`.
   std::function<void(const std::string& barcode, std::string text)> alert;
+  // A cartridge that a drive could not be given, or cannot use, until it is loaded; likewise.
+  std::function<void(const std::string& barcode, std::string text)> load_failed;
 };
 
 // What an administrative operation ended with. The text says what happened, to which cartridge, and

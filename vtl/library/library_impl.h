@@ -34,7 +34,8 @@ struct Transfer {
 
 struct MoveJob {
   std::vector<Transfer> transfers;
-  std::string what;  // "move VTL001L8 1000 500"
+  std::string what;   // "move VTL001L8 1000 500"
+  std::string found;  // why a drive cannot use what it was given
   scsi::Done<MoveOutcome> done;
 };
 using MoveJobPtr = std::shared_ptr<MoveJob>;
@@ -74,6 +75,8 @@ struct Library::Impl : std::enable_shared_from_this<Library::Impl> {
     else
       log(text);
   }
+  // "VTL001L8 cannot be loaded in drive 1 (element 500): <why>"
+  void load_failed(const std::string& barcode, std::uint16_t drive, const std::string& why) const;
   void tell(std::initializer_list<ElementType> where);  // the observer, of changes at such elements
 
   void enqueue(Operation operation);

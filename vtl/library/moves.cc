@@ -177,6 +177,8 @@ void Library::Impl::record_intent(MoveJobPtr job) {
           if (!summary) continue;
           if (!*summary) {
             set_unusable(job->transfers[i].before.label.barcode, true);
+            load_failed(job->transfers[i].before.label.barcode, *job->transfers[i].after.address,
+                        summary->error().what);
             return give_up(job, outcome_of(MoveResult::kLoadFailed, summary->error().what));
           }
           job->transfers[i].summary = std::move(**summary);
@@ -233,7 +235,7 @@ void Library::Impl::load(MoveJobPtr job, std::size_t i) {
   while (i < job->transfers.size() && job->transfers[i].to_bay == nullptr) ++i;
   if (i == job->transfers.size()) {
     job->transfers.clear();  // media that came out of a drive end here
-    job->done(MoveOutcome{});
+    job->done(outcome_of(MoveResult::kMoved, std::move(job->found)));
     return finished();
   }
   Transfer& transfer = job->transfers[i];
@@ -245,10 +247,12 @@ void Library::Impl::load(MoveJobPtr job, std::size_t i) {
                           if (!self) return;
                           if (!outcome.taken)
                             return self->not_taken(std::move(job), i, std::move(outcome.detail));
-                          const std::string& barcode = job->transfers[i].before.label.barcode;
-                          if (!outcome.detail.empty())
-                            self->log("cartridge " + barcode + ": " + outcome.detail);
-                          self->set_unusable(barcode, false);
+                          if (!outcome.detail.empty()) {
+                            const JournalEntry& entry = job->transfers[i].after;
+                            self->load_failed(entry.label.barcode, *entry.address, outcome.detail);
+                            job->found = std::move(outcome.detail);
+                          }
+                          self->set_unusable(job->transfers[i].before.label.barcode, false);
                           self->load(std::move(job), i + 1);
                         });
 }
@@ -257,8 +261,10 @@ void Library::Impl::load(MoveJobPtr job, std::size_t i) {
 // after half an exchange the cartridge stays on record where it should be, and a later MOVE from
 // the empty drive takes it on.
 void Library::Impl::not_taken(MoveJobPtr job, std::size_t i, std::string why) {
+  const Transfer& transfer = job->transfers[i];
   const std::string text =
-      "cartridge " + job->transfers[i].before.label.barcode + " was not taken by the drive: " + why;
+      "cartridge " + transfer.before.label.barcode + " was not taken by the drive: " + why;
+  load_failed(transfer.before.label.barcode, *transfer.after.address, why);
   if (job->transfers.size() != 1) {
     log(text);
     for (; i < job->transfers.size(); ++i)

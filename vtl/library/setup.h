@@ -34,7 +34,7 @@ std::string check_new_library(const NewLibrary& library);
 // Makes all of it or nothing. Refuses a directory that holds a library already, or anything else
 // (but for vtl.lock and lost+found), and changes nothing there. What an interrupted attempt has
 // left is cleared away first; a failed one clears up after itself. Files get the permissions that
-// the process's umask leaves (the command line sets 077). Blocking. `progress` hears of each
+// the process's umask leaves (the program sets 077). Blocking. `progress` hears of each
 // cartridge.
 Outcome create_library(
     FileSystem& files, const NewLibrary& library,

@@ -218,8 +218,10 @@ void MemoryFiles::crash(double survival) {
     image.resize(new_size ? node->now.size() : node->disk.size());
     for (const std::uint64_t s : node->dirty) {
       if (chance(random_) >= survival) continue;
-      for (std::uint64_t i = s * kSector; i < (s + 1) * kSector && i < image.size(); ++i)
-        image[i] = i < node->now.size() ? node->now[i] : std::byte{};
+      // What was cut off and comes back is as it was.
+      const std::uint64_t end = std::min<std::uint64_t>(image.size(), node->now.size());
+      for (std::uint64_t i = s * kSector; i < (s + 1) * kSector && i < end; ++i)
+        image[i] = node->now[i];
     }
     node->now = node->disk = std::move(image);
     node->dirty.clear();

@@ -102,6 +102,37 @@ TEST_CASE("The two copies of a label, or of attributes, are never in doubt at th
   }
 }
 
+TEST_CASE("Power that goes while a segment is sealed, or opened again, leaves no damage") {
+  const bool again = GENERATE(false, true);
+  for (std::uint32_t cut = 0; cut < 300; ++cut) {
+    INFO("cut at " << cut % 15 << ", world " << cut);
+    TapeFixture f(cut + 1);
+    REQUIRE_FALSE(f.tape.load());
+    write_blocks(f, 0, 3);
+    REQUIRE_FALSE(f.tape.filemarks(1).fault);
+    if (again) {
+      REQUIRE_FALSE(f.tape.unload().fault);
+      REQUIRE_FALSE(f.tape.load());
+      f.tape.locate_end();
+      f.files.fail_at(cut % 15, MemoryFiles::Failure::kPowerCut);
+      f.tape.write("more");
+      f.tape.filemarks(1);
+    } else {
+      f.files.fail_at(cut % 15, MemoryFiles::Failure::kPowerCut);
+      f.tape.unload();
+    }
+    f.tape.vanish();
+    constexpr double kSurvival[] = {0.1, 0.5, 0.9};
+    f.files.crash(kSurvival[cut / 15 % 3]);
+    const auto report = verify_cartridge(f.files, kDir);
+    REQUIRE(report);
+    CHECK(report->damage.empty());
+    CHECK(report->repairable.empty());
+    CHECK(report->notes.empty());
+    CHECK(report->blocks >= 3);
+  }
+}
+
 TEST_CASE("Damage in a segment that was opened again costs one block, not the rest of the tape") {
   TapeFixture f;
   REQUIRE_FALSE(f.tape.load());

@@ -142,6 +142,16 @@ TEST_CASE("Repair: one copy of the label") {
   f.expect_mended();
 }
 
+TEST_CASE(
+    "Verify: one copy of the label, which closing the cartridge writes anew, is told as such") {
+  Written f;
+  f.flip(kDir + "/CART", GENERATE(100u, 4196u));
+  const VerifyReport found = f.verify();
+  CHECK(says(found.repairable, "one of the two copies of the label is damaged"));
+  CHECK(says(found.notes, "written anew when the cartridge was closed"));
+  CHECK(f.verify().repairable == Texts{});
+}
+
 TEST_CASE("Repair: a sector of the label that the disk cannot read") {
   Written f;
   const auto label = read_cart(f.files, kDir);

@@ -4,6 +4,7 @@
 #include <map>
 #include <random>
 #include <set>
+#include <sstream>
 
 #include "scsi/smc/profile.h"
 #include "vtl/config/init.h"
@@ -430,6 +431,16 @@ TEST_CASE("the written file reads back, and shows every key") {
   UNSCOPED_INFO(text);
   REQUIRE(loaded.config);
   CHECK(*loaded.config == *plan.config);
+
+  // Comments are broken into lines anywhere.
+  std::string words;
+  for (std::istringstream in(text); in;) {
+    std::string word;
+    if (in >> word && word != "#") words += word + " ";
+  }
+  for (const char* range : {"sleeps at once. 0 to 1000. ", "0: never. 0 to 3650. ",
+                            "How much of that in a second. 1MiB to 10GiB. "})
+    CHECK(words.find(range) != std::string::npos);
 
   // The defaults behind # are those of the program: taking the # away changes nothing.
   const std::string shown = uncommented(text);

@@ -98,3 +98,29 @@ TEST_CASE("a command that has the directory for a moment keeps nobody out") {
   CHECK(DataLock().acquire(directory.path) == "");
   ends.join();
 }
+
+TEST_CASE("a pool has one library, and the error names pool, process, library and what to do") {
+  Directory directory;
+  const auto has = [](const std::string& text, const std::string& part) {
+    return text.find(part) != std::string::npos;
+  };
+  DataLock first;
+  REQUIRE(first.acquire_pool(directory.path, "/one") == "");
+  CHECK(first.held());
+  DataLock second;
+  const std::string error = second.acquire_pool(directory.path, "/two");
+  CHECK(second.in_use());
+  CHECK(has(error, directory.path + " is in use"));
+  CHECK(has(error, "pid " + std::to_string(::getpid())));
+  CHECK(has(error, "works on /one:"));
+  CHECK(has(error, "storage.pool of /two/vtl.yaml"));
+  { const DataLock gone = std::move(first); }
+  CHECK(second.acquire_pool(directory.path, "/two") == "");
+  CHECK_FALSE(second.in_use());
+  // By another name it is the same.
+  std::filesystem::create_symlink(directory.path, directory.path + "/itself");
+  CHECK(has(first.acquire_pool(directory.path + "/itself", "/one"), "works on /two:"));
+  DataLock nowhere;
+  CHECK(nowhere.acquire_pool("/nonexistent/pool", "/one") != "");
+  CHECK_FALSE(nowhere.in_use());
+}

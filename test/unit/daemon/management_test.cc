@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <thread>
 
+#include "vtl/cartridge/cartridge.h"
 #include "vtl/daemon/control.h"
 #include "vtl/daemon/devices.h"
 #include "vtl/daemon/init.h"
@@ -59,7 +60,7 @@ struct Room {
   Directory directory;
   OpenedDirectory opened;
   net::Loop loop;
-  LibraryRoom room{loop, *opened.directory, parked_bays(2)};
+  LibraryRoom room{loop, *opened.directory, parked_bays(2), {}, [](std::string_view) {}};
   Management management{{opened.directory->config,
                          room.library,
                          *room.files,
@@ -126,6 +127,9 @@ TEST_CASE("moves by name, address and barcode") {
   CHECK(move("slot-4", "slot-5").status == 409);  // empty
   CHECK(move("slot-1", "slot-2").status == 409);  // full
   CHECK(move("slot-1", "slot-11").status == 404);
+  CHECK(move("slot-1", "slot-11").body["error"] ==
+        "there is no element \"slot-11\": they are called slot-1 to slot-10, ie-1 to ie-2, "
+        "drive-1 to drive-2");
   CHECK(move("slot-0", "slot-5").status == 404);
   CHECK(move("drive-3", "slot-5").status == 404);
   CHECK(move("NOSUCHL8", "slot-5").status == 404);
@@ -273,6 +277,47 @@ TEST_CASE("jobs: a label that is damaged is found by verify and made anew by rep
   REQUIRE(std::filesystem::remove(local.directory.path + "/pool/carts/VTL001L8/CART"));
   CHECK(run("repair")["state"] == "failed");
   CHECK(local.call("POST", "/v1/cartridges/NOSUCHL8/repair").status == 404);
+}
+
+TEST_CASE("what a damaged label cannot tell is unknown, not nothing") {
+  Local local;
+  const std::string cartridge = local.directory.path + "/pool/carts/VTL001L8";
+  auto files = make_posix_file_system();
+  {
+    auto writer = CartridgeWriter::open(*files, cartridge, CartridgeWriter::At::kEndOfData);
+    REQUIRE(writer);
+    REQUIRE((*writer)->write_block(std::vector<std::byte>(1000)));
+    REQUIRE((*writer)->finish());
+  }
+  json shown = local.call("GET", "/v1/cartridges/VTL001L8").body;
+  CHECK(shown["used_bytes"] == 1000);
+  CHECK(shown["partitions"][0]["objects"] == 1);
+  REQUIRE(std::filesystem::remove(cartridge + "/CART"));
+  shown = local.call("GET", "/v1/cartridges/VTL001L8").body;
+  CHECK(shown["label_damaged"] == true);
+  CHECK(shown["used_bytes"].is_null());
+  CHECK(shown["load_count"].is_null());
+  CHECK(shown["partitions"][0]["objects"].is_null());
+  CHECK(shown["capacity_bytes"] == kMinCapacityBytes);  // each segment says so
+}
+
+TEST_CASE("without a server, too, the alerts say what the last scrub found") {
+  Directory directory;
+  auto files = make_posix_file_system();
+  ScrubLog log;
+  ScrubReport report;
+  report.damage.push_back({0, 7, 1, "a flipped bit"});
+  log.finished("VTL002L8", 1'700'000'000'000, report);
+  log.finished("GONE01L8", 1'700'000'000'000, report);  // deleted meanwhile
+  REQUIRE(ScrubLog::write(*files, directory.path + "/scrub.json", log.text()));
+  const Manager::Opened opened = Manager::open(directory.path);
+  REQUIRE(opened.manager != nullptr);
+  CHECK(opened.problems.warnings.empty());
+  const json alerts = std::get<Answer>(opened.manager->call({"GET", "/v1/alerts"})).body["alerts"];
+  REQUIRE(alerts.size() == 1);
+  CHECK(alerts[0]["cause"] == "damaged");
+  CHECK(alerts[0]["barcode"] == "VTL002L8");
+  CHECK(alerts[0]["place"] == "slot-2");
 }
 
 TEST_CASE("jobs: verify runs to its end, wrong requests start none") {

@@ -228,6 +228,16 @@ TEST_CASE("damage is an alert until it is found whole again; both survive a rest
   CHECK(f.alerts.describe().empty());
 }
 
+TEST_CASE("a label that is lost, with nothing left that says what it was, is damage") {
+  Fixture f;
+  for (const std::string& path : f.files.find("/VTL002L8/")) (void)f.files.remove(path);
+  f.finish();
+  CHECK(f.alerts.has(Cause::kDamaged, "VTL002L8"));
+  CHECK(f.log.describe("VTL002L8")["damage"][0]["what"].get<std::string>().find("/CART") !=
+        std::string::npos);
+  CHECK_FALSE(f.alerts.has(Cause::kDamaged, "VTL001L8"));
+}
+
 TEST_CASE("a stop amid a cartridge remembers where it was") {
   Fixture f;
   f.tick(3);
@@ -260,7 +270,8 @@ TEST_CASE("a record that is damaged or lost costs another scrub, nothing else") 
 TEST_CASE("alerts count up, show the newest text, and go when they are settled") {
   std::uint64_t now_ms = 1'700'000'000'000;
   std::vector<std::string> logged;
-  Alerts alerts({[&] { return now_ms; }, [](const std::string&) { return std::string("drive-2"); },
+  std::string place = "drive-2";
+  Alerts alerts({[&] { return now_ms; }, [&](const std::string&) { return place; },
                  [&](std::string_view text) { logged.emplace_back(text); }});
   alerts.raise(Cause::kReadFailed, "VTL001L8", "object 1");
   now_ms += 60'000;
@@ -269,11 +280,15 @@ TEST_CASE("alerts count up, show the newest text, and go when they are settled")
   alerts.raise(Cause::kNote, "VTL001L8", "label damaged");
   alerts.raise(Cause::kPoolLow, "", "the pool is low");
   CHECK(logged.size() == 5);
+  CHECK(logged[0] == "drive-2: object 1");
+  CHECK(logged[4] == "the pool is low");
+  place = "slot-7";
   const json all = alerts.describe();
   REQUIRE(all.size() == 4);
   CHECK(all[0] == json{{"cause", "read-failed"},
                        {"barcode", "VTL001L8"},
-                       {"place", "drive-2"},
+                       {"place", "slot-7"},
+                       {"raised_in", "drive-2"},
                        {"text", "object 2"},
                        {"count", 2},
                        {"first", "2023-11-14T22:13:20Z"},

@@ -134,6 +134,39 @@ TEST_CASE("a cartridge whose label cannot be read is not loaded") {
   CHECK(rig.move(1000, 1005).result == MoveResult::kMoved);  // but may change its slot
 }
 
+TEST_CASE("what cannot be loaded is told, with the drive and why") {
+  Rig rig;
+  std::vector<std::string> told;
+  rig.options.load_failed = [&](const std::string& barcode, const std::string& text) {
+    told.push_back(barcode + ": " + text);
+  };
+  rig.start();
+  SECTION("its label cannot be read") {
+    rig.store.cartridges.erase("AAA001L8");
+    CHECK(rig.move(1000, 500).result == MoveResult::kLoadFailed);
+    CHECK(told == std::vector<std::string>{"AAA001L8: cartridge AAA001L8 cannot be loaded in drive "
+                                           "1 (element 500): AAA001L8: there is no cartridge"});
+  }
+  SECTION("the drive cannot use it") {
+    rig.bays[1]->finds = "too new";
+    const MoveOutcome outcome = rig.move(1000, 501);
+    CHECK(outcome.result == MoveResult::kMoved);
+    CHECK(outcome.detail == "too new");
+    CHECK(rig.at(501) == "AAA001L8");
+    CHECK(told.size() == 1);
+    CHECK(rig.move(501, 1000).detail.empty());
+    CHECK(rig.move(1000, 500).detail.empty());
+    CHECK(told.size() == 1);
+  }
+  SECTION("nor at a start") {
+    CHECK(rig.move(1000, 501).result == MoveResult::kMoved);
+    rig.store.cartridges.erase("AAA001L8");
+    rig.start();
+    REQUIRE(told.size() == 1);
+    CHECK(told[0].find("drive 2 (element 501)") != std::string::npos);
+  }
+}
+
 TEST_CASE("a cartridge that a job reads is not loaded: the drive could not open it") {
   Rig rig({{"AAA001L8", 1000}, {"AAA002L8", 500}});
   rig.store.busy = "AAA001L8";

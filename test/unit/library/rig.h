@@ -160,6 +160,7 @@ class PocketBay final : public vtl::DriveBay {
  public:
   std::unique_ptr<scsi::ssc::TapeMedium> medium;
   bool is_prevented = false, prevented_late = false, refuse_load = false, fail_unload = false;
+  std::string finds;  // wrong with what it takes
   bool hold = false;  // answers wait for release()
   std::deque<scsi::Callback> held;
   int loads = 0;
@@ -174,6 +175,7 @@ class PocketBay final : public vtl::DriveBay {
       outcome.detail = "jammed";
     } else {
       medium = std::move(in);
+      outcome.detail = finds;
     }
     answer([done = std::move(done), outcome = std::move(outcome)]() mutable {
       done(std::move(outcome));

@@ -229,3 +229,28 @@ TEST_CASE("Scanning: always known, so done at once") {
   CHECK(sense_of(w.run({0x37, 1, 0, 0, 0, 0, 0, 1, 0, 0})) == "5/21/01");
   CHECK(is_good(w.run({0x37, 0, 0x0F, 0xFF, 0, 0, 0, 6, 0, 0})));  // without RANGE: unused
 }
+
+TEST_CASE("How a move ended is told with its initiator, cartridges and places") {
+  test::FakeInventory library;
+  library.put(1000, "VTL001L8");
+  library.put(500, "VTL002L8");
+  Log told;
+  smc::ChangerOptions options = test::changer_options();
+  options.move_ended = [&](const smc::MoveEnd& end) {
+    std::string line = std::string(1, static_cast<char>(end.transport_id.at(0))) +
+                       (end.outcome.result == MoveResult::kMoved ? " moved" : " failed");
+    for (const std::string& cartridge : end.cartridges) line += " " + cartridge;
+    for (const std::uint16_t address : end.addresses) line += " " + std::to_string(address);
+    told.push_back(line);
+  };
+  smc::Changer changer(std::move(options), library);
+  test::Recorder recorder(changer);
+  changer.nexus_established(test::host(7, 'h'));
+  while (recorder.run({7, 1}, {0, 0, 0, 0, 0, 0}).reply.sense) {
+  }
+  (void)recorder.run({7, 1}, ChangerWorld::exchange(1000, 500, 1002));
+  library.failures.push_back(MoveResult::kLoadFailed);
+  (void)recorder.run({7, 1}, ChangerWorld::move(1002, 501));
+  (void)recorder.run({7, 1}, ChangerWorld::move(1003, 501));  // empty: the library is not asked
+  CHECK(told == Log{"h moved VTL001L8 VTL002L8 1000 500 1002", "h failed VTL002L8 1002 501"});
+}

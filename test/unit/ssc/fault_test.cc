@@ -215,6 +215,42 @@ TEST_CASE("The cartridge leaves with an untold fault: the robot and the writer a
   CHECK(sense_of(rig.run({0x00})) == "2/3A/00");
 }
 
+TEST_CASE("What a cartridge has lost is not blamed on the one that the robot brings next") {
+  const auto abort_a_write = [](Loaded& rig) {  // so that nobody has heard of its fault
+    rig.medium->defer_completions(true);
+    rig.medium->fail_next(Kind::kWriteError);
+    rig.sink.submit(rig.a, {0x10, 0, 0, 0, 1}, 0);
+    rig.drive.manage(scsi::TaskFunction::kAbortTaskSet, rig.a, {}, [](scsi::TaskFunctionResult) {});
+    rig.medium->complete_all();
+    rig.medium->defer_completions(false);
+  };
+  const auto lose_what_is_buffered = [](Loaded& rig) { rig.medium->lose_buffered(); };
+  const auto check = [](const auto& lose) {
+    Loaded rig;
+    rig.write(10);
+    lose(rig);
+    rig.remove();
+    rig.insert(std::make_unique<MemoryMedium>());
+    CHECK(sense_of(rig.run({0x00})) == "6/28/00");
+    CHECK(good(rig.run({0x00})));
+    CHECK(good(rig.write(10)));
+  };
+  check(abort_a_write);
+  check(lose_what_is_buffered);
+}
+
+TEST_CASE("A LOAD of the same cartridge does not do away with what its writer has to be told") {
+  Loaded rig;
+  rig.write(10);
+  rig.medium->fail_next(Kind::kWriteError);
+  CHECK(good(rig.run({0x1B, 1}, rig.a, 0)));
+  CHECK(good(rig.run({0x1B, 0, 0, 0, 1}, rig.b, 0)));
+  CHECK(sense_of(rig.run({0x00})) == "6/28/00");
+  CHECK(sense_of(rig.run({0x00})) == "3/0C/00");
+  CHECK(flags_of(rig.last) == "info=1 deferred");
+  CHECK(good(rig.run({0x00})));
+}
+
 TEST_CASE("UNLOAD reports what its flush could not write, and unloads") {
   Loaded rig;
   rig.write(10);
