@@ -192,6 +192,7 @@ TEST_CASE("init: cartridges are of the drives' generations") {
 
 TEST_CASE("more slots, at once and after the next start") {
   Directory directory;
+  std::filesystem::permissions(directory.path + "/vtl.yaml", std::filesystem::perms(0600));
   {
     auto opened = Manager::open(directory.path);
     REQUIRE(opened.manager != nullptr);
