@@ -40,6 +40,13 @@ struct SuffixMatch {
 };
 std::optional<SuffixMatch> find_generation_by_barcode(std::string_view barcode);
 
+// A cartridge's name as the label on its case has it. Nothing for a name that no bar code can say
+// (A-Z and 0-9): that cartridge has no label.
+std::string_view bar_code_of(std::string_view name);
+
+// How often a universal cleaning cartridge cleans before it is worn out.
+inline constexpr std::uint32_t kCleaningUses = 50;
+
 enum class Access { kNone, kRead, kReadWrite };
 // What a drive of one generation can do with a cartridge of another (LTO compatibility matrix).
 Access drive_access(std::uint8_t drive_generation, std::uint8_t cartridge_generation);

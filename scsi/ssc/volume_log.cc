@@ -66,7 +66,7 @@ std::vector<LogParameter> TapeDrive::Impl::volume_statistics() const {
       number(0x0018, total / kDecimalMb, 4),
       number(0x0019, 100, 1),  // life remaining, %
       text(0x0040, label.serial, 32),
-      text(0x0042, label.barcode, 32),
+      text(0x0042, bar_code_of(label.barcode), 32),
       text(0x0043, "VTL", 8),
       text(0x0045, personality, 9),
       number(0x0080, write_protected() ? 1 : 0, 1),
