@@ -117,6 +117,24 @@ TEST_CASE("every move is in the server's log: what, from, to, for whom, and why 
   }
 }
 
+TEST_CASE("library show says what a drive does with its cartridge") {
+  Library library;
+  const std::string& data = library.daemon.data();
+  const auto state = [&](int number) {
+    for (const auto& element : vtl_json({"library", "show", "--data", data})["elements"])
+      if (element["name"] == "drive-" + std::to_string(number))
+        return element["drive"]["state"].get<std::string>();
+    return std::string();
+  };
+  Initiator drive = library.load(1);
+  CHECK(state(1) == "loaded");
+  CHECK(state(2) == "empty");
+  REQUIRE(drive.none({0x1B, 0, 0, 0, 0, 0}).good());  // UNLOAD
+  CHECK(state(1) == "unloaded");
+  REQUIRE(drive.none({0x1B, 0, 0, 0, 1, 0}).good());  // LOAD
+  CHECK(state(1) == "loaded");
+}
+
 TEST_CASE("a cartridge that cannot be loaded is an alert, with drive and reason, until it can") {
   // The scrub would find it as well, and say so.
   Library library({},

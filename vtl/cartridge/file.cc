@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -19,9 +20,10 @@ IoError failure(int code, std::string_view call, const std::string& path) {
   return {code, fmt::format("{} {}: {}", call, path, std::strerror(code))};
 }
 
-// Written so much at a time without O_DIRECT, the page cache is paced: an unpaced one stalls for
-// seconds once the dirty limit is reached, and a later sync pays for everything at once.
-constexpr std::size_t kPaceAbove = 1u << 20;
+// So much written in a row without O_DIRECT is on its way to the disk before the next: a page cache
+// that is not paced stalls for seconds once the dirty limit is reached, and a later sync pays for
+// everything at once.
+constexpr std::size_t kPace = 4u << 20;
 
 // A disk takes what is written in the order in which it comes: a synchronising filemark waits for
 // what the other drives have under way. So it is little.
@@ -64,7 +66,7 @@ class PosixFile final : public File {
       }
       done += static_cast<std::size_t>(n);
     }
-    if (!direct_ && from.size() >= kPaceAbove) pace(offset, from.size());
+    if (!direct_) pace(offset, from.size());
     return ok_status();
   }
 
@@ -97,25 +99,44 @@ class PosixFile final : public File {
     return {code, fmt::format("{} {} at {}: {}", call, path_, offset, std::strerror(code))};
   }
   void pace(std::uint64_t offset, std::size_t size) {
-    ::sync_file_range(fd_, static_cast<off_t>(offset), static_cast<off_t>(size),
-                      SYNC_FILE_RANGE_WRITE);
-    if (paced_size_ != 0) {
-      ::sync_file_range(
-          fd_, static_cast<off_t>(paced_offset_), static_cast<off_t>(paced_size_),
-          SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER);
-      ::posix_fadvise(fd_, static_cast<off_t>(paced_offset_), static_cast<off_t>(paced_size_),
-                      POSIX_FADV_DONTNEED);
+    if (offset != run_offset_ + run_size_) {
+      run_offset_ = offset;
+      run_size_ = 0;
     }
-    paced_offset_ = offset;
-    paced_size_ = size;
+    run_size_ += size;
+    if (run_size_ < kPace) return;
+    const auto at = static_cast<off_t>(run_offset_);
+    const auto length = static_cast<off_t>(run_size_);
+    ::sync_file_range(fd_, at, length, SYNC_FILE_RANGE_WRITE);
+    if (paced_size_ != 0) {
+      const auto before = static_cast<off_t>(paced_offset_);
+      const auto before_length = static_cast<off_t>(paced_size_);
+      ::sync_file_range(
+          fd_, before, before_length,
+          SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER);
+      ::posix_fadvise(fd_, before, before_length, POSIX_FADV_DONTNEED);
+    }
+    paced_offset_ = run_offset_;
+    paced_size_ = run_size_;
+    run_offset_ += run_size_;
+    run_size_ = 0;
   }
 
   int fd_;
   std::string path_;
   bool direct_;
-  std::uint64_t paced_offset_ = 0;
-  std::size_t paced_size_ = 0;
+  std::uint64_t run_offset_ = 0, paced_offset_ = 0;  // written in a row; and what is on its way
+  std::size_t run_size_ = 0, paced_size_ = 0;
 };
+
+// tmpfs takes O_DIRECT since Linux 6.6 and has nothing but its pages all the same. Refused here as
+// by others, its files are written and read as suits the page cache.
+constexpr auto kTmpfsMagic = 0x01021994;  // statfs(2)
+
+bool in_memory(int fd) {
+  struct statfs st {};
+  return ::fstatfs(fd, &st) == 0 && st.f_type == kTmpfsMagic;
+}
 
 class PosixFileSystem final : public FileSystem {
  public:
@@ -125,7 +146,12 @@ class PosixFileSystem final : public FileSystem {
     if (mode == Mode::kReadWrite) flags |= O_RDWR;
     if (mode == Mode::kCreate) flags |= O_RDWR | O_CREAT | O_EXCL;
     if (io == Io::kDirect) flags |= O_DIRECT;
-    const int fd = ::open(path.c_str(), flags, 0640);
+    int fd = ::open(path.c_str(), flags, 0640);
+    if (fd >= 0 && io == Io::kDirect && in_memory(fd)) {
+      ::close(fd);
+      fd = -1;
+      errno = EINVAL;
+    }
     if (fd < 0) {
       const int code = errno;
       // open(2) makes the file before it finds that O_DIRECT is not possible there.

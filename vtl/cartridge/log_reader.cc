@@ -21,6 +21,9 @@ using scsi::Bytes;
 
 constexpr std::uint64_t kMostMissing = 4096;  // objects of a lost extent in one chunk
 constexpr std::uint32_t kOneByOne = 16;
+// What comes from the page cache is read ahead by the system already. Little at a time, it is still
+// in the processor's cache when it is checked and sent.
+constexpr std::size_t kBufferedBytes = 1u << 20;
 
 class ChunkReader {
  public:
@@ -102,6 +105,7 @@ class ChunkReader {
   bool read(File& file, const StagePtr& stage, std::size_t bytes) {
     file_end_ = format::align_up(segment_.data_end, kBlock);
     const bool careful = cursor_.one_by_one != 0;
+    if (log_.io() == FileSystem::Io::kBuffered) bytes = std::min(bytes, kBufferedBytes);
     if (careful) {
       --cursor_.one_by_one;
       bytes = exact_bytes(bytes);

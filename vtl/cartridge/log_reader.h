@@ -59,9 +59,9 @@ struct ReadCursor {
   std::uint32_t one_by_one = 0;      // after a failed read: so many objects are read on their own
 };
 
-// Reads on from `cursor`, at most `bytes` (a multiple of 4096, at most a stage), into `stage`;
-// never past object `end_lba`. Chunks may be empty while a large block is being put together; the
-// cursor advances all the same.
+// Reads on from `cursor`, at most `bytes` (a multiple of 4096, at most a stage) and from the page
+// cache at most 1 MiB, into `stage`; never past object `end_lba`. Chunks may be empty while a large
+// block is being put together; the cursor advances all the same.
 void read_chunk(PartitionLog& log, ReadCursor& cursor, std::uint64_t end_lba, StagePtr stage,
                 std::size_t bytes, ReadChunk& chunk);
 

@@ -24,6 +24,10 @@ constexpr std::uint64_t kSmallestStep = 4u << 20;
 // quicker.
 constexpr std::size_t kWorthJoining = 16u << 10;
 
+// From this length on a block is worth two system calls of its own where it need not go through the
+// stage.
+constexpr std::size_t kWorthGoingStraight = 64u << 10;
+
 std::uint64_t footer_allowance(std::uint64_t capacity, std::uint32_t max_objects) {
   const std::uint64_t objects =
       std::min<std::uint64_t>(max_objects, capacity / format::kRecordHeaderBytes);
@@ -177,8 +181,14 @@ MaybeFault LogWriter::append(RecordHeader header, scsi::Bytes payload) {
   const std::size_t padding =
       static_cast<std::size_t>(header.total_length()) - bytes.size() - payload.size();
   static constexpr std::array<std::byte, format::kRecordAlign> kZeros{};
-  for (const scsi::Bytes part : {scsi::Bytes(bytes), payload, scsi::Bytes(kZeros).first(padding)})
-    if (const Status status = put(part); !status) return fail(status.error(), written_);
+  const auto status = [&]() -> Status {
+    if (Status put_header = put(bytes); !put_header) return put_header;
+    if (Status put_payload = goes_straight(payload) ? write_straight(payload) : put(payload);
+        !put_payload)
+      return put_payload;
+    return put(scsi::Bytes(kZeros).first(padding));
+  }();
+  if (!status) return fail(status.error(), written_);
   data_crc_ = scsi::crc32c(bytes, data_crc_);
   data_crc_ = payload.size() < kWorthJoining
                   ? scsi::crc32c(payload, data_crc_)
@@ -197,9 +207,23 @@ MaybeFault LogWriter::append(RecordHeader header, scsi::Bytes payload) {
     ++segment.filemarks;
     ++log_.filemarks;
   }
+  if (fill_ == 0) written_ = log_.end_of_data;
   if (fill_ == Stage::kBytes)
-    if (const Status status = write_stage(fill_); !status) return fail(status.error(), written_);
+    if (const Status full = write_stage(fill_); !full) return fail(full.error(), written_);
   return std::nullopt;
+}
+
+// O_DIRECT needs the stage: aligned memory, aligned offsets. The page cache does not, and takes a
+// block from the record's own buffer.
+bool LogWriter::goes_straight(scsi::Bytes payload) const {
+  return log_.io() == FileSystem::Io::kBuffered && payload.size() >= kWorthGoingStraight;
+}
+
+Status LogWriter::write_straight(scsi::Bytes payload) {
+  if (Status status = write_stage(fill_); !status) return status;
+  if (Status status = file_->pwrite(payload, stage_offset_); !status) return status;
+  stage_offset_ += payload.size();
+  return ok_status();
 }
 
 Status LogWriter::put(scsi::Bytes bytes) {
@@ -228,8 +252,9 @@ Status LogWriter::write_stage(std::size_t bytes) {
 }
 
 Status LogWriter::pad_and_write() {
-  if (fill_ == 0) return ok_status();
-  const std::size_t end = static_cast<std::size_t>(format::align_up(fill_, kBlock));
+  const std::size_t end =
+      static_cast<std::size_t>(format::align_up(log_offset(), kBlock) - stage_offset_);
+  if (end == 0) return ok_status();
   const scsi::MutableBytes padding = stage_.all().first(end).subspan(fill_);
   std::fill(padding.begin(), padding.end(), std::byte{});
   fill_ = end;

@@ -1,7 +1,8 @@
 // LogWriter: appends records to the last segment of one partition, seals it, and starts the next
 // (FORMAT.md, "Write protocol"). Strand side.
 //
-// Every byte goes through one stage and reaches the file in writes of 4 MiB, aligned. Space is
+// What is written with O_DIRECT goes through one stage and reaches the file in writes of 4 MiB,
+// aligned; through the page cache, large blocks are written from where they are. Space is
 // preallocated before anything is accepted for it: data up to a segment's capacity, filemarks a
 // reserve further, so that a full file system still lets a host close its last file.
 //
@@ -106,6 +107,8 @@ class LogWriter {
   MaybeFault finish_segment();
   MaybeFault write_index(const SegmentInfo& segment, format::Trailer& trailer);
   Status put(scsi::Bytes bytes);
+  bool goes_straight(scsi::Bytes payload) const;
+  Status write_straight(scsi::Bytes payload);
   Status write_stage(std::size_t bytes);
   Status pad_and_write();
   std::uint64_t step() const { return config_.segment_bytes / kStepsOfSegment; }

@@ -60,6 +60,7 @@ void random_world(std::uint32_t seed) {
   std::mt19937 random(seed);
   MediumOptions options;
   options.compression = static_cast<Compression>(seed % 3);
+  if (seed / 3 % 2 == 1) options.io_mode = IoMode::kBuffered;
   TapeFixture f(seed, test_spec(), options);
   Player p(f.tape);
   for (int life = 0; life < 4; ++life) {
