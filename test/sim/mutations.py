@@ -7,6 +7,7 @@ test/sim/mutations.py DIRECTORY [NAME...]   copies what git knows to DIRECTORY, 
 import os, pathlib, re, shutil, subprocess, sys
 
 WRITER, CARTRIDGE = "vtl/cartridge/log_writer.cc", "vtl/cartridge/open_cartridge.cc"
+CUT, CLOSE = "vtl/cartridge/open_cartridge_cut.cc", "vtl/cartridge/open_cartridge_close.cc"
 SYNC = "  if (MaybeFault fault = sync()) return fault;\n"
 MUTATIONS = [  # name, file, what is there, what is put there
     ("filemark: no sync", WRITER,
@@ -18,13 +19,13 @@ MUTATIONS = [  # name, file, what is there, what is put there
     ("seal: trailer not synced before there is a successor", WRITER,
      SYNC + "  segment.sealed = true;", "  segment.sealed = true;"),
     ("new segment: directory not synced", WRITER, "  directory_dirty_ = true;\n", ""),
-    ("cut: not durable in the label", CARTRIDGE,
+    ("cut: not durable in the label", CUT,
      "  if (MaybeFault fault = begin_epoch()) return fault;\n\n  for (",
      "  epoch_ = cart_.next_epoch++;\n  cart_.set(format::kClean, false);\n\n  for ("),
-    ("cut: directory of what an older one voided not synced", CARTRIDGE,
+    ("cut: directory of what an older one voided not synced", CUT,
      "  if (const Status status = files_.sync_directory(log.directory); !status)\n"
      "    return final_fault(write_fault(status.error()));\n", ""),
-    ("overwrite from the beginning: new directory not synced", CARTRIDGE,
+    ("overwrite from the beginning: new directory not synced", CUT,
      "  if (status = files_.sync_directory(dir_); !status)\n    return final_fault(write_fault(status.error()));\n", ""),
     ("begin: epoch not written", CARTRIDGE,
      "  cart_.set(format::kClean, false);\n  return save_cart();", "  cart_.set(format::kClean, false);\n  return std::nullopt;"),
@@ -35,7 +36,7 @@ MUTATIONS = [  # name, file, what is there, what is put there
     ("load: end of the log not synced", CARTRIDGE, "  if (status) status = (*file)->fdatasync();\n", ""),
     ("load: end of the log not written again", CARTRIDGE,
      "  if (!read_only()) status = write_again(**file, log.durable_end);\n", ""),
-    ("unload: table of segments not synced", CARTRIDGE,
+    ("unload: table of segments not synced", CLOSE,
      "    if (const Status status = (*file)->fdatasync(); !status) return status;\n", ""),
     ("library: journal not synced", "vtl/library/journal.cc", "  if (done) done = file_->fdatasync();\n", ""),
 ]

@@ -144,8 +144,11 @@ class Recovery {
     const Result<std::uint64_t> size = (*file)->size();
     if (!size) return size.error();
     AlignedReader reader(**file, std::min<std::uint64_t>(*size, kBlock));
-    const auto header = format::decode_segment_header(reader.view(0, kBlock));
+    const scsi::Bytes block = reader.view(0, kBlock);
     if (!reader.ok()) return reader.error();
+    const auto header = format::decode_segment_header(block);
+    const bool blank =
+        std::all_of(block.begin(), block.end(), [](std::byte b) { return b == std::byte{}; });
     if (!header && !trailer && trailer.error().code != EBADMSG) return trailer.error();
     if (!header) {
       // Name and label say whose it should be, and each record whether it is.
@@ -158,6 +161,10 @@ class Recovery {
         c.info.first_filemark = c.first->header.filemarks_before;
         log_.highest_epoch = std::max(log_.highest_epoch, c.first->header.epoch);
         return std::optional<Candidate>(std::move(c));
+      }
+      if (blank) {  // power went while it was made: it has its name, and nothing else yet
+        discard(name);
+        return std::optional<Candidate>();
       }
     }
     if (!header || header->uuid != log_.uuid() || header->partition != log_.number ||
