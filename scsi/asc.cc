@@ -24,6 +24,7 @@ constexpr Text kTexts[] = {
     {Asc::kBecomingReady, "becoming ready"},
     {Asc::kInitializingCommandRequired, "initializing command required"},
     {Asc::kManualInterventionRequired, "manual intervention required"},
+    {Asc::kFormatInProgress, "not ready, format in progress"},
     {Asc::kNotReadyOperationInProgress, "not ready operation in progress"},
     {Asc::kNotReadyOffline, "not ready offline"},
     {Asc::kWriteError, "write error"},

@@ -24,6 +24,7 @@ enum class Asc : std::uint16_t {
   kBecomingReady = 0x0401,
   kInitializingCommandRequired = 0x0402,
   kManualInterventionRequired = 0x0403,
+  kFormatInProgress = 0x0404,
   kNotReadyOperationInProgress = 0x0407,
   kNotReadyOffline = 0x0412,
   kWriteError = 0x0C00,

@@ -86,6 +86,12 @@ void ModePages::set_byte(std::uint8_t page, std::uint8_t subpage, std::size_t of
   own->second[offset] = std::byte{byte};
 }
 
+void ModePages::restore(std::uint8_t page, std::uint8_t subpage) {
+  Page* found = find(page, subpage);
+  VTL_CHECK(found != nullptr);
+  found->settings = found->defaults;
+}
+
 void ModePages::reset() {
   header_ = {};
   for (Page& page : pages_) {

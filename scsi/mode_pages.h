@@ -46,8 +46,11 @@ struct ModePage {
   // Refuses new values: sense 5/26/xx whose field.byte counts from the first byte of the page.
   // Called for the whole page after the mask rules; nothing has been applied yet.
   std::function<std::optional<Sense>(NexusId, Bytes page)> validate{};
-  // Told after the whole list was applied, if this page's settings really changed.
+  // Told after the whole list was applied, if what this page shows really changed.
   std::function<void(NexusId, Bytes page)> changed{};
+  // The same for every list that held this page, whether or not it changed anything, with the page
+  // that `validate` has seen.
+  std::function<void(NexusId, Bytes page)> selected{};
 };
 
 // What the mode parameter header and the block descriptor say of the medium at this moment.
@@ -79,6 +82,8 @@ class ModePages {
   // Sets a setting from inside the device, without telling anyone.
   void set_byte(std::uint8_t page, std::uint8_t subpage, std::size_t offset, std::uint8_t byte,
                 NexusId nexus = {});
+  // The page's settings back to their defaults, likewise.
+  void restore(std::uint8_t page, std::uint8_t subpage = 0);
   std::uint32_t block_length() const { return header_.block_length; }   // 0: variable
   std::uint8_t buffered_mode() const { return header_.buffered_mode; }  // 0 or 1; 1 after power on
 
@@ -109,6 +114,8 @@ class ModePages {
   struct Change {
     Page* page;
     std::vector<std::byte> settings;
+    std::vector<std::byte> proposed{};  // the page as a whole
+    bool differs = false;               // it will show something else than it does now
   };
   struct Selecting {  // what a parameter list asks for, before any of it is applied
     Header header;

@@ -92,8 +92,11 @@ std::optional<Sense> ModePages::read_page(NexusId nexus, Bytes list, Selecting& 
                    [&](const Change& change) { return change.page == page; });
   Change change{page,
                 earlier != selecting.changes.end() ? earlier->settings : settings_of(*page, nexus)};
-  std::vector<std::byte> proposed = change.settings;
-  if (description.current) description.current(nexus, proposed);
+  const auto as_shown = [&](std::vector<std::byte> settings) {
+    if (description.current) description.current(nexus, settings);
+    return settings;
+  };
+  std::vector<std::byte> proposed = as_shown(change.settings);
   for (std::size_t i = 0; i < given.size(); ++i) {
     const std::size_t at = start + i;
     const std::byte mask = page->changeable[at];
@@ -103,6 +106,7 @@ std::optional<Sense> ModePages::read_page(NexusId nexus, Bytes list, Selecting& 
     proposed[at] = (proposed[at] & ~mask) | (given[i] & mask);
     change.settings[at] = (change.settings[at] & ~mask) | (given[i] & mask);
   }
+  change.differs = proposed != as_shown(settings_of(*page, nexus));
   if (description.validate) {
     std::optional<Sense> refused = description.validate(nexus, proposed);
     if (refused) {
@@ -111,6 +115,7 @@ std::optional<Sense> ModePages::read_page(NexusId nexus, Bytes list, Selecting& 
       return refused;
     }
   }
+  change.proposed = std::move(proposed);
   if (earlier != selecting.changes.end())
     *earlier = std::move(change);
   else
@@ -137,17 +142,16 @@ ModePages::Selected ModePages::select(NexusId nexus, Bytes cdb, Bytes list) {
   Selected selected;
   selected.shared_changed = !(selecting.header == header_);
   header_ = selecting.header;
-  std::erase_if(selecting.changes, [&](const Change& change) {
-    return change.settings == settings_of(*change.page, nexus);
-  });
-  for (Change& change : selecting.changes) {
+  for (const Change& change : selecting.changes) {
     const bool shared = change.page->description.scope == ModePage::Scope::kShared;
-    if (shared) selected.shared_changed = true;
+    if (shared && change.differs) selected.shared_changed = true;
     (shared ? change.page->settings : change.page->per_nexus[nexus]) = change.settings;
   }
-  for (const Change& change : selecting.changes)
-    if (change.page->description.changed)
-      change.page->description.changed(nexus, settings_of(*change.page, nexus));
+  for (const Change& change : selecting.changes) {
+    const ModePage& page = change.page->description;
+    if (page.changed && change.differs) page.changed(nexus, settings_of(*change.page, nexus));
+    if (page.selected) page.selected(nexus, change.proposed);
+  }
   return selected;
 }
 

@@ -68,6 +68,9 @@ class PrimaryUnit : public LogicalUnit {
   // ready, or NO SENSE. A device with an immediate operation running gives 0/00/16 and the like.
   virtual Sense pollable_sense();
   virtual void on_prevent_changed() {}  // prevented() may have changed
+  // What SEND DIAGNOSTIC page 80h asks for and READ BUFFER gives as buffer 1, at the moment of
+  // asking; its size is always the same. Empty: there is no such thing.
+  virtual std::vector<std::byte> diagnostic_dump() const { return {}; }
 
   // A device that overrides one of these calls this one too.
   bool reservation_conflict(const Task& task) const override;

@@ -8,6 +8,8 @@ namespace scsi {
 namespace {
 
 constexpr std::uint32_t kEchoBufferBytes = 4096;
+constexpr std::uint8_t kDumpBuffer = 1;
+constexpr std::uint8_t kDumpPage = 0x80;
 
 void add_timeouts(ByteBuilder& out, const CommandRow& row) {  // SPC-4 6.35.4
   out.u16(0x000A).u8(0).u8(0).u32(0).u32(row.recommended_timeout_s);
@@ -119,8 +121,8 @@ void PrimaryUnit::set_timestamp(Task& task) {  // SPC-4 6.44
 
 // --- diagnostics ---
 
-// There is no hardware to test: a self-test passes. The one diagnostic page is 00h, the list of
-// pages.
+// There is no hardware to test: a self-test passes. Diagnostic pages are 00h, the list of pages,
+// and, vendor specific, 80h: it asks for a dump, which is made whenever it is read.
 void PrimaryUnit::send_diagnostic(Task& task) {
   const bool self_test = (task.cdb(1) & 0x04) != 0;
   const bool page_format = (task.cdb(1) & 0x10) != 0;
@@ -134,14 +136,15 @@ void PrimaryUnit::send_diagnostic(Task& task) {
   } else if (length < 4) {
     task.fail(Sense::parameter_list_length_error());
   } else {
-    task.parameter_list(length, [&task](Buffer list) {
+    task.parameter_list(length, [this, &task](Buffer list) {
       ByteReader reader(list.view());
       const std::uint8_t page = reader.u8();
       reader.skip(1);
       const std::uint16_t page_length = reader.u16();
-      if (page != 0)
+      const bool dumps = page == kDumpPage && !diagnostic_dump().empty();
+      if (page != 0 && !dumps)
         task.fail(Sense::invalid_field_in_parameter_list(0));
-      else if (page_length != 0 || reader.remaining() != 0)
+      else if ((page_length != 0 && !dumps) || reader.remaining() != page_length)
         task.fail(Sense::invalid_field_in_parameter_list(2));
       else
         task.good();
@@ -161,15 +164,32 @@ void PrimaryUnit::receive_diagnostic(Task& task) {
   task.good(out.take());
 }
 
-// --- buffers: only the echo buffer, and no firmware ---
+// --- buffers: the echo buffer and the dump, and no firmware ---
 
 void PrimaryUnit::read_buffer(Task& task) {  // SPC-4 6.18
   task.set_allocation_length(task.cdb_field(6, 3));
   ByteBuilder out;
   switch (task.cdb(1) & 0x1F) {
-    case 0x03:  // descriptor: there is no data buffer
-      task.good(out.u8(0).u24(0).take());
+    case 0x02: {  // data
+      std::vector<std::byte> dump = diagnostic_dump();
+      const std::uint32_t offset = task.cdb_field(3, 3);
+      if (dump.empty()) {
+        task.fail(Sense::invalid_field_in_cdb(1, 4));
+      } else if (task.cdb(2) != kDumpBuffer) {
+        task.fail(Sense::invalid_field_in_cdb(2, 7));
+      } else if (offset > dump.size()) {
+        task.fail(Sense::invalid_field_in_cdb(3, 7));
+      } else {
+        dump.erase(dump.begin(), dump.begin() + std::ptrdiff_t(offset));
+        task.good(std::move(dump));
+      }
       return;
+    }
+    case 0x03: {  // descriptor
+      const std::size_t size = task.cdb(2) == kDumpBuffer ? diagnostic_dump().size() : 0;
+      task.good(out.u8(0).u24(size).take());
+      return;
+    }
     case 0x0A: {  // echo
       const auto written = echo_buffers_.find(task.nexus());
       if (written == echo_buffers_.end())

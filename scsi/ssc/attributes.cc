@@ -18,17 +18,16 @@ struct HostAttribute {
   std::uint16_t id;
   std::uint16_t length;  // 0: any
   std::uint8_t format;
-  bool per_partition;
 };
 constexpr std::array kHostAttributes{
-    HostAttribute{0x0800, 8, kAscii, false},   HostAttribute{0x0801, 32, kAscii, false},
-    HostAttribute{0x0802, 8, kAscii, false},   HostAttribute{0x0803, 160, kText, false},
-    HostAttribute{0x0804, 12, kAscii, false},  HostAttribute{0x0805, 1, kBinary, false},
-    HostAttribute{0x0806, 32, kAscii, false},  HostAttribute{0x0807, 80, kText, false},
-    HostAttribute{0x0808, 160, kText, false},  HostAttribute{0x0809, 16, kAscii, true},
-    HostAttribute{0x080A, 1, kBinary, true},   HostAttribute{0x080B, 16, kAscii, false},
-    HostAttribute{0x080C, 0, kBinary, true},   HostAttribute{0x0820, 36, kBinary, false},
-    HostAttribute{0x0821, 36, kBinary, false}, HostAttribute{0x1623, 1, kBinary, false},
+    HostAttribute{0x0800, 8, kAscii},   HostAttribute{0x0801, 32, kAscii},
+    HostAttribute{0x0802, 8, kAscii},   HostAttribute{0x0803, 160, kText},
+    HostAttribute{0x0804, 12, kAscii},  HostAttribute{0x0805, 1, kBinary},
+    HostAttribute{0x0806, 32, kAscii},  HostAttribute{0x0807, 80, kText},
+    HostAttribute{0x0808, 160, kText},  HostAttribute{0x0809, 16, kAscii},
+    HostAttribute{0x080A, 1, kBinary},  HostAttribute{0x080B, 16, kAscii},
+    HostAttribute{0x080C, 0, kBinary},  HostAttribute{0x0820, 36, kBinary},
+    HostAttribute{0x0821, 36, kBinary}, HostAttribute{0x1623, 1, kBinary},
 };
 
 const HostAttribute* find_host_attribute(std::uint16_t id) {
@@ -40,11 +39,6 @@ const HostAttribute* find_host_attribute(std::uint16_t id) {
 // SPC-4 table 391: host and vendor-specific host attributes.
 bool is_host_attribute(std::uint16_t id) {
   return (id >= 0x0800 && id <= 0x0BFF) || (id >= 0x1400 && id <= 0x17FF);
-}
-
-bool is_per_partition(std::uint16_t id) {
-  const HostAttribute* known = find_host_attribute(id);
-  return known != nullptr && known->per_partition;
 }
 
 Attribute number(std::uint16_t id, std::uint64_t value, std::size_t width) {
@@ -71,10 +65,10 @@ std::size_t host_space_used(const TapeMedium& medium) {
 std::vector<Attribute> host_attributes_of(const TapeMedium& medium, std::uint32_t partition) {
   std::vector<Attribute> out;
   for (Attribute& attribute : medium.host_attributes(0))
-    if (partition == 0 || !is_per_partition(attribute.id)) out.push_back(std::move(attribute));
+    if (partition == 0 || !describes_partition(attribute.id)) out.push_back(std::move(attribute));
   if (partition != 0)
     for (Attribute& attribute : medium.host_attributes(partition))
-      if (is_per_partition(attribute.id)) out.push_back(std::move(attribute));
+      if (describes_partition(attribute.id)) out.push_back(std::move(attribute));
   return out;
 }
 
@@ -112,6 +106,8 @@ std::vector<Attribute> TapeDrive::Impl::attributes(std::uint32_t partition) cons
   out.push_back(number(0x0223, label.bytes_read_load / kBinaryMb, 8));
   out.push_back(number(0x0224, ~std::uint64_t{0}, 8));  // nothing is encrypted
   out.push_back(number(0x0225, ~std::uint64_t{0}, 8));
+  out.push_back({0x0340, kBinary, medium_usage_history()});
+  out.push_back({0x0341, kBinary, partition_usage_history()});
   out.push_back(ascii(0x0400, "VTL", 8));
   out.push_back(ascii(0x0401, label.serial, 32));
   out.push_back(number(0x0402, kind.length_m, 4));
@@ -122,9 +118,42 @@ std::vector<Attribute> TapeDrive::Impl::attributes(std::uint32_t partition) cons
   out.push_back(number(0x0407, kind.mam_capacity_bytes, 8));
   out.push_back(number(0x0408, label.worm ? 0x80 : 0x00, 1));
   out.push_back(number(0x0409, 0, 2));
+  // Densities that the cartridge can have: one. And what no other cartridge has: maker and serial.
+  out.push_back({0x040B, kBinary, ByteBuilder().u8(kind.density_code).zeros(9).take()});
+  out.push_back({0x1000, kBinary, ByteBuilder().ascii("VTL", 8).ascii(label.serial, 20).take()});
   std::sort(out.begin(), out.end(),
             [](const Attribute& a, const Attribute& b) { return a.id < b.id; });
   return out;
+}
+
+// SPC-4 7.4.2.2.14: amounts are in 2^20 bytes. Of the load before this one nothing is known, and
+// retries there are none.
+std::vector<std::byte> TapeDrive::Impl::medium_usage_history() const {
+  const MediumInfo& label = medium->info();
+  ByteBuilder out;
+  out.u48(label.bytes_written_load / kBinaryMb).u48(0);
+  out.u48(label.bytes_read_load / kBinaryMb).u48(0);
+  out.zeros(24);  // the previous load
+  out.u48(label.bytes_written_life / kBinaryMb).u48(0);
+  out.u48(label.bytes_read_life / kBinaryMb).u48(0);
+  out.u48(label.load_count).u48(0).u48(label.initialization_count);
+  return out.take();
+}
+
+// The same in numbers of four bytes. Traffic is not counted by partition: where there is more than
+// one, what is known of them is how often they were loaded and made.
+std::vector<std::byte> TapeDrive::Impl::partition_usage_history() const {
+  const MediumInfo& label = medium->info();
+  const auto amount = [&](std::uint64_t bytes) {
+    return medium->partition_count() == 1 ? std::min<std::uint64_t>(bytes / kBinaryMb, 0xFFFF'FFFF)
+                                          : 0;
+  };
+  ByteBuilder out;
+  out.u32(amount(label.bytes_written_load)).u32(0).u32(amount(label.bytes_read_load)).u32(0);
+  out.zeros(16);
+  out.u32(amount(label.bytes_written_life)).u32(0).u32(amount(label.bytes_read_life)).u32(0);
+  out.u32(label.load_count).u32(0).u32(label.initialization_count);
+  return out.take();
 }
 
 // --- READ ATTRIBUTE ---
@@ -291,7 +320,7 @@ void TapeDrive::Impl::store_attributes(Task& task, std::uint32_t partition,
                                        std::vector<Attribute> written) {
   const auto middle = std::stable_partition(
       written.begin(), written.end(),
-      [&](const Attribute& each) { return partition == 0 || !is_per_partition(each.id); });
+      [&](const Attribute& each) { return partition == 0 || !describes_partition(each.id); });
   std::vector<Attribute> of_partition(std::make_move_iterator(middle),
                                       std::make_move_iterator(written.end()));
   written.erase(middle, written.end());

@@ -55,11 +55,7 @@ void TapeDrive::Impl::report_density_support(Task& task) {
       continue;
     }
     std::uint64_t capacity_mb = each.capacity_mb;
-    if (media) {
-      capacity_mb = 0;
-      for (std::uint32_t i = 0; i < medium->partition_count(); ++i)
-        capacity_mb += medium->partition(i).capacity_bytes / kDecimalMb;
-    }
+    if (media) capacity_mb = full_capacity() / kDecimalMb;
     density_descriptor(out, each, reach == Access::kReadWrite, each.number == generation.number,
                        static_cast<std::uint32_t>(std::min<std::uint64_t>(capacity_mb, ~0u)));
   }

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "scsi/ssc/fault_sense.h"
+#include "scsi/ssc/partition_layout.h"
 #include "scsi/ssc/tape_drive.h"
 #include "scsi/tape_alert.h"
 
@@ -41,6 +42,16 @@ inline constexpr std::uint32_t kBinaryMb = 1u << 20;
 // limit).
 inline constexpr std::uint64_t kMaxTransferBytes = BufferPool::kLargest;
 
+// A data set is some megabytes, by generation; this one is nominal.
+inline constexpr std::uint64_t data_sets(std::uint64_t medium_bytes) {
+  return medium_bytes / 5'000'000;
+}
+// Ratio x 100 of what the host sent or got to what the medium took or gave; 100 where nothing
+// moved.
+inline constexpr std::uint64_t ratio_percent(std::uint64_t host_bytes, std::uint64_t medium_bytes) {
+  return medium_bytes == 0 ? 100 : host_bytes * 100 / medium_bytes;
+}
+
 struct TapeDrive::Impl {
   // How an operation on the medium ended: nothing, or why not.
   using Outcome = std::optional<Sense>;
@@ -56,12 +67,19 @@ struct TapeDrive::Impl {
   };
 
   // What goes on while commands run: a load, an unload, or what a command with IMMED = 1 began.
-  enum class Background { kNone, kLoad, kUnload, kRewind, kLocate, kErase };
+  enum class Background { kNone, kLoad, kUnload, kRewind, kLocate, kErase, kFormat, kVerify };
 
   // Since the process started, or LOG SELECT with PCR = 1.
   struct Counters {
     std::uint64_t host_bytes_written = 0, host_bytes_read = 0;
     std::uint64_t write_errors = 0, read_errors = 0;
+  };
+
+  // Of the cartridge that is in, since it was loaded.
+  struct Mount {
+    std::uint64_t host_bytes_written = 0, host_bytes_read = 0;
+    std::uint64_t write_errors = 0, read_errors = 0;
+    std::uint64_t began_ms = 0, took_ms = 0;  // the load itself
   };
 
   // What media took and gave, after compression, since the process started.
@@ -85,6 +103,7 @@ struct TapeDrive::Impl {
   Access access = Access::kNone;
   TapeAlert alerts;
   Counters counters;
+  Mount mount;
   Moved moved_before;    // by cartridges that are gone
   Moved moved_at_reset;  // what moved() was when the counters were reset
   std::uint64_t loads = 0;
@@ -93,6 +112,12 @@ struct TapeDrive::Impl {
   Background background = Background::kNone;
   Callback after_background;      // a robot's operation that waits for it
   bool at_early_warning = false;  // what the last write said, while nothing has moved since
+  // What ALLOW OVERWRITE has allowed in append-only mode, once, while nothing has moved since.
+  enum class Allowed { kNothing, kOverwrite, kFormat } allowed = Allowed::kNothing;
+  // The partitions that MODE SELECT of page 11h has asked for, bytes each: for FORMAT MEDIUM.
+  std::optional<std::vector<std::uint64_t>> staged;
+
+  bool interrupted = false;  // by a reset: a verification that goes on for nobody ends
 
   // Who wrote last: a write fault is told to that nexus. When the nexus goes its port is
   // remembered, and the next session of the same port is told what `untold` says.
@@ -134,7 +159,6 @@ struct TapeDrive::Impl {
   void read_block_limits(Task& task);
   void read(Task& task);
   void write(Task& task);
-  void verify(Task& task);
   struct Transfer {
     bool fixed = false;
     bool sili = false;
@@ -143,14 +167,22 @@ struct TapeDrive::Impl {
     std::uint32_t length = 0;  // as the CDB has it: blocks or bytes
     std::uint32_t bytes() const { return block_bytes * count; }
   };
-  // FIXED, SILI and TRANSFER LENGTH of a six-byte CDB; fails the task and gives nothing where they
-  // are invalid.
-  std::optional<Transfer> transfer_of(Task& task);
+  // FIXED and SILI (`flags`, bits 0 and 1) and TRANSFER LENGTH of a six-byte CDB; fails the task
+  // and gives nothing where they are invalid.
+  std::optional<Transfer> transfer_of(Task& task, std::uint8_t flags);
   Reply read_reply(const Transfer& transfer, ReadOutcome outcome);
   Reply write_reply(const Transfer& transfer, WriteOutcome outcome);
   void append(Task& task, const Transfer& transfer);
   Outcome zone_sense(
       const WriteOutcome& outcome) const;  // early warning, programmable early warning
+
+  // --- verify.cc
+  void verify(Task& task);
+  void compare(Task& task, const Transfer& transfer);
+  void verify_on(Task& task, bool immediate, std::uint32_t filemarks, bool to_end);
+  struct Verification;
+  void step(const std::shared_ptr<Verification>& verification);
+  void verified(const std::shared_ptr<Verification>& verification, const ReadOutcome& outcome);
 
   // --- position.cc
   void rewind(Task& task);
@@ -166,6 +198,11 @@ struct TapeDrive::Impl {
               std::uint64_t target);
   Outcome located(const SpaceOutcome& outcome);
   std::uint8_t position_flags() const;  // BOP, EOP, BPEW
+  // What holds only where the medium stands.
+  void leave_position() {
+    at_early_warning = false;
+    allowed = Allowed::kNothing;
+  }
   bool past_programmable_early_warning() const;
 
   // --- media_ops.cc
@@ -175,13 +212,47 @@ struct TapeDrive::Impl {
   void write_filemarks(Task& task);
   void end_filemarks(Task& task, std::uint32_t count, const WriteOutcome& outcome);
   void erase(Task& task);
-  // Why the cartridge may not be written: WP (7/27), a latched write fault (3/0C/00).
-  Outcome write_refusal();
-  Outcome append_refusal() const;  // the latter alone
+  // Why the cartridge may not be written: WP (7/27), a latched write fault (3/0C/00), append-only
+  // mode (7/50/01).
+  Outcome write_refusal(Allowed needed = Allowed::kOverwrite);
+  Outcome append_refusal() const;  // a latched write fault alone
   // WORM: only at end of data, or over filemarks that end the data; then `done` with nothing.
   void check_worm_position(Done<Outcome> done);
   bool write_protected() const;
-  void wrote(Task& task) { writer = task.nexus(); }
+  void wrote(Task& task) {
+    writer = task.nexus();
+    allowed = Allowed::kNothing;
+  }
+
+  // --- partitions.cc
+  void format_medium(Task& task);
+  void set_capacity(Task& task);
+  Outcome format_refusal();
+  void format(Task& task, std::vector<std::uint64_t> capacities);
+  std::uint8_t max_partitions() const;          // of the cartridge in this drive
+  std::vector<std::uint64_t> geometry() const;  // capacities of the partitions, bytes
+  std::uint64_t capacity_of_medium() const;     // their sum
+  std::uint64_t full_capacity() const;          // before SET CAPACITY
+  Tape tape() const;
+  struct Requested {
+    std::optional<Sense> refused;
+    std::vector<std::uint64_t> capacities;
+  };
+  Requested requested_partitions(Bytes page) const;  // by a page 11h
+  void forget_staged();
+
+  // --- append_only.cc
+  void allow_overwrite(Task& task);
+  bool append_only() const;
+  std::optional<Sense> check_write_mode(Bytes page) const;  // of a page 10h/01h
+  // Why what needs this may not be done where the medium stands.
+  Outcome append_only_refusal(Allowed needed) const;
+  void leave_append_only();
+
+  // --- diagnostics.cc
+  void report_identifying_information(Task& task);
+  void read_media_serial_number(Task& task);
+  std::vector<std::byte> dump() const;
 
   // --- density.cc
   void report_density_support(Task& task);
@@ -196,11 +267,14 @@ struct TapeDrive::Impl {
   bool attribute_partition_exists(Task& task) const;  // fails the task if not
   void store_attributes(Task& task, std::uint32_t partition, std::vector<Attribute> written);
   std::vector<Attribute> attributes(std::uint32_t partition) const;
+  std::vector<std::byte> medium_usage_history() const;
+  std::vector<std::byte> partition_usage_history() const;
 
   // --- pages as data: vpd.cc, mode_data.cc, log_data.cc, volume_log.cc
   InquiryOptions inquiry_options();
   ModeOptions mode_options();
   ModePage partition_page();
+  void apply_compression();  // as mode pages 0Fh and 10h have it
   std::vector<LogPage> log_pages();
   std::uint32_t very_high_frequency_data() const;
   std::vector<LogParameter> sequential_access() const;

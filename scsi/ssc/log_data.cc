@@ -18,12 +18,6 @@ LogParameter list(std::uint16_t code, std::uint64_t value, std::size_t width) {
   return LogParameter::number(code, kList, value, width);
 }
 
-// Ratio x 100 of what the host sent or got to what the medium took or gave; 100 where nothing
-// moved.
-std::uint64_t ratio_percent(std::uint64_t host_bytes, std::uint64_t medium_bytes) {
-  return medium_bytes == 0 ? 100 : host_bytes * 100 / medium_bytes;
-}
-
 // Pages 02h and 03h: errors that ECC or a retry hid do not exist here.
 Parameters error_counters(std::uint64_t bytes, std::uint64_t unrecovered) {
   return {counter(0x0000, 0, 4),          counter(0x0001, 0, 4), counter(0x0002, 0, 4),
@@ -102,6 +96,12 @@ std::uint32_t TapeDrive::Impl::very_high_frequency_data() const {
     case Background::kErase:
       activity = 0x09;
       break;
+    case Background::kFormat:
+      activity = 0x0A;
+      break;
+    case Background::kVerify:
+      activity = 0x05;
+      break;
   }
   return state << 24 | place << 16 | activity << 8;
 }
@@ -160,10 +160,12 @@ Parameters TapeDrive::Impl::compression_statistics(bool with_enabled) const {
 Parameters TapeDrive::Impl::tape_usage() const {
   const bool loaded = load == Load::kReady;
   return {counter(0x0001, loaded ? medium->info().load_count : 0, 4),
+          counter(0x0002, loaded ? data_sets(medium->info().bytes_written_life) : 0, 8),
           counter(0x0003, 0, 4),
           counter(0x0004, counters.write_errors, 2),
           counter(0x0005, 0, 2),
           counter(0x0006, 0, 2),
+          counter(0x0007, loaded ? data_sets(medium->info().bytes_read_life) : 0, 8),
           counter(0x0008, 0, 4),
           counter(0x0009, counters.read_errors, 2),
           counter(0x000A, 0, 2),
@@ -204,6 +206,14 @@ std::vector<LogPage> TapeDrive::Impl::log_pages() {
            [this] {
              return Parameters{list(0x0000, very_high_frequency_data(), 4),
                                list(0x0001, 1000, 2)};  // polling delay, ms
+           }),
+      // Self-test results: twenty entries, none used.
+      page(0x10,
+           [] {
+             Parameters out;
+             for (std::uint16_t code = 1; code <= 20; ++code)
+               out.push_back({code, kList, std::vector<std::byte>(16)});
+             return out;
            }),
       alerts.page_12(),
       page(0x14, [this] { return device_statistics(); }),

@@ -12,7 +12,7 @@ bool TapeDrive::Impl::write_protected() const {
   return by_software || medium->info().write_protected || access != Access::kReadWrite;
 }
 
-TapeDrive::Impl::Outcome TapeDrive::Impl::write_refusal() {
+TapeDrive::Impl::Outcome TapeDrive::Impl::write_refusal(Allowed needed) {
   if (write_protected()) {
     const MediumInfo& label = medium->info();
     const bool by_cartridge =
@@ -21,7 +21,8 @@ TapeDrive::Impl::Outcome TapeDrive::Impl::write_refusal() {
     return Sense::make(SenseKey::kDataProtect,
                        by_cartridge ? Asc::kWriteProtected : Asc::kSoftwareWriteProtected);
   }
-  return append_refusal();
+  if (Outcome refused = append_refusal()) return refused;
+  return append_only_refusal(needed);
 }
 
 // After a write fault nobody appends until the cartridge is loaded anew.

@@ -89,6 +89,11 @@ struct Attribute {
   std::vector<std::byte> value;
 };
 
+// Attributes that a host writes for one partition, not for the medium as a whole.
+constexpr bool describes_partition(std::uint16_t attribute) {
+  return attribute == 0x0809 || attribute == 0x080A || attribute == 0x080C;
+}
+
 struct PartitionInfo {
   std::uint64_t capacity_bytes = 0;       // to the end of the partition, nominal
   std::uint64_t early_warning_bytes = 0;  // from the beginning to early warning
@@ -115,6 +120,9 @@ struct MediumInfo {
   bool memory_damaged = false;       // the label, or the host's attributes: TapeAlert 0Fh
   bool directory_damaged = false;    // the last load had to do without a part of it: TapeAlert 12h
   std::string manufactured;          // YYYYMMDD
+  // What the partitions share when SET CAPACITY has not made it less; 0: what they have.
+  std::uint64_t full_capacity_bytes = 0;
+  std::uint64_t smallest_partition_bytes = 1;
   std::uint64_t load_count = 0;
   std::uint32_t initialization_count = 1;
   std::uint32_t volume_change_reference = 1;  // MAM 0009h: +1 at the first change in a load session
@@ -182,6 +190,15 @@ class TapeMedium {
   virtual void locate_end_of_data(std::uint32_t partition, Done<SpaceOutcome> done) = 0;
   // End of data becomes the current position. Durable when done.
   virtual void erase(Done<WriteOutcome> done) = 0;
+  // The cartridge becomes `capacities.size()` (1 to 4) empty partitions of these sizes, bytes, each
+  // at least info().smallest_partition_bytes; the position is the beginning of the first.
+  // Attributes that describe a partition go, the others stay. All of it, durably, when done; where
+  // power fails before, all of it or nothing. With a fault everything is as it was, or the medium
+  // takes no more (append_failed) and the next load shows one of the two.
+  virtual void format(std::vector<std::uint64_t> capacities, Done<WriteOutcome> done) = 0;
+  // Whether blocks that are written from now on are compressed, by a medium that compresses at all.
+  // On after a load.
+  virtual void set_compression(bool on) = 0;
   // All that was accepted is on the medium (kBuffered: written; kDurable: synced).
   virtual void flush(WriteMode mode, Done<WriteOutcome> done) = 0;
 

@@ -1,7 +1,5 @@
 // Mode pages of an IBM LTO drive, as data. Offsets count from the first byte of the
 // page.
-#include <algorithm>
-
 #include "scsi/ssc/drive_impl.h"
 
 namespace scsi::ssc {
@@ -52,6 +50,7 @@ ModeOptions TapeDrive::Impl::mode_options() {
   pages.back().changed = [this](NexusId, Bytes bytes) {
     const bool on = (std::to_integer<unsigned>(bytes[2]) & 0x80) != 0;
     modes().set_byte(0x10, 0, 14, on ? 1 : 0);
+    apply_compression();
   };
   // Device configuration: write delay 10 s, LOIS, EEG and SEW; SWP and the compression switch.
   pages.push_back(page(0x10, 0, 0x0E, {{7, 0x64}, {8, 0x40}, {10, 0x18}, {14, 0x01}},
@@ -65,11 +64,13 @@ ModeOptions TapeDrive::Impl::mode_options() {
     const bool on = bytes[14] != std::byte{0};
     const unsigned others = modes().value_byte(0x0F, 0, 2) & 0x7Fu;
     modes().set_byte(0x0F, 0, 2, static_cast<std::uint8_t>(others | (on ? 0x80u : 0u)));
+    apply_compression();
   };
   if (generation.number >= 5) {
-    // Device configuration extension: short erase mode 2 (end of data at the position); PEWS. Write
-    // mode is fixed at "overwrite allowed".
-    pages.push_back(page(0x10, 0x01, 0x1C, {{5, 0x02}}, {{6, 0xFF}, {7, 0xFF}}));
+    // Device configuration extension: short erase mode 2 (end of data at the position); write mode,
+    // PEWS.
+    pages.push_back(page(0x10, 0x01, 0x1C, {{5, 0x02}}, {{5, 0xF0}, {6, 0xFF}, {7, 0xFF}}));
+    pages.back().validate = [this](NexusId, Bytes bytes) { return check_write_mode(bytes); };
     pages.push_back(partition_page());
   }
   pages.push_back(page(0x1A, 0, 0x0A, {}, {}));  // power condition: none
@@ -99,28 +100,9 @@ ModeOptions TapeDrive::Impl::mode_options() {
   return out;
 }
 
-// Medium partition (SSC-4 8.3.4): shows what the cartridge has. Nothing can be set, so "maximum
-// additional" is what is defined already.
-ModePage TapeDrive::Impl::partition_page() {
-  constexpr std::uint8_t kIdp = 0x20, kPsumUnits = 0x18, kPofm = 0x04;
-  constexpr unsigned kGigabyte = 9;  // partition units: 10^9 bytes
-  ModePage out = page(0x11, 0, static_cast<std::uint16_t>(6 + 2 * generation.max_partitions),
-                      {{4, kPsumUnits | kPofm}, {5, 0x03}, {6, kGigabyte}}, {});
-  out.current = [this](NexusId, MutableBytes bytes) {
-    if (load != Load::kReady) return;
-    const std::uint32_t count =
-        std::min<std::uint32_t>(medium->partition_count(), generation.max_partitions);
-    set(bytes, 2, static_cast<std::uint8_t>(count - 1));
-    set(bytes, 3, static_cast<std::uint8_t>(count - 1));
-    if (count > 1) set(bytes, 4, kIdp | kPsumUnits | kPofm);
-    for (std::uint32_t i = 0; i < count; ++i) {
-      const std::uint64_t gigabytes = medium->partition(i).capacity_bytes / 1'000'000'000;
-      const auto size = static_cast<std::uint16_t>(std::min<std::uint64_t>(gigabytes, 0xFFFE));
-      set(bytes, 8 + 2 * i, static_cast<std::uint8_t>(size >> 8));
-      set(bytes, 9 + 2 * i, static_cast<std::uint8_t>(size & 0xFF));
-    }
-  };
-  return out;
+void TapeDrive::Impl::apply_compression() {
+  if (load == Load::kReady)
+    medium->set_compression((modes().value_byte(0x0F, 0, 2) & 0x80) != 0);  // DCE
 }
 
 }  // namespace scsi::ssc

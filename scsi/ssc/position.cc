@@ -68,7 +68,7 @@ void TapeDrive::Impl::space_16(Task& task) {
 void TapeDrive::Impl::space(Task& task, std::int64_t count) {
   const std::uint8_t code = task.cdb(1) & 0x0F;
   if (code == kSpaceEndOfData) {
-    at_early_warning = false;
+    leave_position();
     medium->locate_end_of_data(medium->position().partition,
                                [this, &task](const SpaceOutcome& outcome) {
                                  if (Outcome sense = located(outcome))
@@ -86,7 +86,7 @@ void TapeDrive::Impl::space(Task& task, std::int64_t count) {
     task.good();
     return;
   }
-  at_early_warning = false;
+  leave_position();
   const SpaceUnit unit_spaced = code == kSpaceBlocks ? SpaceUnit::kBlocks : SpaceUnit::kFilemarks;
   medium->space(unit_spaced, count, [this, &task, count](const SpaceOutcome& outcome) {
     using Stop = SpaceOutcome::Stop;
@@ -164,7 +164,7 @@ void TapeDrive::Impl::locate(Task& task, std::uint8_t destination, std::uint8_t 
 }
 
 TapeDrive::Impl::Outcome TapeDrive::Impl::located(const SpaceOutcome& outcome) {
-  at_early_warning = false;
+  leave_position();
   if (outcome.fault) {
     Sense sense = fault(*outcome.fault);
     if (outcome.fault->kind == MediumFault::Kind::kWriteError)

@@ -221,6 +221,13 @@ std::string_view bar_code_of(std::string_view name) {
   return std::all_of(name.begin(), name.end(), says) ? name : std::string_view();
 }
 
+// 8 tracks at a time up to LTO-2, 16 up to LTO-6, 32 since.
+std::uint32_t wraps(std::uint8_t number) {
+  const Generation* known = find_generation(number);
+  if (known == nullptr) return 1;
+  return known->tracks / (number <= 2 ? 8u : number <= 6 ? 16u : 32u);
+}
+
 Access drive_access(std::uint8_t drive_generation, std::uint8_t cartridge_generation) {
   if (find_generation(drive_generation) == nullptr ||
       find_generation(cartridge_generation) == nullptr || cartridge_generation > drive_generation)

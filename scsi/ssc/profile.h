@@ -47,6 +47,9 @@ std::string_view bar_code_of(std::string_view name);
 // How often a universal cleaning cartridge cleans before it is worn out.
 inline constexpr std::uint32_t kCleaningUses = 50;
 
+// How often the tape is passed from end to end until it is full; 1 if the generation is unknown.
+std::uint32_t wraps(std::uint8_t generation);
+
 enum class Access { kNone, kRead, kReadWrite };
 // What a drive of one generation can do with a cartridge of another (LTO compatibility matrix).
 Access drive_access(std::uint8_t drive_generation, std::uint8_t cartridge_generation);

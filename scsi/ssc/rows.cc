@@ -9,15 +9,16 @@ namespace {
 
 // Recommended command timeouts, seconds.
 struct Timeouts {
-  std::uint32_t erase, load, locate, space, read, verify;
-  std::uint32_t rewind = 600, send_diagnostic = 1980, write = 1500, write_filemarks = 1620;
+  std::uint32_t erase, format, load, locate, space, read, verify;
+  std::uint32_t set_capacity = 780, rewind = 600, send_diagnostic = 1980, write = 1500,
+                write_filemarks = 1620;
   std::uint32_t read_buffer = 480, write_buffer = 540;
 };
-constexpr Timeouts kLto5{16380, 780, 2040, 2040, 1500, 16920};
-constexpr Timeouts kLto6{24600, 780, 2940, 2040, 1500, 24600};
-constexpr Timeouts kLto7{27540, 960, 2880, 2880, 2280, 28860};
-constexpr Timeouts kLto8{54896, 960, 2880, 2880, 2280, 47700};
-constexpr Timeouts kLto9{74341, 960, 2940, 2940, 2340, 63300};
+constexpr Timeouts kLto5{16380, 1560, 780, 2040, 2040, 1500, 16920};
+constexpr Timeouts kLto6{24600, 3000, 780, 2940, 2040, 1500, 24600};
+constexpr Timeouts kLto7{27540, 3000, 960, 2880, 2880, 2280, 28860};
+constexpr Timeouts kLto8{54896, 3000, 960, 2880, 2880, 2280, 47700};
+constexpr Timeouts kLto9{74341, 3000, 960, 2940, 2940, 2340, 63300};
 
 using enum ReservationRule;
 constexpr std::uint8_t kAny = 0xFF;
@@ -61,18 +62,22 @@ struct TapeDrive::Impl::Table {
         row("REWIND", 0x01, kNoServiceAction, 6, {0x01, 0x01}, gate::kAll, kConflict,
             kCall<&I::rewind>, t.rewind),
         kRequestSense,
+        row("FORMAT MEDIUM", 0x04, kNoServiceAction, 6, {0x04, 0x03, 0x0F, 0, 0, 0}, gate::kAll,
+            kConflict, kCall<&I::format_medium>, t.format),
         row("READ BLOCK LIMITS", 0x05, kNoServiceAction, 6, {0x05, 0x01}, gate::kAnyState, kAllowed,
             kCall<&I::read_block_limits>),
         row("READ(6)", 0x08, kNoServiceAction, 6, {0x08, 0x03, F, F, F, 0}, gate::kAll, kConflict,
             kCall<&I::read>, t.read),
         row("WRITE(6)", 0x0A, kNoServiceAction, 6, {0x0A, 0x01, F, F, F, 0}, gate::kAll, kConflict,
             kCall<&I::write>, t.write),
+        row("SET CAPACITY", 0x0B, kNoServiceAction, 6, {0x0B, 0x01, 0, F, F, 0}, gate::kAll,
+            kConflict, kCall<&I::set_capacity>, t.set_capacity),
         row("WRITE FILEMARKS(6)", 0x10, kNoServiceAction, 6, {0x10, 0x01, F, F, F, 0}, gate::kAll,
             kConflict, kCall<&I::write_filemarks>, t.write_filemarks),
         row("SPACE(6)", 0x11, kNoServiceAction, 6, {0x11, 0x0F, F, F, F, 0}, gate::kAll, kConflict,
             kCall<&I::space_6>, t.space),
         kInquiry,
-        row("VERIFY(6)", 0x13, kNoServiceAction, 6, {0x13, 0x01, F, F, F, 0}, gate::kAll, kConflict,
+        row("VERIFY(6)", 0x13, kNoServiceAction, 6, {0x13, 0x2F, F, F, F, 0}, gate::kAll, kConflict,
             kCall<&I::verify>, t.verify),
         kModeSelect6,
         kReserve6,
@@ -114,6 +119,9 @@ struct TapeDrive::Impl::Table {
         kPersistentReserveOutPreempt,
         kPersistentReserveOutPreemptAndAbort,
         kPersistentReserveOutRegisterAndIgnoreExistingKey,
+        row("ALLOW OVERWRITE", 0x82, kNoServiceAction, 16,
+            {0x82, 0, 0x0F, F, F, F, F, F, F, F, F, F, 0, 0, 0, 0}, gate::kAll, kConflict,
+            kCall<&I::allow_overwrite>),
         read_attribute("READ ATTRIBUTE, VALUES", 0x00, kCall<&I::read_attribute_values>),
         read_attribute("READ ATTRIBUTE, LIST", 0x01, kCall<&I::read_attribute_list>),
         read_attribute("READ ATTRIBUTE, LOGICAL VOLUME LIST", 0x02,
@@ -131,10 +139,15 @@ struct TapeDrive::Impl::Table {
             {0x92, 0x1B, 0, F, F, F, F, F, F, F, F, F, 0, 0, 0, 0}, gate::kAll, kConflict,
             kCall<&I::locate_16>, t.locate),
         kReportLuns,
+        row("REPORT IDENTIFYING INFORMATION", 0xA3, 0x05, 12,
+            {0xA3, 0x05, 0, 0, 0, 0, F, F, F, F, 0xFE, 0}, gate::kAnyState, kAllowedForRead,
+            kCall<&I::report_identifying_information>),
         kReportSupportedOperationCodes,
         kReportSupportedTaskManagementFunctions,
         kReportTimestamp,
         kSetTimestamp,
+        row("READ MEDIA SERIAL NUMBER", 0xAB, 0x01, 12, {0xAB, 0x01, 0, 0, 0, 0, F, F, F, F, 0, 0},
+            gate::kAll, kAllowedForRead, kCall<&I::read_media_serial_number>),
     };
   }
 };

@@ -1,5 +1,7 @@
 #include "scsi/ssc/tape_drive.h"
 
+#include <algorithm>
+
 #include "scsi/ssc/drive_impl.h"
 
 namespace scsi::ssc {
@@ -57,6 +59,7 @@ std::optional<Sense> TapeDrive::Impl::not_ready() const {
     case Load::kReady:
       break;
   }
+  if (background == Background::kFormat) return Sense::not_ready(Asc::kFormatInProgress);
   if (background != Background::kNone) return Sense::not_ready(Asc::kNotReadyOperationInProgress);
   return std::nullopt;
 }
@@ -86,9 +89,12 @@ Sense TapeDrive::pollable_sense() {
       return Sense::make(SenseKey::kNoSense, Asc::kLocateOperationInProgress);
     case Impl::Background::kErase:
       return Sense::make(SenseKey::kNoSense, Asc::kEraseOperationInProgress);
+    case Impl::Background::kVerify:
+      return Sense::make(SenseKey::kNoSense, Asc::kOperationInProgress);
     case Impl::Background::kNone:
     case Impl::Background::kLoad:
     case Impl::Background::kUnload:
+    case Impl::Background::kFormat:
       break;
   }
   return PrimaryUnit::pollable_sense();
@@ -127,7 +133,13 @@ void TapeDrive::on_reset() {
   // gone.
   impl_->deferred.clear();
   impl_->untold.reset();
+  impl_->staged.reset();  // with the page
+  impl_->interrupted = true;
+  impl_->allowed = Impl::Allowed::kNothing;
+  impl_->apply_compression();
 }
+
+std::vector<std::byte> TapeDrive::diagnostic_dump() const { return impl_->dump(); }
 
 void TapeDrive::on_prevent_changed() {
   if (impl_->options.prevented_changed) impl_->options.prevented_changed(prevented());
@@ -151,12 +163,14 @@ void TapeDrive::Impl::note(const MediumFault& fault) {
     case MediumFault::Kind::kWriteError:
       objects_lost = fault.objects_lost;
       ++counters.write_errors;
+      ++mount.write_errors;
       alerts.raise(alert::kHardError);
       alerts.raise(alert::kWriteFailure);
       break;
     case MediumFault::Kind::kReadError:
     case MediumFault::Kind::kObjectMissing:
       ++counters.read_errors;
+      ++mount.read_errors;
       alerts.raise(alert::kHardError);
       alerts.raise(alert::kReadFailure);
       break;
@@ -240,13 +254,14 @@ void TapeDrive::Impl::start_load(std::optional<NexusId> commanded_by,
     return;
   }
   load = Load::kLoading;
+  mount = {.began_ms = now_ms()};
   begin_background(Background::kLoad);
   medium->load({options.identity.vendor, options.identity.serial},
                [this, commanded_by, done = std::move(done)](LoadOutcome outcome) mutable {
                  writer.reset();
                  writer_port.clear();
                  untold.reset();
-                 at_early_warning = false;
+                 leave_position();
                  if (outcome.fault) {
                    load = Load::kRefused;
                    refusal = fault(*outcome.fault);
@@ -254,6 +269,8 @@ void TapeDrive::Impl::start_load(std::optional<NexusId> commanded_by,
                  } else {
                    load = Load::kReady;
                    ++loads;
+                   mount.took_ms = std::max(now_ms(), mount.began_ms) - mount.began_ms;
+                   apply_compression();
                    alerts.clear_all();  // what an earlier attempt has said of this cartridge
                    if (medium->info().memory_damaged) alerts.raise(alert::kMemoryFailure);
                    if (medium->info().directory_damaged) alerts.raise(alert::kDirectoryCorrupted);
@@ -279,6 +296,8 @@ void TapeDrive::Impl::start_unload(Load then, Done<WriteOutcome> done) {
     moved_before.written += medium->info().bytes_written_load;
     moved_before.read += medium->info().bytes_read_load;
     alerts.clear_all();
+    forget_staged();
+    leave_append_only();
     if (outcome.fault) note(*outcome.fault);
     end_background([done = std::move(done), outcome = std::move(outcome)]() mutable {
       done(std::move(outcome));

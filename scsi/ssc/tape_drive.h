@@ -80,6 +80,7 @@ class TapeDrive : public PrimaryUnit {
   void on_nexus_lost(const NexusInfo& nexus) override;
   void on_reset() override;
   void on_prevent_changed() override;
+  std::vector<std::byte> diagnostic_dump() const override;
   void on_unheard(const Reply& reply) override;
 
  private:

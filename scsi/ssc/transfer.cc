@@ -1,5 +1,4 @@
-// READ, WRITE, VERIFY and READ BLOCK LIMITS (SSC-4 5.x, 6.x): the tables that every tape program
-// leans on.
+// READ, WRITE and READ BLOCK LIMITS (SSC-4 5.x, 6.x): the tables that every tape program leans on.
 #include <algorithm>
 
 #include "scsi/ssc/drive_impl.h"
@@ -36,10 +35,11 @@ void TapeDrive::Impl::read_block_limits(Task& task) {
   task.good(out.take());
 }
 
-std::optional<TapeDrive::Impl::Transfer> TapeDrive::Impl::transfer_of(Task& task) {
+std::optional<TapeDrive::Impl::Transfer> TapeDrive::Impl::transfer_of(Task& task,
+                                                                      std::uint8_t flags) {
   Transfer out;
-  out.fixed = (task.cdb(1) & 0x01) != 0;
-  out.sili = (task.cdb(1) & 0x02) != 0;
+  out.fixed = (flags & 0x01) != 0;
+  out.sili = (flags & 0x02) != 0;
   out.length = ByteReader(task.cdb_bytes().subspan(2)).u24();
   out.block_bytes = out.fixed ? modes().block_length() : out.length;
   out.count = out.fixed ? out.length : std::uint32_t{out.length != 0};
@@ -62,13 +62,13 @@ std::optional<TapeDrive::Impl::Transfer> TapeDrive::Impl::transfer_of(Task& task
 // --- READ ---
 
 void TapeDrive::Impl::read(Task& task) {
-  const std::optional<Transfer> transfer = transfer_of(task);
+  const std::optional<Transfer> transfer = transfer_of(task, task.cdb(1));
   if (!transfer) return;
   if (transfer->count == 0) {
     task.good();
     return;
   }
-  at_early_warning = false;
+  leave_position();
   medium->read(transfer->block_bytes, transfer->count,
                [this, &task, transfer = *transfer](ReadOutcome outcome) {
                  task.finish(read_reply(transfer, std::move(outcome)));
@@ -123,14 +123,16 @@ Reply TapeDrive::Impl::read_reply(const Transfer& transfer, ReadOutcome outcome)
   // be read.
   if (transfer.fixed || outcome.stop == Stop::kFault) truncate(reply.data_in, whole);
   reply.required_length = transfer.bytes();
-  counters.host_bytes_read += total_size(reply.data_in);
+  const std::uint64_t sent = total_size(reply.data_in);
+  counters.host_bytes_read += sent;
+  mount.host_bytes_read += sent;
   return reply;
 }
 
 // --- WRITE ---
 
 void TapeDrive::Impl::write(Task& task) {
-  const std::optional<Transfer> transfer = transfer_of(task);
+  const std::optional<Transfer> transfer = transfer_of(task, task.cdb(1));
   if (!transfer) return;
   if (transfer->count == 0) {
     task.good();
@@ -167,6 +169,7 @@ void TapeDrive::Impl::append(Task& task, const Transfer& transfer) {
 Reply TapeDrive::Impl::write_reply(const Transfer& transfer, WriteOutcome outcome) {
   VTL_CHECK(outcome.fault || outcome.full || outcome.accepted == transfer.count);
   counters.host_bytes_written += outcome.accepted * transfer.block_bytes;
+  mount.host_bytes_written += outcome.accepted * transfer.block_bytes;
   at_early_warning = outcome.zone == Zone::kEarlyWarning;
   std::uint64_t missing = transfer.count - outcome.accepted;  // blocks
   // An unbuffered write may be accepted first and fail on its way to the medium.
@@ -203,26 +206,6 @@ TapeDrive::Impl::Outcome TapeDrive::Impl::zone_sense(const WriteOutcome& outcome
     return sense;
   }
   return std::nullopt;
-}
-
-// --- VERIFY ---
-
-// BYTCMP = 0: a READ that sends nothing. The other kinds are refused by the row's usage mask.
-void TapeDrive::Impl::verify(Task& task) {
-  const std::optional<Transfer> transfer = transfer_of(task);
-  if (!transfer) return;
-  if (transfer->count == 0) {
-    task.good();
-    return;
-  }
-  at_early_warning = false;
-  medium->read(transfer->block_bytes, transfer->count,
-               [this, &task, transfer = *transfer](ReadOutcome outcome) {
-                 outcome.data.clear();
-                 Reply reply = read_reply(transfer, std::move(outcome));
-                 reply.required_length = 0;
-                 task.finish(std::move(reply));
-               });
 }
 
 }  // namespace scsi::ssc

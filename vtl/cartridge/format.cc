@@ -90,7 +90,8 @@ void encode_cart(const Cart& c, MutableBytes slot) {
   put_text(w, c.barcode, 32);
   w.u64(c.created_ns).u8(c.generation).u8(c.density).u8(c.worm).u8(c.partition_count);
   w.u8(c.default_compression).u8(c.at_rest_encryption).u16(c.flags).u64(c.owner_epoch);
-  w.bytes(c.owner_library).u32(c.next_epoch).zeros(4).u64(c.load_count).u64(c.worm_floor).zeros(8);
+  w.bytes(c.owner_library).u32(c.next_epoch).zeros(4).u64(c.load_count).u64(c.worm_floor);
+  w.u64(c.full_capacity_bytes);
   VTL_CHECK(w.position() == 160);
   for (const PartitionRow& p : c.partitions) {
     w.u32(p.dirgen)
@@ -150,7 +151,7 @@ std::optional<Cart> decode_cart(Bytes slot) {
   r.skip(4);
   c.load_count = r.u64();
   c.worm_floor = r.u64();
-  r.skip(8);
+  c.full_capacity_bytes = r.u64();
   for (PartitionRow& p : c.partitions) {
     p.dirgen = r.u32();
     p.cut_epoch = r.u32();
@@ -468,7 +469,8 @@ std::optional<std::vector<std::byte>> encode_mam(const Mam& mam) {
   if (used > kMamSlotBytes) return std::nullopt;
   std::vector<std::byte> out(align_up(used, kBlock));
   ByteWriter w(out);
-  w.bytes(scsi::as_bytes(kMamMagic)).u16(kMajor).u16(kMinor).u32(0).u64(mam.gen).u32(length).u32(0);
+  w.bytes(scsi::as_bytes(kMamMagic)).u16(kMajor).u16(kMinor).u32(0).u64(mam.gen).u32(length);
+  w.u32(mam.formats);
   for (const MamAttribute& a : mam.attributes) {
     w.u8(a.partition).u8(a.attribute.format).u16(a.attribute.id).u16(a.attribute.value.size());
     w.bytes(a.attribute.value);
@@ -488,6 +490,7 @@ std::optional<Mam> decode_mam(Bytes slot) {
   Mam mam;
   mam.gen = header.u64();
   const std::size_t length = header.u32();
+  mam.formats = header.u32();
   if (major != kMajor || length > slot.size() - kMamHeaderBytes) return std::nullopt;
   if (get_u32(slot, kCrcOffset) != crc_with_hole(slot.first(kMamHeaderBytes + length), kCrcOffset))
     return std::nullopt;

@@ -73,6 +73,7 @@ struct Cart {
   std::uint32_t next_epoch = 1;
   std::uint64_t load_count = 0;
   std::uint64_t worm_floor = 0;
+  std::uint64_t full_capacity_bytes = 0;  // before SET CAPACITY; 0: what the partitions have
   std::array<PartitionRow, kMaxPartitions> partitions{};
   std::vector<std::byte> keys =
       std::vector<std::byte>(kKeyAreaBytes);  // count and 16 rows, as they are
@@ -264,6 +265,7 @@ struct MamAttribute {
 };
 struct Mam {
   std::uint64_t gen = 0;
+  std::uint32_t formats = 0;  // that it knows of
   std::vector<MamAttribute> attributes;
 };
 // The used part of a slot, a multiple of 4096 bytes; nothing if it would not fit into one.

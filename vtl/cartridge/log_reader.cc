@@ -261,6 +261,7 @@ class ChunkReader {
     }
     ReadObject object;
     object.length = h.logical_length;
+    object.stored = h.stored_length - h.extension_length;
     if (!locate(h, object)) {
       chunk_.detail = fmt::format("{}: object {} does not match its checksum or cannot be decoded",
                                   log_.path(segment_), h.lba);

@@ -21,6 +21,7 @@ struct ReadObject {
   enum class Kind : std::uint8_t { kBlock, kFilemark, kDamaged, kMissing } kind = Kind::kBlock;
   bool counts_as_filemark = false;
   std::uint32_t length = 0;
+  std::uint32_t stored = 0;  // bytes of it on the medium
   // Where a block's bytes begin; they go on at the start of the next buffer where this one ends.
   std::uint32_t buffer = 0;
   std::uint32_t offset = 0;

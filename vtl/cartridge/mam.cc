@@ -34,7 +34,6 @@ MaybeFault MamStore::load() {
 
 MaybeFault MamStore::write(std::uint32_t partition, const std::vector<Attribute>& attributes) {
   format::Mam next = mam_;
-  ++next.gen;
   for (const Attribute& attribute : attributes) {
     std::erase_if(next.attributes, [&](const format::MamAttribute& a) {
       return a.partition == partition && a.attribute.id == attribute.id;
@@ -45,6 +44,21 @@ MaybeFault MamStore::write(std::uint32_t partition, const std::vector<Attribute>
   std::sort(next.attributes.begin(), next.attributes.end(), [](const auto& a, const auto& b) {
     return std::pair(a.partition, a.attribute.id) < std::pair(b.partition, b.attribute.id);
   });
+  return save(std::move(next));
+}
+
+void MamStore::formatted(std::uint32_t formats) {
+  if (mam_.formats >= formats) return;
+  mam_.formats = formats;
+  std::erase_if(mam_.attributes, [](const format::MamAttribute& a) {
+    return a.partition != 0 || scsi::ssc::describes_partition(a.attribute.id);
+  });
+}
+
+MaybeFault MamStore::save() { return save(mam_); }
+
+MaybeFault MamStore::save(format::Mam next) {
+  ++next.gen;
   const auto encoded = format::encode_mam(next);
   if (!encoded)
     return make_fault(Fault::Kind::kAttributeStore, path_ + ": no room for more attributes");

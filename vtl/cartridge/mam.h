@@ -20,9 +20,17 @@ class MamStore {
   MaybeFault load();
   // An empty value removes. All of them or, with a fault, none; durable.
   MaybeFault write(std::uint32_t partition, const std::vector<scsi::ssc::Attribute>& attributes);
+  // The cartridge was formatted `formats` times. If not all of them are known here, what describes
+  // its partitions goes: FORMAT MEDIUM did not come so far, or comes to it now. To be called after
+  // load(); durable with the next write.
+  void formatted(std::uint32_t formats);
+  MaybeFault save();  // as it is
+  std::uint32_t formats() const { return mam_.formats; }
   std::vector<scsi::ssc::Attribute> attributes(std::uint32_t partition) const;  // ascending
 
  private:
+  MaybeFault save(format::Mam next);
+
   FileSystem* files_;
   std::string path_;
   format::Mam mam_;

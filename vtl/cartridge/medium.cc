@@ -127,6 +127,9 @@ void Medium::learn(Facts& facts) {
 void Medium::progressed(const WriteBehind::Progress& progress) {
   PartitionInfo& partition = partitions_[progress.partition_number];
   partition.used_bytes = writer_->used_bytes();
+  traffic_.bytes_written -= progress.saved;
+  info_.bytes_written_load -= progress.saved;
+  info_.bytes_written_life -= progress.saved;
   info_.volume_change_reference = progress.volume_change_reference;
   alert(progress.notes);
   if (progress.pool_low && !pool_low_)

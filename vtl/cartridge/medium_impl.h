@@ -48,6 +48,11 @@ class Medium final : public CartridgeMedium {
                        scsi::Done<scsi::ssc::WriteOutcome> done) override;
   void flush(scsi::ssc::WriteMode mode, scsi::Done<scsi::ssc::WriteOutcome> done) override;
   void erase(scsi::Done<scsi::ssc::WriteOutcome> done) override;
+  void format(std::vector<std::uint64_t> capacities,
+              scsi::Done<scsi::ssc::WriteOutcome> done) override;
+  void set_compression(bool on) override {
+    writer_->set_compression(on ? options_.compression : Compression::kNone);
+  }
   void read(std::uint32_t block_length, std::uint32_t count,
             scsi::Done<scsi::ssc::ReadOutcome> done) override;
 

@@ -98,9 +98,9 @@ void Medium::take_block(const ReadObject& object, const ReadChunk& chunk) {
     left -= bytes.size();
     offset = 0;
   }
-  traffic_.bytes_read += object.length;
-  info_.bytes_read_load += object.length;
-  info_.bytes_read_life += object.length;
+  traffic_.bytes_read += object.stored;
+  info_.bytes_read_load += object.stored;
+  info_.bytes_read_life += object.stored;
 }
 
 void Medium::finish_read() {

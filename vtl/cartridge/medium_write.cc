@@ -82,6 +82,32 @@ void Medium::erase(Done<WriteOutcome> done) {
   });
 }
 
+void Medium::format(std::vector<std::uint64_t> capacities, Done<WriteOutcome> done) {
+  settled(
+      [this, capacities = std::move(capacities), done = std::move(done)](MaybeFault fault) mutable {
+        if (!fault && append_failed()) fault = refusal();
+        if (fault) return done(outcome_of(std::move(fault)));
+        writer_->end();
+        strand_->run(
+            std::make_shared<Facts>(),
+            [capacities = std::move(capacities)](std::unique_ptr<OpenCartridge>& cartridge,
+                                                 Facts& facts) {
+              facts.fault = cartridge->format(capacities);
+              facts.failed = cartridge->append_failed();
+              facts.take_from(*cartridge);
+            },
+            [this, done = std::move(done)](Facts& facts) mutable {
+              if (!facts.fault) position_ = {};
+              attributes_ = std::move(facts.attributes);
+              learn(facts);
+              writer_->changed(facts.dirty);
+              if (facts.failed) writer_->refuse();
+              if (options_.discarded) options_.discarded();
+              done(outcome_of(std::move(facts.fault)));
+            });
+      });
+}
+
 void Medium::start_write() {
   reader_->drop();
   if (append_failed()) {

@@ -73,6 +73,7 @@ MaybeFault OpenCartridge::load(const scsi::ssc::LoadRecord* drive) {
     mam_damaged_ = true;
     notes_.push_back(fault->detail);
   }
+  if (cart_.initialization_count > 1) mam_.formatted(cart_.initialization_count - 1);
   if (read_only()) return std::nullopt;
 
   // Whoever held the cartridge before is fenced off by the new owner epoch. Recovery went well, so
@@ -151,7 +152,8 @@ Status OpenCartridge::discard_directory(const std::string& name,
                                         const format::PartitionName& parsed) {
   const auto content = files_.list(dir_ + "/" + name);
   if (!content) return content.error();
-  const bool newer = parsed.partition >= cart_.partition_count ||
+  // A partition that is no more keeps its row: FORMAT MEDIUM left it behind.
+  const bool newer = parsed.partition >= format::kMaxPartitions ||
                      parsed.dirgen > cart_.partitions[parsed.partition].dirgen;
   if (!newer || content->empty()) return discard(dir_ + "/" + name);
   notes_.push_back(

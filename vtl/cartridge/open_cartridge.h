@@ -68,6 +68,8 @@ class OpenCartridge {
   MaybeFault provision(bool next, std::uint64_t need);
   // End of data becomes `lba`; durable.
   MaybeFault erase(std::uint32_t partition, std::uint64_t lba);
+  // One to four empty partitions of these sizes, bytes; durable. TapeMedium::format.
+  MaybeFault format(const std::vector<std::uint64_t>& capacities);
   bool append_failed() const { return failed_; }
   Dirty dirty() const;  // of all partitions
   // Of the partition that begin_append() named last.

@@ -51,11 +51,13 @@ std::optional<format::Cart> rebuild_cart(FileSystem& files, const std::string& d
         cart->partition_count = header->partition_count;
         cart->segment_mib = header->segment_mib;
       }
-      cart->partitions[partition].dirgen = dirgen;
       cart->partitions[partition].capacity_bytes = header->capacity_bytes;
       break;
     }
   }
+  // Also of those that nothing was written to.
+  if (cart)
+    for (const auto& [partition, dirgen] : newest) cart->partitions[partition].dirgen = dirgen;
   if (cart && (cart->partition_count == 0 || cart->partition_count > format::kMaxPartitions))
     return std::nullopt;
   return cart;
@@ -120,6 +122,8 @@ scsi::ssc::MediumInfo medium_info(const Label& label) {
     info.serial += fmt::format("{:02X}", std::to_integer<unsigned>(cart.uuid[i]));
   info.generation = cart.generation;
   info.worm = cart.worm;
+  info.full_capacity_bytes = cart.full_capacity_bytes;
+  info.smallest_partition_bytes = kMinCapacityBytes;
   info.cleaning = cart.cleaning;
   if (label.damaged) {
     info.write_protect_reason = "its label is damaged; what is known of it comes from its segments";

@@ -31,9 +31,8 @@ WriteBehind::WriteBehind(CartridgeStrand& strand, Executor& executor, Compressio
       queue_limit_(queue_bytes),
       max_objects_(max_segment_objects),
       compression_(compression),
-      batch_(std::make_shared<Batch>()) {
-  if (compression != Compression::kNone) codec_.emplace(executor, "codec");
-}
+      executor_(executor),
+      batch_(std::make_shared<Batch>()) {}
 
 // On the strand.
 void WriteBehind::capture(OpenCartridge& cartridge, std::uint32_t partition, Progress& progress) {
@@ -190,7 +189,7 @@ WriteBehind::CodingPtr WriteBehind::enqueue(Run&& run) {
     idle_codings_.pop_back();
   }
   coding->run = std::move(run);
-  coding->ready = !codec_ || coding->run.is_filemarks();
+  coding->ready = compression_ == Compression::kNone || coding->run.is_filemarks();
   if (coding->ready)
     ready_bytes_ += coding->run.bytes();
   else
@@ -199,6 +198,7 @@ WriteBehind::CodingPtr WriteBehind::enqueue(Run&& run) {
 }
 
 void WriteBehind::code(CodingPtr coding) {
+  if (!codec_) codec_.emplace(executor_, "codec");
   codec_->run(
       std::move(coding),
       [algorithm = compression_](Coding& c) {
@@ -218,17 +218,21 @@ void WriteBehind::code(CodingPtr coding) {
 }
 
 // On the cartridge's strand.
-MaybeFault WriteBehind::write(OpenCartridge& cartridge, const Coding& coding) {
+MaybeFault WriteBehind::write(OpenCartridge& cartridge, const Coding& coding,
+                              std::uint64_t& saved) {
   const Run& run = coding.run;
   MaybeFault fault;
   for (std::uint32_t i = 0; i < run.count && !fault; ++i) {
-    if (run.is_filemarks())
+    if (run.is_filemarks()) {
       fault = cartridge.append_filemark();
-    else if (!coding.blocks.empty())
+    } else if (!coding.blocks.empty()) {
+      saved += run.block_length - coding.blocks[i].payload.size();
       fault = cartridge.append_block(coding.blocks[i]);
-    else
-      fault = cartridge.append_block(
-          run.data.view().subspan(std::size_t{i} * run.block_length, run.block_length));
+    } else {
+      const auto block =
+          run.data.view().subspan(std::size_t{i} * run.block_length, run.block_length);
+      fault = cartridge.append_block(code_block(Compression::kNone, block, {}));
+    }
   }
   return fault;
 }
@@ -269,7 +273,7 @@ void WriteBehind::submit_batch() {
       batch_,
       [partition](std::unique_ptr<OpenCartridge>& cartridge, Batch& b) {
         for (const CodingPtr& coding : b.runs)
-          if (!b.progress.fault) b.progress.fault = write(*cartridge, *coding);
+          if (!b.progress.fault) b.progress.fault = write(*cartridge, *coding, b.progress.saved);
         if (!b.progress.fault && b.after == After::kFlush) b.progress.fault = cartridge->flush();
         if (!b.progress.fault && b.after == After::kSync) b.progress.fault = cartridge->sync();
         capture(*cartridge, partition, b.progress);

@@ -68,6 +68,7 @@ class WriteBehind {
     MaybeFault fault;
     bool latched = false;  // nothing more will be written
     std::uint64_t written = 0, durable = 0;
+    std::uint64_t saved = 0;  // bytes that its blocks have shrunk by
     std::uint32_t partition_number = 0;
     scsi::ssc::PartitionInfo partition;  // as far as the strand has come
     std::uint32_t volume_change_reference = 0;
@@ -92,6 +93,8 @@ class WriteBehind {
   // Such a change has failed for good, and was told to whoever asked for it.
   void refuse() { failed_ = true; }
 
+  // For what is appended from now on.
+  void set_compression(Compression compression) { compression_ = compression; }
   Admission append(Run& run);  // its data are taken when some of it is accepted
   bool above_high_water() const { return queued_bytes_ > queue_limit_; }
   // Once: when below low water and room has been prepared, or with a fault.
@@ -138,7 +141,7 @@ class WriteBehind {
   bool place(Place& at, std::uint64_t cost, bool filemark) const;
   CodingPtr enqueue(Run&& run);
   void code(CodingPtr coding);
-  static MaybeFault write(OpenCartridge& cartridge, const Coding& coding);
+  static MaybeFault write(OpenCartridge& cartridge, const Coding& coding, std::uint64_t& saved);
   void pump();
   void submit_batch();
   void retire(CodingPtr coding);
@@ -163,7 +166,8 @@ class WriteBehind {
   Dirty strand_dirty_;
   std::uint64_t strand_end_ = 0, strand_used_ = 0;
 
-  const Compression compression_;
+  Compression compression_;
+  Executor& executor_;
   std::optional<JobStrand> codec_;
   std::vector<CodingPtr> idle_codings_;  // for reuse
   std::deque<CodingPtr> queue_;

@@ -1,7 +1,5 @@
 #include "vtl/timing/lto_timing.h"
 
-#include "scsi/ssc/profile.h"
-
 namespace vtl {
 
 namespace {
@@ -29,13 +27,6 @@ const LtoTiming* find_timing(std::uint8_t drive_generation) {
 std::uint64_t native_rate_bytes_per_s(std::uint8_t generation) {
   if (generation < 1 || generation > sizeof kNativeRateMbPerS / sizeof *kNativeRateMbPerS) return 0;
   return std::uint64_t{kNativeRateMbPerS[generation - 1u]} * kMb;
-}
-
-// 8 tracks at a time up to LTO-2, 16 up to LTO-6, 32 since.
-std::uint32_t wraps(std::uint8_t generation) {
-  const scsi::ssc::Generation* known = scsi::ssc::find_generation(generation);
-  if (known == nullptr) return 1;
-  return known->tracks / (generation <= 2 ? 8u : generation <= 6 ? 16u : 32u);
 }
 
 }  // namespace vtl

@@ -17,7 +17,5 @@ const LtoTiming* find_timing(std::uint8_t drive_generation);  // 5 to 9; nullptr
 
 // Streaming, uncompressed, on a cartridge of this generation; 0: unknown.
 std::uint64_t native_rate_bytes_per_s(std::uint8_t cartridge_generation);
-// How often its tape is passed from end to end until it is full.
-std::uint32_t wraps(std::uint8_t cartridge_generation);
 
 }  // namespace vtl

@@ -24,7 +24,7 @@ TapeMotion::TapeMotion(const LtoTiming& timing, std::uint8_t cartridge_generatio
       wrap_bytes_([&] {
         const auto* generation = scsi::ssc::find_generation(cartridge_generation);
         VTL_CHECK(generation != nullptr);
-        return generation->capacity_mb * 1e6 / wraps(cartridge_generation);
+        return generation->capacity_mb * 1e6 / scsi::ssc::wraps(cartridge_generation);
       }()),
       buffer_(seconds(timing.buffer_bytes / rate_bytes_per_s_)) {}
 

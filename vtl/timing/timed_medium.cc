@@ -92,6 +92,10 @@ void TimedMedium::locate_end_of_data(std::uint32_t partition, Done<SpaceOutcome>
 
 void TimedMedium::erase(Done<WriteOutcome> done) { inside_->erase(drained(std::move(done))); }
 
+void TimedMedium::format(std::vector<std::uint64_t> capacities, Done<WriteOutcome> done) {
+  inside_->format(std::move(capacities), drained(std::move(done)));
+}
+
 void TimedMedium::flush(WriteMode mode, Done<WriteOutcome> done) {
   inside_->flush(mode, drained(std::move(done)));
 }

@@ -61,6 +61,9 @@ class TimedMedium final : public scsi::ssc::TapeMedium {
   void locate_end_of_data(std::uint32_t partition,
                           scsi::Done<scsi::ssc::SpaceOutcome> done) override;
   void erase(scsi::Done<scsi::ssc::WriteOutcome> done) override;
+  void format(std::vector<std::uint64_t> capacities,
+              scsi::Done<scsi::ssc::WriteOutcome> done) override;
+  void set_compression(bool on) override { inside_->set_compression(on); }
   void flush(scsi::ssc::WriteMode mode, scsi::Done<scsi::ssc::WriteOutcome> done) override;
 
   std::vector<scsi::ssc::Attribute> host_attributes(std::uint32_t partition) const override {

@@ -225,6 +225,21 @@ TEST_CASE("Golden: SEGTAB, DURABLE, POOL, MAM") {
   CHECK(encode_mam(*again) == golden().at("MAM"));
 }
 
+TEST_CASE("Fields that were reserved once: 0 means what it always meant") {
+  Cart cart = golden_cart();
+  CHECK(decode_cart(golden().at("CART"))->full_capacity_bytes == 0);
+  cart.full_capacity_bytes = 0x0102030405060708;
+  const ByteVector with_capacity = block([&](auto out) { encode_cart(cart, out); });
+  for (std::size_t i = 0; i < 8; ++i) CHECK(with_capacity[152 + i] == std::byte(i + 1));
+  CHECK(decode_cart(with_capacity)->full_capacity_bytes == cart.full_capacity_bytes);
+  CHECK(decode_mam(golden().at("MAM"))->formats == 0);
+  Mam mam;
+  mam.formats = 0x01020304;
+  const auto bytes = encode_mam(mam);
+  for (std::size_t i = 0; i < 4; ++i) CHECK((*bytes)[28 + i] == std::byte(i + 1));
+  CHECK(decode_mam(*bytes)->formats == mam.formats);
+}
+
 TEST_CASE("No structure survives a flipped bit") {
   const std::uint32_t salt = record_salt(test_uuid(1), 1, 3, 9);
   std::mt19937 random(7);

@@ -102,15 +102,19 @@ class TapeDriver {
   WriteOutcome erase() {
     return wait<WriteOutcome>([&](auto done) { medium->erase(std::move(done)); });
   }
+  WriteOutcome format(std::vector<std::uint64_t> capacities) {
+    return wait<WriteOutcome>(
+        [&](auto done) { medium->format(std::move(capacities), std::move(done)); });
+  }
   ReadOutcome read(std::uint32_t length = 1u << 24, std::uint32_t count = 1) {
     return wait<ReadOutcome>([&](auto done) { medium->read(length, count, std::move(done)); });
   }
   SpaceOutcome space(SpaceUnit unit, std::int64_t count) {
     return wait<SpaceOutcome>([&](auto done) { medium->space(unit, count, std::move(done)); });
   }
-  SpaceOutcome locate(std::uint64_t object) {
+  SpaceOutcome locate(std::uint64_t object, std::uint32_t partition = 0) {
     return wait<SpaceOutcome>(
-        [&](auto done) { medium->locate_object(0, object, std::move(done)); });
+        [&](auto done) { medium->locate_object(partition, object, std::move(done)); });
   }
   SpaceOutcome locate_file(std::uint64_t file) {
     return wait<SpaceOutcome>([&](auto done) { medium->locate_file(0, file, std::move(done)); });
@@ -118,9 +122,10 @@ class TapeDriver {
   SpaceOutcome locate_end() {
     return wait<SpaceOutcome>([&](auto done) { medium->locate_end_of_data(0, std::move(done)); });
   }
-  WriteOutcome attributes(std::vector<Attribute> list) {
-    return wait<WriteOutcome>(
-        [&](auto done) { medium->write_host_attributes(0, std::move(list), std::move(done)); });
+  WriteOutcome attributes(std::vector<Attribute> list, std::uint32_t partition = 0) {
+    return wait<WriteOutcome>([&](auto done) {
+      medium->write_host_attributes(partition, std::move(list), std::move(done));
+    });
   }
   Position position() const { return medium->position(); }
 

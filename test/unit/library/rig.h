@@ -89,6 +89,10 @@ class LabelMedium final : public scsi::ssc::TapeMedium {
     done({});
   }
   void erase(scsi::Done<scsi::ssc::WriteOutcome> done) override { done({}); }
+  void format(std::vector<std::uint64_t>, scsi::Done<scsi::ssc::WriteOutcome> done) override {
+    done({});
+  }
+  void set_compression(bool) override {}
   void flush(scsi::ssc::WriteMode, scsi::Done<scsi::ssc::WriteOutcome> done) override { done({}); }
   std::vector<scsi::ssc::Attribute> host_attributes(std::uint32_t) const override { return {}; }
   void write_host_attributes(std::uint32_t, std::vector<scsi::ssc::Attribute>,

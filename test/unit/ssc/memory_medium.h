@@ -43,6 +43,7 @@ class MemoryMedium : public TapeMedium {
   bool loaded() const { return loaded_; }
   WriteMode last_mode() const { return last_mode_; }
   std::uint64_t flushes() const { return flushes_; }
+  bool compresses() const { return compresses_; }
 
   void set_capacity(std::uint64_t early_warning, std::uint64_t capacity) {
     for (Partition& p : partitions_) {
@@ -87,6 +88,7 @@ class MemoryMedium : public TapeMedium {
         loaded_ = true;
         append_failed_ = false;
         changed_ = false;
+        compresses_ = true;
         partition_ = 0;
         position_ = 0;
         ++info_.load_count;
@@ -218,6 +220,33 @@ class MemoryMedium : public TapeMedium {
       done(std::move(out));
     });
   }
+  void format(std::vector<std::uint64_t> capacities, Done<WriteOutcome> done) override {
+    end([this, capacities = std::move(capacities), done = std::move(done)]() mutable {
+      WriteOutcome out;
+      if (!refuse(out)) {
+        std::uint64_t full = info_.full_capacity_bytes, sum = 0;
+        if (full == 0)
+          for (const Partition& p : partitions_) full += p.capacity_bytes;
+        std::map<std::uint16_t, Attribute> kept = std::move(partitions_[0].attributes);
+        std::erase_if(kept, [](const auto& each) { return describes_partition(each.first); });
+        partitions_.assign(capacities.size(), {});
+        partitions_[0].attributes = std::move(kept);
+        for (std::size_t i = 0; i < capacities.size(); ++i) {
+          partitions_[i].capacity_bytes = capacities[i];
+          partitions_[i].early_warning_bytes = capacities[i] - capacities[i] / 8;
+          sum += capacities[i];
+        }
+        info_.full_capacity_bytes = sum == full ? 0 : full;
+        ++info_.initialization_count;
+        partition_ = 0;
+        position_ = 0;
+        out.accepted = 1;
+        ended_write(WriteMode::kDurable, out);
+      }
+      done(std::move(out));
+    });
+  }
+  void set_compression(bool on) override { compresses_ = on; }
   void flush(WriteMode mode, Done<WriteOutcome> done) override {
     end([this, mode, done = std::move(done)]() mutable {
       ++flushes_;
@@ -387,6 +416,7 @@ class MemoryMedium : public TapeMedium {
   std::uint64_t position_ = 0;
   bool loaded_ = false;
   bool changed_ = false;
+  bool compresses_ = true;
   bool append_failed_ = false;
   bool deferring_ = false;
   std::uint64_t filemark_limit_ = 0;

@@ -111,19 +111,94 @@ TEST_CASE("Control data protection: off can be said, on is refused; each nexus h
   CHECK(select(0, 5, 0) == "5/26/00 list byte 13");
 }
 
-TEST_CASE("Medium partition page shows what the cartridge has; nothing can be set") {
+TEST_CASE(
+    "Medium partition page shows what the cartridge has, and can be selected as it was read") {
   auto cartridge = std::make_unique<MemoryMedium>(8, 2);
   cartridge->set_capacity(9'900'000'000, 40'000'000'000);
   Loaded rig(std::move(cartridge));
   const Data page = rig.mode(0x11);
-  CHECK(be(page, 8, 8) == 0x110E01013C030900);
+  CHECK(be(page, 8, 8) == 0x110E03013C030900);
   CHECK(be(page, 16, 4) == (40u << 16 | 40u));
   Data list = page;
   list[0] = list[1] = std::byte{0};
-  const Cdb select{0x55, 0x10, 0, 0, 0, 0, 0, 0, 24, 0};
-  CHECK(good(rig.send(select, list)));
-  list[8 + 3] = std::byte{0};
-  CHECK(sense_of(rig.send(select, list)).substr(0, 7) == "5/26/00");
+  CHECK(good(rig.send({0x55, 0x10, 0, 0, 0, 0, 0, 0, 24, 0}, list)));
+  CHECK(rig.mode(0x11) == page);
+}
+
+TEST_CASE("Every mode page can be selected as it was just read, on one partition or several") {
+  for (const std::size_t partitions : {1u, 4u}) {
+    auto cartridge = std::make_unique<MemoryMedium>(8, partitions);
+    cartridge->set_capacity(9'900'000'000, 40'000'000'000);
+    Loaded rig(std::move(cartridge));
+    for (const auto& [page, subpage] : std::initializer_list<std::pair<int, int>>{{0x01, 0},
+                                                                                  {0x02, 0},
+                                                                                  {0x0A, 0},
+                                                                                  {0x0A, 1},
+                                                                                  {0x0A, 0xF0},
+                                                                                  {0x0F, 0},
+                                                                                  {0x10, 0},
+                                                                                  {0x10, 1},
+                                                                                  {0x11, 0},
+                                                                                  {0x1A, 0},
+                                                                                  {0x1C, 0},
+                                                                                  {0x1D, 0},
+                                                                                  {0x25, 0}}) {
+      INFO("page " << page << "/" << subpage);
+      Data list = rig.mode(page, subpage, 0);
+      const Data before = list;
+      list[0] = list[1] = std::byte{0};
+      CHECK(good(rig.send({0x55, 0x10, 0, 0, 0, 0, 0, 0, Rig::u8(list.size()), 0}, list)));
+      CHECK(rig.mode(page, subpage, 0) == before);
+      CHECK(good(rig.run({0x00}, rig.b)));  // nothing has changed, and nobody is told
+    }
+  }
+}
+
+TEST_CASE("Compression: pages 0Fh and 10h switch it for the medium, and follow each other") {
+  Loaded rig;
+  const auto select = [&](int page, int at, int value) {
+    Data list = rig.mode(page);
+    list[0] = list[1] = std::byte{0};
+    list[8 + static_cast<std::size_t>(at)] = static_cast<std::byte>(value);
+    CHECK(good(rig.send({0x55, 0x10, 0, 0, 0, 0, 0, 0, 24, 0}, list)));
+    rig.drain(rig.b);
+  };
+  const auto shown = [&] {
+    return std::pair(be(rig.mode(0x0F), 10, 1), be(rig.mode(0x10), 8 + 14, 1));
+  };
+  CHECK(rig.medium->compresses());
+  select(0x0F, 2, 0x40);
+  CHECK_FALSE(rig.medium->compresses());
+  CHECK(shown() == std::pair<std::uint64_t, std::uint64_t>(0x40, 0));
+  CHECK(rig.log_number(0x1B, 0x0100) == 0);
+  CHECK((be(rig.log(0x11, 0x0000), 0, 1) & 0x10) == 0);
+  select(0x10, 14, 1);
+  CHECK(rig.medium->compresses());
+  CHECK(shown() == std::pair<std::uint64_t, std::uint64_t>(0xC0, 1));
+  select(0x10, 14, 0);
+  // It holds for the next cartridge, too, until a reset.
+  CHECK(good(rig.run({0x1B, 0, 0, 0, 0}, rig.a, 0)));
+  CHECK(good(rig.run({0x1B, 0, 0, 0, 1}, rig.a, 0)));
+  CHECK_FALSE(rig.medium->compresses());
+  rig.drive.manage(scsi::TaskFunction::kLogicalUnitReset, rig.a, {}, [](auto) {});
+  rig.drain(rig.a);
+  CHECK(rig.medium->compresses());
+}
+
+TEST_CASE("Log pages 1Bh, 32h and 17h: the ratio of what the host sent to what the medium took") {
+  Loaded rig;
+  for (int i = 0; i < 4; ++i) rig.write(1000);
+  rig.medium->label().bytes_written_load = 1600;  // so well did it shrink
+  CHECK(rig.log_number(0x1B, 0x0001) == 250);
+  CHECK(rig.log_number(0x32, 0x0001) == 250);
+  CHECK(rig.log_number(0x17, 0x0012) == 250);
+  CHECK(rig.log_number(0x17, 0x0013) == 100);
+  CHECK(rig.log_number(0x1B, 0x0007) == 4000);
+  CHECK(rig.log_number(0x1B, 0x0009) == 1600);
+  // LOG SELECT resets what counts the drive's traffic, not the cartridge's.
+  CHECK(good(rig.run({0x4C, 0x02, 0x40}, rig.a, 0)));
+  CHECK(rig.log_number(0x1B, 0x0001) == 100);
+  CHECK(rig.log_number(0x17, 0x0012) == 250);
 }
 
 TEST_CASE("An LTO-4 drive has neither partitions nor logical block protection") {
@@ -136,8 +211,8 @@ TEST_CASE("An LTO-4 drive has neither partitions nor logical block protection") 
 TEST_CASE("Log page 00h lists the pages") {
   Rig rig;
   const Data page = rig.run({0x4D, 0, 0x40, 0, 0, 0, 0, 1, 0}).data();
-  CHECK(page == bytes({0, 0, 0, 14, 0x00, 0x02, 0x03, 0x0C, 0x0D, 0x11, 0x12, 0x14, 0x17, 0x1B,
-                       0x2E, 0x30, 0x31, 0x32}));
+  CHECK(page == bytes({0, 0, 0, 15, 0x00, 0x02, 0x03, 0x0C, 0x0D, 0x10, 0x11, 0x12, 0x14, 0x17,
+                       0x1B, 0x2E, 0x30, 0x31, 0x32}));
 }
 
 TEST_CASE("Log page 0Ch counts what went through, and LOG SELECT resets it") {
@@ -228,6 +303,28 @@ TEST_CASE("Log page 17h: valid only with a cartridge; two partitions give two re
   CHECK(rig.log(0x17, 0x0045).size() == 9);
   CHECK(rig.log_number(0x17, 0x0016) == 18);
   CHECK(rig.log_number(0x17, 0x0017) == 3);
+}
+
+TEST_CASE("Log page 17h: every parameter that real drives have, with its length") {
+  Loaded rig;
+  const std::initializer_list<std::pair<int, std::size_t>> lengths{
+      {0x0000, 1}, {0x0001, 4},  {0x0002, 8},  {0x0003, 4}, {0x0004, 2},  {0x0005, 2},
+      {0x0006, 2}, {0x0007, 8},  {0x0008, 4},  {0x0009, 2}, {0x000A, 2},  {0x000B, 2},
+      {0x000C, 2}, {0x000D, 2},  {0x000E, 4},  {0x000F, 4}, {0x0010, 8},  {0x0011, 8},
+      {0x0012, 2}, {0x0013, 2},  {0x0014, 6},  {0x0015, 6}, {0x0016, 4},  {0x0017, 4},
+      {0x0018, 4}, {0x0019, 1},  {0x0040, 32}, {0x0041, 8}, {0x0042, 32}, {0x0043, 8},
+      {0x0044, 4}, {0x0045, 9},  {0x0080, 1},  {0x0081, 1}, {0x0082, 1},  {0x0101, 4},
+      {0x0102, 4}, {0x0200, 10}, {0x0201, 10}, {0x0202, 8}, {0x0203, 8},  {0x0204, 8}};
+  for (const auto& [code, length] : lengths) {
+    INFO("parameter " << code);
+    CHECK(rig.log(0x17, static_cast<std::uint16_t>(code)).size() == length);
+  }
+  rig.medium->label().bytes_written_life = 50'000'000;
+  CHECK(rig.log_number(0x17, 0x0002) == 10);
+  CHECK(rig.log_number(0x30, 0x0002) == 10);
+  rig.medium->fail_next(MediumFault::Kind::kWriteError);
+  rig.write(100);
+  CHECK(rig.log_number(0x17, 0x000C) == 1);
 }
 
 TEST_CASE("Log page 31h and MAM agree on capacity, in units of 2^20") {

@@ -193,17 +193,6 @@ TEST_CASE("READ never says EOM past early warning") {
   CHECK(good(tape.read(200)));
 }
 
-TEST_CASE("VERIFY(6), BYTCMP = 0: a READ that sends nothing") {
-  Tape tape;
-  CHECK(good(tape.run({0x13, 0, 0, 0, 100, 0}, tape.a, 0)));
-  CHECK(sense_of(tape.run({0x13, 0, 0, 0, 100, 0}, tape.a, 0)) == "0/00/00");
-  CHECK(flags_of(tape.last) == "ILI info=-100");
-  CHECK(sense_of(tape.run({0x13, 0, 0, 0, 100, 0}, tape.a, 0)) == "0/00/01");
-  CHECK(tape.last.data().empty());
-  CHECK(tape.last.residual.overflow == 0);
-  CHECK(sense_of(tape.run({0x13, 0x02, 0, 0, 100, 0}, tape.a, 0)) == "5/24/00 cdb byte 1 bit 1");
-}
-
 TEST_CASE("READ BLOCK LIMITS") {
   Rig rig;  // without a cartridge
   CHECK(rig.run({0x05}).data() == bytes({0, 0x10, 0, 0, 0, 1}));

@@ -3,18 +3,8 @@
 #include <random>
 
 #include "test/unit/ssc/rig.h"
-#include "test/unit/support/row_walker.h"
 
 using namespace test;
-
-TEST_CASE("Every row of the drive's table is well formed and refuses every reserved bit") {
-  for (const std::uint8_t generation : std::initializer_list<std::uint8_t>{5, 8}) {
-    Rig rig(generation);
-    rig.load(std::make_unique<MemoryMedium>(generation));
-    check_table(rig.drive.rows());
-    walk_reserved_bits(rig.sink, rig.a, rig.drive.rows());
-  }
-}
 
 TEST_CASE(
     "REPORT SUPPORTED OPERATION CODES with timeouts: 20 bytes a command, all that LTFS needs") {
@@ -26,15 +16,47 @@ TEST_CASE(
   std::map<std::uint64_t, std::uint64_t> timeouts;
   for (std::size_t at = 4; at < list.size(); at += 20)
     timeouts.emplace(be(list, at, 1), be(list, at + 16, 4));
-  for (const int opcode : {0x00, 0x01, 0x03, 0x05, 0x08, 0x0A, 0x10, 0x11, 0x12, 0x15, 0x16, 0x17,
-                           0x19, 0x1A, 0x1B, 0x1D, 0x1E, 0x2B, 0x34, 0x44, 0x4C, 0x4D, 0x55, 0x56,
-                           0x57, 0x5A, 0x5E, 0x5F, 0x8C, 0x8D, 0x91, 0x92, 0xA0, 0xA3, 0xA4}) {
+  for (const int opcode :
+       {0x00, 0x01, 0x03, 0x04, 0x05, 0x08, 0x0A, 0x0B, 0x10, 0x13, 0x3C, 0x82, 0x11, 0x12,
+        0x15, 0x16, 0x17, 0x19, 0x1A, 0x1B, 0x1D, 0x1E, 0x2B, 0x34, 0x44, 0x4C, 0x4D, 0x55,
+        0x56, 0x57, 0x5A, 0x5E, 0x5F, 0x8C, 0x8D, 0x91, 0x92, 0xA0, 0xA3, 0xA4}) {
     INFO(opcode);
     CHECK(timeouts.contains(static_cast<std::uint64_t>(opcode)));
   }
   CHECK(timeouts[0x19] == 54896);
   CHECK(timeouts[0x08] == 2280);
   CHECK(timeouts[0x00] == 60);
+}
+
+TEST_CASE("What LTFS reads after an error: a dump of fixed size, forced or not") {
+  Rig rig;
+  CHECK(good(rig.send({0x1D, 0x10, 0, 0, 8, 0}, bytes({0x80, 0, 0, 4, 1, 0x60, 0, 0}))));
+  CHECK(sense_of(rig.send({0x1D, 0x10, 0, 0, 8, 0}, bytes({0x80, 0, 0, 3, 1, 0x60, 0, 0}))) ==
+        "5/26/00 list byte 2");
+  CHECK(sense_of(rig.send({0x1D, 0x10, 0, 0, 4, 0}, bytes({0x81, 0, 0, 0}))) ==
+        "5/26/00 list byte 0");
+  CHECK(rig.run({0x3C, 3, 1, 0, 0, 0, 0, 0, 4}).data() == bytes({0, 0, 0x10, 0}));
+  CHECK(rig.run({0x3C, 3, 0, 0, 0, 0, 0, 0, 4}).data() == bytes({0, 0, 0, 0}));
+  const Data empty = rig.run({0x3C, 2, 1, 0, 0, 0, 0, 0x20, 0}).data();
+  CHECK(empty.size() == 4096);
+  CHECK(scsi::as_text(empty).find("VTL0000001") != std::string_view::npos);
+  rig.load();
+  rig.write(10);
+  const Data loaded = rig.run({0x3C, 2, 1, 0, 0, 0, 0, 0x20, 0}).data();
+  CHECK(scsi::as_text(loaded).find("object: 1") != std::string_view::npos);
+  CHECK(rig.run({0x3C, 2, 1, 0, 0x0F, 0xFF, 0, 0x20, 0}).data().size() == 1);
+  CHECK(sense_of(rig.run({0x3C, 2, 1, 0, 0x10, 0x01})) == "5/24/00 cdb byte 3 bit 7");
+  CHECK(sense_of(rig.run({0x3C, 2, 0})) == "5/24/00 cdb byte 2 bit 7");
+}
+
+TEST_CASE("REPORT IDENTIFYING INFORMATION, READ MEDIA SERIAL NUMBER") {
+  Rig rig;
+  CHECK(rig.run({0xA3, 0x05, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0}).data() == bytes({0, 0, 0, 0}));
+  CHECK(sense_of(rig.run({0xAB, 1})) == "2/3A/00");
+  rig.load();
+  const Data serial = rig.run({0xAB, 1, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0}).data();
+  CHECK(be(serial, 0, 4) == 12);
+  CHECK(scsi::as_text(serial).substr(4) == std::string_view("MEM0000001\0\0", 12));
 }
 
 TEST_CASE("Reservations: what another nexus may still do") {

@@ -1,6 +1,7 @@
 // Virtual time: what a real drive would take it for, and who waits for it.
 #include <catch2/catch.hpp>
 
+#include "scsi/ssc/profile.h"
 #include "test/unit/ssc/memory_medium.h"
 #include "vtl/timing/timed_medium.h"
 
