@@ -74,6 +74,7 @@ constexpr Text kTexts[] = {
     {Asc::kIncompatibleMediumFormat, "incompatible medium format"},
     {Asc::kCleaningCartridgeInstalled, "cleaning cartridge installed"},
     {Asc::kCannotWriteMedium, "cannot write medium"},
+    {Asc::kCleaningFailure, "cleaning failure"},
     {Asc::kWormOverwriteAttempted, "WORM medium: overwrite attempted"},
     {Asc::kWormIntegrityCheck, "WORM medium: integrity check"},
     {Asc::kMediumFormatCorrupted, "medium format corrupted"},

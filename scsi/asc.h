@@ -72,6 +72,7 @@ enum class Asc : std::uint16_t {
   kIncompatibleMediumFormat = 0x3002,
   kCleaningCartridgeInstalled = 0x3003,
   kCannotWriteMedium = 0x3005,
+  kCleaningFailure = 0x3007,
   kWormOverwriteAttempted = 0x300C,
   kWormIntegrityCheck = 0x300D,
   kMediumFormatCorrupted = 0x3100,

@@ -25,9 +25,10 @@ void add_name(ByteBuilder& out, std::uint8_t type, std::string_view name) {
   add_designator(out, kIscsi | kUtf8, type, padded.view());
 }
 
-std::vector<std::byte> device_identification(const Identity& identity) {  // 83h, SPC-4 7.8.6
-  ByteBuilder out;
-  add_designator(out, kAscii, 0x01, as_bytes(t10_identifier(identity)));
+std::vector<std::byte> device_identification(const Identity& identity, Bytes t10) {
+  ByteBuilder out;  // 83h, SPC-4 7.8.6
+  const std::string plain = t10_identifier(identity);
+  add_designator(out, kAscii, 0x01, t10.empty() ? as_bytes(plain) : t10);
   add_designator(out, kBinary, 0x03, std::as_bytes(std::span(identity.naa)));
   ByteBuilder number;
   number.u16(0).u16(identity.relative_target_port);
@@ -72,8 +73,9 @@ Inquiry::Inquiry(InquiryOptions options, Identity identity)
     if (std::none_of(pages_.begin(), pages_.end(), same)) pages_.push_back({code, std::move(body)});
   };
   // Bodies are asked through a copy of what they need: this object may move.
-  add(0x80, [serial = identity_.serial] { return bytes_of(serial); });
-  add(0x83, [id = identity_] { return device_identification(id); });
+  add(0x80, [serial = identity_.serial + options_.serial_suffix] { return bytes_of(serial); });
+  add(0x83,
+      [id = identity_, t10 = options_.t10_designator] { return device_identification(id, t10); });
   add(0x86, [body = extended_inquiry(options_)] { return body; });
   add(0x87, [] {  // one policy for every page: shared (SPC-4 7.8.9)
     return std::vector<std::byte>{std::byte{0x3F}, std::byte{0xFF}, std::byte{0}, std::byte{0}};
@@ -87,21 +89,21 @@ Inquiry::Inquiry(InquiryOptions options, Identity identity)
 }
 
 std::vector<std::byte> Inquiry::standard() const {  // SPC-4 6.6.2
-  constexpr std::size_t kLength = 96;
+  const std::size_t length = options_.standard_length;
   VTL_CHECK(options_.version_descriptors.size() <= 8 && options_.vendor_specific.size() <= 20);
   ByteBuilder out;
   out.u8(options_.device_type);
   out.u8(0x80);  // RMB
   out.u8(options_.version);
   out.u8(0x02);  // response data format
-  out.u8(kLength - 5);
+  out.u8(length - 5);
   out.u8(options_.protect ? 0x01 : 0x00);
   out.u8(0x10);  // MULTIP
   out.u8(0x02);  // CMDQUE
   out.ascii(identity_.vendor, 8).ascii(identity_.product, 16).ascii(identity_.revision, 4);
   out.bytes(options_.vendor_specific).zeros(58 - out.size());
   for (const std::uint16_t version : options_.version_descriptors) out.u16(version);
-  out.zeros(kLength - out.size());
+  out.zeros(length - out.size());
   return out.take();
 }
 

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "scsi/bytes.h"
@@ -26,13 +27,18 @@ struct InquiryOptions {
   std::vector<std::uint16_t> version_descriptors;  // at most 8
   std::vector<std::byte> vendor_specific;          // bytes 36-55, at most 20
   std::vector<VpdPage> pages;
+  std::size_t standard_length = 96;  // of the standard data: 58, or 96
+  // Where a family's own form is asked for: behind the serial number in page 80h, and instead of
+  // vendor(8) product(16) serial in page 83h.
+  std::string serial_suffix;
+  std::vector<std::byte> t10_designator;
 };
 
 class Inquiry {
  public:
   Inquiry(InquiryOptions options, Identity identity);
 
-  std::vector<std::byte> standard() const;  // 96 bytes
+  std::vector<std::byte> standard() const;
   // The whole page with its header; nothing if there is no such page.
   std::optional<std::vector<std::byte>> vpd(std::uint8_t code) const;
   const Identity& identity() const { return identity_; }

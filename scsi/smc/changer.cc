@@ -1,7 +1,6 @@
-// What a changer is: its table of commands, its pages, and what it tells on its own.
+// What a changer is: its table of commands, and what it tells on its own. Its pages: pages.cc.
 #include "scsi/smc/changer.h"
 
-#include <algorithm>
 #include <array>
 
 #include "scsi/primary_rows.h"
@@ -88,92 +87,14 @@ constexpr std::array kRows = {
         {0xE7, 0x01, kFF, kFF, 0, 0, kFF, kFF, 0, 0}, kConflict),
 };
 
-ModePage page_of(std::uint8_t code, std::size_t length, std::vector<ByteAt> defaults = {}) {
-  ModePage page;
-  page.page = code;
-  page.length = static_cast<std::uint16_t>(length);
-  page.defaults = std::move(defaults);
-  return page;
-}
-
-// Element address assignment (SMC-3 7.3.4): first address and count of each type.
-ModePage element_address_assignment(std::span<const Element> elements) {
-  ModePage page = page_of(0x1D, 0x12);
-  std::uint16_t offset = 2;
-  for (const ElementType type : {ElementType::kTransport, ElementType::kStorage,
-                                 ElementType::kImportExport, ElementType::kDrive}) {
-    const auto of_type = [&](const Element& e) { return e.type == type; };
-    const auto first = std::find_if(elements.begin(), elements.end(), of_type);
-    const auto count = std::count_if(elements.begin(), elements.end(), of_type);
-    const std::uint16_t address = first == elements.end() ? std::uint16_t{0} : first->address;
-    for (const auto value : {address, static_cast<std::uint16_t>(count)}) {
-      page.defaults.push_back({offset++, static_cast<std::uint8_t>(value >> 8)});
-      page.defaults.push_back({offset++, static_cast<std::uint8_t>(value & 0xFF)});
-    }
-  }
-  return page;
-}
-
-// Transport geometry descriptors (SMC-3 7.3.5): no rotation; members of one set, numbered.
-ModePage transport_geometry(std::span<const Element> elements) {
-  const auto transports = std::count_if(elements.begin(), elements.end(), [](const Element& e) {
-    return e.type == ElementType::kTransport;
-  });
-  ModePage page = page_of(0x1E, 2 * static_cast<std::size_t>(transports));
-  for (std::uint16_t i = 0; i < transports; ++i)
-    page.defaults.push_back({static_cast<std::uint16_t>(3 + 2 * i), static_cast<std::uint8_t>(i)});
-  return page;
-}
-
-// Device capabilities (SMC-3 7.3.2): cartridges rest in storage, import/export and drives, not in
-// the transport, and every move and exchange between those three works.
-ModePage device_capabilities() {
-  constexpr std::uint8_t kAll = 0x0E;  // drives, import/export, storage
-  return page_of(0x1F, 0x12,
-                 {{2, kAll}, {5, kAll}, {6, kAll}, {7, kAll}, {13, kAll}, {14, kAll}, {15, kAll}});
-}
-
-std::vector<ModePage> mode_pages_of(std::span<const Element> elements) {
-  return {
-      page_of(0x02, 0x0E),
-      page_of(0x0A, 0x0A),
-      // No sense of its own for informational exceptions: DEXCPT.
-      page_of(0x1C, 0x0A, {{2, 0x08}, {3, 0x03}}),
-      element_address_assignment(elements),
-      transport_geometry(elements),
-      device_capabilities(),
-  };
-}
-
 }  // namespace
 
 std::span<const CommandRow> Changer::command_rows() { return kRows; }
 
-PrimaryOptions Changer::primary_options(const ChangerOptions& options, const Inventory& inventory) {
-  PrimaryOptions primary;
-  primary.identity = options.identity;
-  primary.inquiry.device_type = 0x08;
-  primary.inquiry.version_descriptors = {0x00A0, 0x0460, 0x0480,
-                                         0x0960};  // SAM-5 SPC-4 SMC-3 iSCSI
-  primary.inquiry.vendor_specific.resize(20);
-  primary.inquiry.vendor_specific[55 - 36] = std::byte{0x01};  // a barcode reader is present
-  primary.mode.block_descriptor = false;
-  primary.mode.pages = mode_pages_of(inventory.elements());
-  // tape_alert_ is made after the base class: it is reached for when the page is asked for.
-  LogPage& alerts = primary.log.emplace_back();
-  alerts.page = 0x2E;
-  alerts.parameters = [this](NexusId nexus) { return tape_alert_.page_2e().parameters(nexus); };
-  alerts.reset = [this] { tape_alert_.clear_all(); };
-  alerts.told = [this](NexusId nexus, std::uint16_t first, std::uint16_t last) {
-    tape_alert_.page_2e().told(nexus, first, last);
-  };
-  primary.now_ms = options.now_ms;
-  return primary;
-}
-
 Changer::Changer(ChangerOptions options, Inventory& inventory)
     : PrimaryUnit(kRows, primary_options(options, inventory)),
       inventory_(inventory),
+      tag_characters_(options.tag_characters),
       move_ended_(std::move(options.move_ended)) {
   inventory_.observe(this);
 }
@@ -201,6 +122,12 @@ void Changer::inventory_changed() { unit_attentions().raise_all(Asc::kMediumMayH
 
 void Changer::import_export_accessed() {
   unit_attentions().raise_all(Asc::kImportExportElementAccessed);
+}
+
+// Page 1Dh says other numbers, and what was known of the elements may be too little.
+void Changer::elements_added() {
+  unit_attentions().raise_all(Asc::kModeParametersChanged);
+  unit_attentions().raise_all(Asc::kMediumMayHaveChanged);
 }
 
 }  // namespace scsi::smc

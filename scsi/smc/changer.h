@@ -14,6 +14,7 @@
 #include "scsi/primary.h"
 #include "scsi/smc/element.h"
 #include "scsi/smc/inventory.h"
+#include "scsi/smc/profile.h"
 #include "scsi/tape_alert.h"
 
 namespace scsi::smc {
@@ -28,6 +29,10 @@ struct MoveEnd {
 
 struct ChangerOptions {
   Identity identity;
+  SerialForm serial_form = SerialForm::kPlain;
+  // How much of a barcode the reader tells: real libraries can be set to leave the two characters
+  // of the media type out.
+  std::size_t tag_characters = kVolumeTagCharacters;
   std::function<std::uint64_t()> now_ms;  // wall clock, milliseconds since 1970
   // For the log; may be empty. Not of what was refused before the inventory was asked.
   std::function<void(const MoveEnd&)> move_ended;
@@ -35,9 +40,8 @@ struct ChangerOptions {
 
 class Changer : public PrimaryUnit, public InventoryObserver {
  public:
-  // Observes `inventory`, which outlives the changer and whose elements - not what is in them -
-  // stay as they are now. A move that is under way when the changer goes away ends in the inventory
-  // alone.
+  // Observes `inventory`, which outlives the changer. A move that is under way when the changer
+  // goes away ends in the inventory alone.
   Changer(ChangerOptions options, Inventory& inventory);
   ~Changer() override;
 
@@ -45,6 +49,7 @@ class Changer : public PrimaryUnit, public InventoryObserver {
 
   void inventory_changed() override;
   void import_export_accessed() override;
+  void elements_added() override;
 
   // --- handlers, for command rows ---
   void rezero_unit(Task& task);
@@ -76,6 +81,7 @@ class Changer : public PrimaryUnit, public InventoryObserver {
   };
 
   PrimaryOptions primary_options(const ChangerOptions& options, const Inventory& inventory);
+  void note_exceptions();
 
   const Element* find(std::uint16_t address) const;
   bool is_transport(std::uint16_t address) const;  // 0000h: the default one
@@ -86,6 +92,7 @@ class Changer : public PrimaryUnit, public InventoryObserver {
                            ElementStatusFormat format);
 
   Inventory& inventory_;
+  std::size_t tag_characters_;
   std::function<void(const MoveEnd&)> move_ended_;
   TapeAlert tape_alert_;
   std::map<NexusId, VolumeSearch> searches_;

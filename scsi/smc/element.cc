@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "scsi/asc.h"
+
 namespace scsi::smc {
 namespace {
 
@@ -9,12 +11,12 @@ constexpr std::size_t kPageHeaderLength = 8;
 constexpr std::size_t kPlainDescriptorLength = 16;  // with an empty identifier
 constexpr std::size_t kVolumeTagLength =
     36;  // SMC-3 table 5: 32 characters, 2 reserved, 2 sequence
-constexpr std::size_t kVolumeTagCharacters = 32;
 constexpr std::size_t kDriveIdentifierLength = 34;
 
 // Byte 2 of a descriptor (SMC-3 tables 44 to 52).
 constexpr std::uint8_t kFull = 0x01;
 constexpr std::uint8_t kImpExp = 0x02;
+constexpr std::uint8_t kExcept = 0x04;
 constexpr std::uint8_t kAccess = 0x08;
 constexpr std::uint8_t kExEnab = 0x10;
 constexpr std::uint8_t kInEnab = 0x20;
@@ -23,6 +25,7 @@ constexpr std::uint8_t kSValid = 0x80;  // byte 9
 
 std::uint8_t flags_of(const Element& e) {
   std::uint8_t flags = e.full ? kFull : 0;
+  if (e.exception) flags |= kExcept;
   if (e.type == ElementType::kTransport) return flags;
   if (e.accessible) flags |= kAccess;
   if (e.type == ElementType::kImportExport) {
@@ -50,11 +53,15 @@ std::size_t descriptor_length(const Element& e, const ElementStatusFormat& forma
 
 void append_descriptor(ByteBuilder& out, const Element& e, const ElementStatusFormat& format) {
   const bool source_valid = e.full && e.source.has_value();
-  out.u16(e.address).u8(flags_of(e)).zeros(6);
+  out.u16(e.address).u8(flags_of(e)).u8(0);
+  // What a MOVE MEDIUM of it into a drive would end with.
+  out.u16(static_cast<std::uint16_t>(e.exception ? Asc::kMediaLoadOrEjectFailed
+                                                 : Asc::kNoAdditionalSense));
+  out.zeros(3);
   out.u8((source_valid ? kSValid : 0u) | medium_type_of(e));
   out.u16(source_valid ? *e.source : 0);
   if (format.volume_tags) {
-    out.ascii(e.full ? std::string_view(e.barcode) : std::string_view(), kVolumeTagCharacters);
+    out.ascii(volume_tag(e, format.tag_characters), kVolumeTagCharacters);
     out.zeros(kVolumeTagLength - kVolumeTagCharacters);
   }
   if (shows_identifier(e, format)) {
@@ -66,6 +73,11 @@ void append_descriptor(ByteBuilder& out, const Element& e, const ElementStatusFo
 }
 
 }  // namespace
+
+std::string_view volume_tag(const Element& element, std::size_t characters) {
+  if (!element.full || !element.labelled) return {};
+  return std::string_view(element.barcode).substr(0, characters);
+}
 
 ElementSelection select_elements(std::span<const Element> elements, std::uint8_t type,
                                  std::uint16_t first, std::uint16_t number) {

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <span>
+#include <string_view>
 #include <vector>
 
 #include "scsi/bytes.h"
@@ -12,6 +13,10 @@
 namespace scsi::smc {
 
 using ElementSelection = std::vector<const Element*>;
+
+// What the bar code reader tells of an element: at most `characters` of the label, nothing of an
+// empty element or of a cartridge without a label.
+std::string_view volume_tag(const Element& element, std::size_t characters);
 
 // The elements of a type (0: of every type) at `first` and above, at most `number`, ascending by
 // address. With every type the pages then follow each other by address too, so a client that pages
@@ -23,6 +28,7 @@ struct ElementStatusFormat {
   bool volume_tags = false;         // VOLTAG: a primary volume tag in each descriptor
   bool device_identifiers = false;  // DVCID: drives bring their 34-byte T10 designator
   std::uint8_t send_action = 0;     // REQUEST VOLUME ELEMENT ADDRESS: what the search was
+  std::size_t tag_characters = kVolumeTagCharacters;  // of a barcode that are told
 };
 
 // Header, and one page for each run of elements of one type. Encodes no more than needed for the

@@ -22,11 +22,15 @@ enum class ElementType : std::uint8_t {
   kDrive = 4
 };
 
+inline constexpr std::size_t kVolumeTagCharacters = 32;  // SMC-3 table 5
+
 struct Element {
   std::uint16_t address = 0;
   ElementType type = ElementType::kStorage;
   bool full = false;
-  std::string barcode;  // of the cartridge in it; at most 32 characters
+  std::string barcode;     // of the cartridge in it; at most 32 characters
+  bool labelled = true;    // its case bears the barcode; else that is only what its owner calls it
+  bool exception = false;  // EXCEPT: what is on record here cannot be loaded, or was not
   std::optional<std::uint16_t>
       source;                       // the storage or import/export element it was last moved from
   bool placed_by_operator = false;  // IMPEXP: it came through the door, not by the robot
@@ -60,12 +64,14 @@ class InventoryObserver {
   virtual ~InventoryObserver() = default;
   virtual void inventory_changed() = 0;       // 28/00: an administrator changed something inside
   virtual void import_export_accessed() = 0;  // 28/01: a cartridge came or went through the door
+  virtual void elements_added() = 0;          // 2A/01 and 28/00: there are more elements
 };
 
 class Inventory {
  public:
   virtual ~Inventory() = default;
   // Every element, ascending by address; one consistent state: no cartridge twice, none missing.
+  // There may be more of them later, never fewer, and no address changes its type.
   // Valid until the next call that is not const.
   virtual std::span<const Element> elements() const = 0;
   // Unloads a drive that is the source, loads one that is the destination. kMoved only when the

@@ -15,19 +15,29 @@ struct ElementRange {
   std::uint32_t default_count;
 };
 
+// How a library tells its serial number (INQUIRY, VPD 80h and 83h).
+enum class SerialForm : std::uint8_t {
+  kPlain,
+  kIbm,  // also in the standard data, and with the address of the first storage element behind it
+};
+
 struct LibraryProfile {
   std::string_view name;  // "stk-l700"
   std::string_view description;
   std::string_view vendor;  // changer INQUIRY
   std::string_view product;
   std::string_view revision;
+  SerialForm serial_form;
   std::uint8_t drive_generation;  // default; drives are IBM ULT3580-TDn
   ElementRange transport, storage, import_export, drives;
+  // For people: whose published lists name it, and what of it is not a device's but ours.
+  std::string_view applications;
+  std::string_view ours;
   // Target names: "<iqn_prefix>:<library>-mediachanger".
-  std::string_view default_iqn_prefix;
+  std::string_view default_iqn_prefix = "iqn.2026-11.local.vtl";
   // Each 'X' stands for one random lower-case hexadecimal digit, drawn once when a library is made:
   // a Tape Gateway is named "sgw-1a2b3c4d".
-  std::string_view default_library;
+  std::string_view default_library = "vtl";
 };
 
 // The default first.

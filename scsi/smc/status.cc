@@ -52,6 +52,7 @@ void Changer::send_element_status(Task& task, const ElementSelection& selection,
                                   ElementStatusFormat format) {
   const std::uint32_t allocation_length = allocation_of(task);
   task.set_allocation_length(allocation_length);
+  format.tag_characters = tag_characters_;
   task.good(element_status(selection, format, allocation_length));
 }
 
@@ -115,7 +116,7 @@ void Changer::request_volume_element_address(Task& task) {
     selection = select_elements(inventory_.elements(), type, u16_at(task, 2), 0xFFFF);
   std::erase_if(selection, [&](const Element* e) {
     return !e->full || (search.type != 0 && static_cast<std::uint8_t>(e->type) != search.type) ||
-           e->address < search.first || !matches(search.pattern, e->barcode);
+           e->address < search.first || !matches(search.pattern, volume_tag(*e, tag_characters_));
   });
   if (selection.size() > u16_at(task, 4)) selection.resize(u16_at(task, 4));
   send_element_status(task, selection,

@@ -92,7 +92,7 @@ std::vector<Attribute> TapeDrive::Impl::attributes(std::uint32_t partition) cons
   out.push_back(ascii(0x0005, "LTO-CVE", 8));
   out.push_back(number(0x0006, kind.density_code, 1));
   out.push_back(number(0x0007, label.initialization_count, 2));
-  out.push_back(ascii(0x0008, label.barcode, 32));
+  out.push_back(ascii(0x0008, bar_code_of(label.barcode), 32));
   out.push_back(number(0x0009, label.volume_change_reference, 4));
   for (std::uint16_t i = 0; i < label.last_loads.size(); ++i) {
     const LoadRecord& drive = label.last_loads[i];

@@ -27,12 +27,13 @@ inline constexpr std::uint8_t kUnsupportedFormat = 0x0C;
 inline constexpr std::uint8_t kMemoryFailure = 0x0F;
 inline constexpr std::uint8_t kReadOnlyFormat = 0x11;
 inline constexpr std::uint8_t kDirectoryCorrupted = 0x12;
+inline constexpr std::uint8_t kExpiredCleaning = 0x16;
 inline constexpr std::uint8_t kLoadFailure = 0x37;
 inline constexpr std::uint8_t kWormOverwrite = 0x3C;
 inline constexpr std::array kAll = {
-    kHardError,          kMedia,         kReadFailure,       kWriteFailure,  kWriteProtect,
-    kNoRemoval,          kCleaningMedia, kUnsupportedFormat, kMemoryFailure, kReadOnlyFormat,
-    kDirectoryCorrupted, kLoadFailure,   kWormOverwrite};
+    kHardError,          kMedia,           kReadFailure,       kWriteFailure,  kWriteProtect,
+    kNoRemoval,          kCleaningMedia,   kUnsupportedFormat, kMemoryFailure, kReadOnlyFormat,
+    kDirectoryCorrupted, kExpiredCleaning, kLoadFailure,       kWormOverwrite};
 }  // namespace alert
 
 inline constexpr std::uint32_t kDecimalMb = 1'000'000;
@@ -107,6 +108,7 @@ struct TapeDrive::Impl {
   Moved moved_before;    // by cartridges that are gone
   Moved moved_at_reset;  // what moved() was when the counters were reset
   std::uint64_t loads = 0;
+  std::uint64_t cleanings = 0;
   std::uint64_t started_ms = 0;
   Background background = Background::kNone;
   Callback after_background;      // a robot's operation that waits for it
@@ -147,6 +149,8 @@ struct TapeDrive::Impl {
 
   // Checks the cartridge that is in and loads it; ends with the fault that stands in the way.
   void start_load(std::optional<NexusId> commanded_by, Done<std::optional<MediumFault>> done);
+  // Cleans with the cartridge that is in, and ejects it (cleaning.cc).
+  void start_cleaning(Done<std::optional<MediumFault>> done);
   void start_unload(Load then, Done<WriteOutcome> done);
   // Before the cartridge is closed: what its writer has not been told yet is kept for that nexus.
   std::optional<MediumFault> keep_write_fault();

@@ -82,7 +82,7 @@ std::uint32_t TapeDrive::Impl::very_high_frequency_data() const {
     case Background::kNone:
       break;
     case Background::kLoad:
-      activity = 0x02;
+      activity = medium->info().cleaning ? 0x01 : 0x02;
       break;
     case Background::kUnload:
       activity = 0x03;
@@ -129,7 +129,7 @@ Parameters TapeDrive::Impl::sequential_access() const {
 Parameters TapeDrive::Impl::device_statistics() const {
   const std::uint64_t hours = (std::max(now_ms(), started_ms) - started_ms) / 3'600'000;
   return {list(0x0000, loads, 4),
-          list(0x0001, 0, 4),      // cleanings
+          list(0x0001, cleanings, 4),
           list(0x0002, hours, 4),  // power on
           list(0x000D, loads, 4),
           list(0x000E, counters.write_errors, 4),

@@ -1,5 +1,6 @@
 #include "scsi/ssc/profile.h"
 
+#include <algorithm>
 #include <array>
 
 namespace scsi::ssc {
@@ -213,6 +214,11 @@ std::optional<SuffixMatch> find_generation_by_barcode(std::string_view barcode) 
     if (suffix == generation.barcode_suffix_worm) return SuffixMatch{&generation, true};
   }
   return std::nullopt;
+}
+
+std::string_view bar_code_of(std::string_view name) {
+  const auto says = [](char c) { return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z'); };
+  return std::all_of(name.begin(), name.end(), says) ? name : std::string_view();
 }
 
 // 8 tracks at a time up to LTO-2, 16 up to LTO-6, 32 since.

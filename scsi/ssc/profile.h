@@ -40,6 +40,13 @@ struct SuffixMatch {
 };
 std::optional<SuffixMatch> find_generation_by_barcode(std::string_view barcode);
 
+// A cartridge's name as the label on its case has it. Nothing for a name that no bar code can say
+// (A-Z and 0-9): that cartridge has no label.
+std::string_view bar_code_of(std::string_view name);
+
+// How often a universal cleaning cartridge cleans before it is worn out.
+inline constexpr std::uint32_t kCleaningUses = 50;
+
 // How often the tape is passed from end to end until it is full; 1 if the generation is unknown.
 std::uint32_t wraps(std::uint8_t generation);
 

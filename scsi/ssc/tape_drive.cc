@@ -260,12 +260,7 @@ void TapeDrive::Impl::start_load(std::optional<NexusId> commanded_by,
   };
   using Kind = MediumFault::Kind;
   const MediumInfo& label = medium->info();
-  if (label.cleaning) {
-    alerts.raise(alert::kCleaningMedia);
-    done(refuse(Sense::not_ready(Asc::kCleaningCartridgeInstalled),
-                {Kind::kIncompatibleFormat, 0, "a cleaning cartridge"}));
-    return;
-  }
+  if (label.cleaning) return start_cleaning(std::move(done));
   access = drive_access(generation.number, label.generation);
   if (access == Access::kNone) {
     alerts.raise(alert::kUnsupportedFormat);

@@ -76,7 +76,7 @@ std::vector<LogParameter> TapeDrive::Impl::volume_statistics() const {
       number(0x0019, 100, 1),  // life remaining, %
       text(0x0040, label.serial, 32),
       text(0x0041, label.manufactured, 8),  // lot: what was made on that day
-      text(0x0042, label.barcode, 32),
+      text(0x0042, bar_code_of(label.barcode), 32),
       text(0x0043, "VTL", 8),
       text(0x0044, "LTO", 4),
       text(0x0045, personality, 9),

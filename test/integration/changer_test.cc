@@ -48,6 +48,44 @@ TEST_CASE("PREVENT keeps a cartridge in its drive until the nexus is gone") {
   CHECK(move_medium(changer, kFirstDrive, kFirstSlot).good());
 }
 
+TEST_CASE("slots are added under a host that is logged in") {
+  Library library;
+  Initiator changer = library.attach_changer();
+  const auto slots = [&] {
+    const CommandResult page = changer.in({0x1A, 8, 0x1D, 0, 0xFF, 0}, 255);
+    REQUIRE(page.data.size() == 24);
+    return static_cast<unsigned>(page.data[12]) << 8 | static_cast<unsigned>(page.data[13]);
+  };
+  const auto serial = [&] { return changer.in({0x12, 1, 0x80, 0, 0xFF, 0}, 255).data; };
+  const unsigned before = slots();
+  const auto serial_before = serial();
+  const std::string more = std::to_string(before + 50);
+  CHECK(run_vtl({"library", "grow", "--slots", more, "--data", library.daemon.data()}).code == 0);
+  CHECK(changer.none({0, 0, 0, 0, 0, 0}).sense_code() == "6/2A/01");
+  CHECK(changer.none({0, 0, 0, 0, 0, 0}).sense_code() == "6/28/00");
+  CHECK(changer.none({0, 0, 0, 0, 0, 0}).good());
+  CHECK(slots() == before + 50);
+  CHECK(serial() == serial_before);
+  const int last = kFirstSlot + static_cast<int>(before) + 49;
+  CHECK(move_medium(changer, kFirstSlot, last).good());
+  CHECK(move_medium(changer, kFirstSlot + 1, last + 1).sense_code() == "5/21/01");
+  CHECK(place_of(library, "VTL001L8") == "slot-" + more);
+}
+
+TEST_CASE("a cleaning cartridge by MOVE MEDIUM: it cleans, comes out, and has a use less") {
+  Library library;
+  const std::string data = library.daemon.data();
+  REQUIRE(run_vtl({"cartridge", "create", "CLN001CU", "--data", data}).code == 0);
+  Initiator changer = library.attach_changer();
+  const auto place = vtl_json({"cartridge", "show", "CLN001CU", "--data", data})["place"];
+  const int slot = place["address"].get<int>();
+  CHECK(move_medium(changer, slot, kFirstDrive).good());
+  Initiator drive = library.attach_drive(1);
+  CHECK(drive.clear_unit_attentions().sense_code() == "2/3A/00");
+  CHECK(vtl_json({"cartridge", "show", "CLN001CU", "--data", data})["cleanings_left"] == 49);
+  CHECK(move_medium(changer, kFirstDrive, slot).good());
+}
+
 TEST_CASE("an operator's move tells the changer's initiators") {
   Library library;
   Initiator changer = library.attach_changer();

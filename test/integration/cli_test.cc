@@ -40,7 +40,7 @@ TEST_CASE("version, help and usage") {
   const Ended no_data = run_vtl({"library", "show"});
   CHECK(no_data.code == 2);
   CHECK(has(no_data.err, "vtl: --data is required"));
-  CHECK(has(run_vtl({"init", "--help"}).out, " quantum-scalar "));
+  CHECK(has(run_vtl({"init", "--help"}).out, " spectrum-protect"));
   CHECK(has(run_vtl({"cartridge", "export", "--help"}).out, " directory "));
 }
 
@@ -51,6 +51,27 @@ TEST_CASE("warnings of a command go to standard error, beside the result") {
   CHECK(listed.code == 0);
   CHECK(listed.out.substr(0, 1) == "{");
   CHECK(listed.err.substr(0, 33) == "vtl: warning: cartridge VTL004L8 ");
+}
+
+TEST_CASE("profiles are listed and shown, and init chooses one for an application") {
+  CHECK(has(run_vtl({"profile", "list"}).out, "\nquantum-scalar "));
+  CHECK(has(run_vtl({"profile", "show", "ibm-3584"}).out, "IBM 03584L32 0402"));
+  const Ended unknown = run_vtl({"profile", "show", "ibm"});
+  CHECK(unknown.code == 1);
+  CHECK(has(unknown.err, "vtl profile list"));
+  CHECK(run_vtl({"init", "--for", "word", "--data", "/nowhere"}).code == 2);
+  CHECK(run_vtl({"init", "--generation", "8,9", "--data", "/nowhere"}).code == 2);
+  std::string parent = "/tmp/vtl-for-XXXXXX";
+  REQUIRE(::mkdtemp(parent.data()) != nullptr);
+  const Ended made = run_vtl(
+      {"init", "--for", "spectrum-protect", "--cartridges", "0", "--data", parent + "/library"});
+  CHECK(made.code == 0);
+  CHECK(has(made.out, "Chosen for IBM Spectrum Protect:\n  profile ibm-3584: "));
+  CHECK(run_vtl({"library", "grow", "--slots", "300", "--data", parent + "/library"}).out ==
+        "300 slots, 20 import/export slots\n");
+  CHECK(run_vtl({"library", "grow", "--slots", "299", "--data", parent + "/library"}).code == 1);
+  CHECK(run_vtl({"config", "check", "--data", parent + "/library"}).code == 0);
+  std::filesystem::remove_all(parent);
 }
 
 TEST_CASE("many cartridges that want attention are one warning, and all in library alerts") {

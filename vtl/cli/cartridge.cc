@@ -20,7 +20,10 @@ std::string notes_of(const json& cartridge) {
   std::string notes;
   const auto add = [&](const std::string& note) { notes += (notes.empty() ? "" : ", ") + note; };
   if (cartridge["worm"]) add("WORM");
-  if (cartridge["cleaning"]) add("cleaning");
+  if (cartridge.contains("cleanings_left"))
+    add(fmt::format("cleaning, {} uses left", cartridge["cleanings_left"].get<int>()));
+  else if (cartridge["cleaning"])
+    add("cleaning");
   if (cartridge.value("write_protected", false)) add("write-protected");
   if (cartridge.value("label_damaged", false)) add("LABEL DAMAGED");
   if (cartridge.contains("error")) add("CANNOT BE READ: " + cartridge["error"].get<std::string>());
@@ -120,7 +123,7 @@ void add_create(CLI::App& group, Result& result) {
   struct Options {
     std::string data, barcode, prefix, capacity, where;
     std::optional<std::uint32_t> count, generation;
-    bool worm = false;
+    bool worm = false, unlabelled = false;
     bool as_json = false;
   };
   auto options = std::make_shared<Options>();
@@ -133,8 +136,14 @@ void add_create(CLI::App& group, Result& result) {
   auto* prefix = command->add_option("--prefix", options->prefix,
                                      "Number new barcodes: PREFIX001L8 and so on");
   prefix->excludes(barcode);
-  command->add_option("--count", options->count, "How many, with --prefix: 1 to 10000 (default 1)")
-      ->needs(prefix);
+  command
+      ->add_flag("--unlabelled", options->unlabelled,
+                 "Without a barcode: hosts see a cartridge and no label; it is called unlabelled-1 "
+                 "and so on")
+      ->excludes(barcode)
+      ->excludes(prefix);
+  command->add_option("--count", options->count,
+                      "How many, with --prefix or --unlabelled: 1 to 10000 (default 1)");
   command->add_flag("--worm", options->worm, "Write once, with --prefix")->needs(prefix);
   command
       ->add_option("--generation", options->generation,
@@ -154,6 +163,7 @@ void add_create(CLI::App& group, Result& result) {
     if (options->count) body["count"] = *options->count;
     if (options->generation) body["generation"] = *options->generation;
     if (options->worm) body["worm"] = true;
+    if (options->unlabelled) body["unlabelled"] = true;
     if (!options->capacity.empty()) body["capacity_bytes"] = size_of(options->capacity);
     if (!options->where.empty()) body["where"] = options->where;
     Client client(options->data);

@@ -59,6 +59,7 @@ class Client {
 };
 
 void add_init(CLI::App& app, Result& result);
+void add_profile(CLI::App& app, Result& result);
 void add_serve(CLI::App& app, Result& result);
 void add_config(CLI::App& app, Result& result);
 void add_cartridge(CLI::App& app, Result& result);

@@ -5,22 +5,14 @@
 #include <iostream>
 #include <memory>
 
-#include "scsi/smc/profile.h"
 #include "vtl/cli/command.h"
+#include "vtl/config/applications.h"
 #include "vtl/config/config.h"
 #include "vtl/daemon/init.h"
 #include "vtl/daemon/server.h"
 
 namespace vtl::cli {
 namespace {
-
-std::string profile_help() {
-  std::string text = "The library's model:";
-  for (const auto& profile : scsi::smc::library_profiles()) {
-    text += fmt::format("\n  {:<14} {}", profile.name, profile.description);
-  }
-  return text;
-}
 
 // 0: auto.
 std::optional<std::uint32_t> parse_threads(const std::string& text) {
@@ -32,8 +24,13 @@ std::optional<std::uint32_t> parse_threads(const std::string& text) {
   return number;
 }
 
-void print_made(const daemon::InitOptions& options, const config::Config& config) {
+void print_made(const daemon::InitOptions& options, const daemon::InitOutcome& outcome) {
+  const config::Config& config = outcome.config;
   const config::LibraryConfig& library = config.library;
+  if (const auto* application = config::find_application(options.library.application)) {
+    std::cout << fmt::format("Chosen for {}:\n", application->title);
+    for (const std::string& reason : outcome.reasons) std::cout << "  " << reason << '\n';
+  }
   std::cout << fmt::format(
       "Made {}: profile {}, {} drives, {} slots, {} import/export slots, {} cartridges.\n"
       "Configuration: {}\n"
@@ -48,14 +45,29 @@ void print_made(const daemon::InitOptions& options, const config::Config& config
 void add_init(CLI::App& app, Result& result) {
   auto options = std::make_shared<daemon::InitOptions>();
   auto capacity = std::make_shared<std::string>();
+  auto generation = std::make_shared<std::string>();
   CLI::App* command = app.add_subcommand("init", "Make a new library with cartridges in its slots");
   add_data_option(*command, options->data_directory);
-  command->add_option("--profile", options->library.profile, profile_help())->capture_default_str();
   command
-      ->add_option("--generation", options->library.generation,
-                   "LTO generation of drives and cartridges (default: the profile's)")
-      ->check(CLI::Range(5, 9));
-  command->add_option("--drives", options->library.drives, "Number of drives (default: 10)");
+      ->add_option("--for", options->library.application,
+                   fmt::format("Choose what suits an application, and say why: {}",
+                               config::application_names()))
+      ->type_name("APPLICATION");
+  command->add_option("--profile", options->library.profile,
+                      "The library's model, one that \"vtl profile list\" shows (default: the "
+                      "application's, or stk-l700)");
+  command
+      ->add_option("--generation", *generation,
+                   "LTO generation of drives and cartridges, or drives of several: 9x4,8x6 "
+                   "(default: the application's, or the profile's)")
+      ->check([](const std::string& text) {
+        const auto groups = config::parse_drive_groups(text);
+        const auto* allowed = std::get_if<std::string>(&groups);
+        return allowed == nullptr ? std::string()
+                                  : fmt::format("found \"{}\", allowed: {}", text, *allowed);
+      });
+  command->add_option("--drives", options->library.drives,
+                      "Number of drives (default: 10, or what the real library has at most)");
   command->add_option("--slots", options->library.slots,
                       "Number of slots (default: the profile's)");
   command->add_option("--ie-slots", options->library.ie_slots,
@@ -72,11 +84,14 @@ void add_init(CLI::App& app, Result& result) {
           "Capacity of each cartridge, such as 100GB or 512MiB (default: the generation's)")
       ->check(check_capacity)
       ->type_name("SIZE");
-  command->callback([options, capacity, &result] {
+  command->callback([options, capacity, generation, &result] {
     if (!capacity->empty()) options->capacity_bytes = size_of(*capacity);
+    if (!generation->empty())
+      options->library.generation =
+          std::get<std::vector<config::DriveGroup>>(config::parse_drive_groups(*generation));
     const daemon::InitOutcome outcome = daemon::init(*options);
     result.code = report(outcome.problems);
-    if (result.code == daemon::kExitDone) print_made(*options, outcome.config);
+    if (result.code == daemon::kExitDone) print_made(*options, outcome);
   });
 }
 

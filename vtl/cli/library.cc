@@ -50,6 +50,30 @@ void add_library(CLI::App& app, Result& result) {
     result.code = client.code();
   });
 
+  struct Grow {
+    std::string data;
+    std::optional<std::uint32_t> slots, ie_slots;
+  };
+  auto grow = std::make_shared<Grow>();
+  CLI::App* grow_command = group->add_subcommand(
+      "grow", "Have more slots, also while hosts are logged in: they are told");
+  add_data_option(*grow_command, grow->data);
+  grow_command->add_option("--slots", grow->slots, "How many there are then");
+  grow_command->add_option("--ie-slots", grow->ie_slots, "How many import/export slots");
+  grow_command->callback([grow, &result] {
+    json body = json::object();
+    if (grow->slots) body["slots"] = *grow->slots;
+    if (grow->ie_slots) body["ie_slots"] = *grow->ie_slots;
+    Client client(grow->data);
+    if (client.ok()) {
+      if (const auto sizes = client.call("PATCH", "/v1/library", std::move(body)))
+        std::cout << fmt::format("{} slots, {} import/export slots\n",
+                                 (*sizes)["slots"].get<std::uint32_t>(),
+                                 (*sizes)["ie_slots"].get<std::uint32_t>());
+    }
+    result.code = client.code();
+  });
+
   struct Rebuild {
     std::string data;
     bool force = false;

@@ -76,6 +76,7 @@ int main(int argc, char** argv) {
   vtl::cli::add_config(app, result);
   vtl::cli::add_cartridge(app, result);
   vtl::cli::add_library(app, result);
+  vtl::cli::add_profile(app, result);
   try {
     app.parse(arguments_of(argc, argv));
   } catch (const CLI::ParseError& error) {

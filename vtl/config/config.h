@@ -61,6 +61,8 @@ struct LibraryConfig {
   std::string profile;     // a name that scsi::smc::find_library_profile() knows
   std::uint32_t slots = 0;
   std::uint32_t ie_slots = 0;
+  // How much of a cartridge's barcode the changer tells its hosts; 0: all of it.
+  std::uint32_t barcode_characters = 0;
   DeviceIdentity changer;
   std::vector<Drive> drives;  // in the order of their target names and element addresses
   friend bool operator==(const LibraryConfig&, const LibraryConfig&) = default;

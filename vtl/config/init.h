@@ -7,16 +7,27 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
+#include <variant>
 #include <vector>
 
 #include "vtl/config/config.h"
 
 namespace vtl::config {
 
+// So many drives of a generation; without a number: all there are.
+struct DriveGroup {
+  std::uint8_t generation = 8;
+  std::optional<std::uint32_t> drives;
+};
+// "8", or "9x4,8x6". An error says what is allowed.
+std::variant<std::vector<DriveGroup>, std::string> parse_drive_groups(std::string_view text);
+
 struct InitOptions {
-  std::string profile = "stk-l700";
-  std::optional<std::uint8_t> generation;                // of the drives; the profile's
-  std::optional<std::uint32_t> drives, slots, ie_slots;  // the profile's
+  std::string application{};             // what `find_application()` knows, or empty
+  std::optional<std::string> profile{};  // the application's, or stk-l700
+  std::vector<DriveGroup> generation{};  // of the drives; empty: the application's or profile's
+  std::optional<std::uint32_t> drives{}, slots{}, ie_slots{};  // likewise
 };
 
 // Fills the span with unpredictable bytes.
@@ -27,6 +38,7 @@ struct InitPlan {
   std::vector<std::string>
       errors;  // what was found, what is allowed; each begins with the option: "--slots: ..."
   std::vector<std::string> warnings;  // above what the real model has
+  std::vector<std::string> reasons;   // what was chosen for the application, and why
 };
 InitPlan plan_init(const InitOptions& options, const RandomBytes& random);
 

@@ -135,6 +135,12 @@ void read_library(Section& root, LibraryConfig& out) {
     take(prefix, check_iqn_prefix(prefix->text), out.iqn_prefix);
   out.slots = read_count(library, "slots", profile.storage, 1, profile);
   out.ie_slots = read_count(library, "ie_slots", profile.import_export, 0, profile);
+  if (const auto characters = library.scalar("barcode_characters")) {
+    if (characters->text == "6" || characters->text == "8")
+      out.barcode_characters = *parse_count(characters->text) == 6 ? 6 : 8;
+    else if (characters->text != "all")
+      characters->refuse("6, 8 or all");
+  }
   Taken taken;
   if (!library.has("changer"))
     library.error("key \"changer\" is missing: serial and naa of the medium changer");

@@ -69,6 +69,15 @@ std::string library_text(const LibraryConfig& library) {
                    2);
   out += fmt::format("  slots: {}\n  ie_slots: {}\n", library.slots, library.ie_slots);
   out += comment(
+      "How much of a barcode hosts are told: 6 leaves out the media type at the end of an LTO "
+      "label, "
+      "8 is a whole one, all also tells longer ones.",
+      2);
+  out +=
+      key_line("barcode_characters",
+               library.barcode_characters == 0 ? "all" : std::to_string(library.barcode_characters),
+               library.barcode_characters == 0, 2);
+  out += comment(
       "Who the devices are, made once and never again: backup software knows them by these.", 2);
   out += fmt::format("  changer: {{serial: \"{}\", naa: \"{}\"}}\n", library.changer.serial,
                      format_naa(library.changer.naa));

@@ -6,9 +6,11 @@
 
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 #include <utility>
 
 #include "vtl/cartridge/cartridge.h"
+#include "vtl/config/edit.h"
 #include "vtl/daemon/describe.h"
 #include "vtl/daemon/devices.h"
 #include "vtl/daemon/log.h"
@@ -29,6 +31,7 @@ LibraryOptions library_options(const DataDirectory& directory, Alerts& alerts) {
   options.geometry = geometry_of(directory.config.library);
   options.drive_identifiers = drive_identifiers(directory.config.library);
   options.journal_path = directory.path + "/journal";
+  options.barcode_characters = barcode_characters(directory.config.library);
   options.log = [](std::string_view text) { log_warning(text); };
   options.alert = [&alerts](const std::string& barcode, std::string text) {
     alerts.raise(Alerts::Cause::kPlace, barcode, std::move(text));
@@ -189,6 +192,48 @@ std::string place_name(const config::Config& config, const Library& library,
 }
 
 }  // namespace
+
+namespace {
+
+// Aside, with the old file's permissions - it may hold secrets -, and over it. On a strand.
+std::string replace_config(FileSystem& files, const std::string& directory,
+                           const std::string& text) {
+  const std::string path = config_path(directory), aside = path + ".new";
+  const auto left_over = files.exists(aside);
+  if (left_over && *left_over) (void)files.remove(aside);
+  auto file = files.open(aside, FileSystem::Mode::kCreate);
+  if (!file) return file.error().what;
+  std::error_code error;
+  std::filesystem::permissions(aside, std::filesystem::status(path, error).permissions(), error);
+  Status status = error ? Status(IoError{error.value(), aside + ": " + error.message()})
+                        : (*file)->pwrite(scsi::as_bytes(text), 0);
+  if (status) status = (*file)->fdatasync();
+  if (status) status = files.rename(aside, path);
+  if (status) status = files.sync_directory(directory);
+  return status ? "" : status.error().what;
+}
+
+}  // namespace
+
+void change_sizes(DataDirectory& directory, FileSystem& files, Executor& executor,
+                  std::uint32_t slots, std::uint32_t ie_slots, scsi::Done<std::string> done) {
+  const Strand strand = executor.make_strand("configuration");
+  auto edited = std::make_shared<config::Edited>();
+  executor.submit(
+      strand,
+      [edited, path = directory.path, slots, ie_slots, &files] {
+        *edited = config::with_sizes(config_path(path), slots, ie_slots);
+        if (edited->error.empty()) edited->error = replace_config(files, path, edited->text);
+      },
+      [edited, strand, slots, ie_slots, &directory, &executor, done = std::move(done)]() mutable {
+        executor.close_strand(strand);
+        if (edited->error.empty()) {
+          directory.config.library.slots = slots;
+          directory.config.library.ie_slots = ie_slots;
+        }
+        done(std::move(edited->error));
+      });
+}
 
 LibraryRoom::LibraryRoom(net::Loop& loop, const DataDirectory& directory,
                          std::vector<std::unique_ptr<DriveBay>> given,

@@ -60,6 +60,11 @@ struct OpenedDirectory {
 };
 OpenedDirectory open_data_directory(const std::string& path);
 
+// Writes other numbers of slots into DIR/vtl.yaml, on the executor, and takes them over into
+// `directory`, which outlives the answer: "", or why not.
+void change_sizes(DataDirectory& directory, FileSystem& files, Executor& executor,
+                  std::uint32_t slots, std::uint32_t ie_slots, scsi::Done<std::string> done);
+
 // What a server and an offline command have in common: the store, and the library with its bays.
 // Destroy on the loop's thread, before the loop, when nothing is under way.
 struct LibraryRoom {

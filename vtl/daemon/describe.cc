@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 
 #include "scsi/check.h"
@@ -145,6 +146,8 @@ nlohmann::json describe_element(const config::Config& config, const scsi::smc::E
                         {"name", element_name(config, element.address)},
                         {"type", element_type_name(element.type)},
                         {"barcode", nullptr},
+                        {"labelled", element.labelled},
+                        {"exception", element.exception},
                         {"source", nullptr},
                         {"accessible", element.accessible},
                         {"placed_by_operator", element.placed_by_operator}};
@@ -191,6 +194,11 @@ nlohmann::json describe_cartridge(const config::Config& config, const Placement&
   out["write_protected"] = summary->info.write_protected;
   out["write_protect_reason"] = summary->info.write_protect_reason;
   out["load_count"] = known(summary->info.load_count);
+  // A cleaning cartridge is used up by being loaded.
+  if (placement.label.cleaning && !summary->label_damaged)
+    out["cleanings_left"] =
+        scsi::ssc::kCleaningUses -
+        std::min<std::uint64_t>(summary->info.load_count, scsi::ssc::kCleaningUses);
   out["bytes_written_life"] = known(summary->info.bytes_written_life);
   out["bytes_read_life"] = known(summary->info.bytes_read_life);
   out["created"] = iso_time(summary->created_ns);

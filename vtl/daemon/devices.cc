@@ -5,6 +5,7 @@
 #include "scsi/check.h"
 #include "scsi/smc/profile.h"
 #include "scsi/ssc/profile.h"
+#include "vtl/daemon/settings.h"
 #include "vtl/daemon/system.h"
 
 namespace vtl::daemon {
@@ -55,6 +56,8 @@ scsi::smc::ChangerOptions changer_options(const config::LibraryConfig& library) 
   options.identity.vendor = profile.vendor;
   options.identity.product = profile.product;
   options.identity.revision = profile.revision;
+  options.serial_form = profile.serial_form;
+  options.tag_characters = barcode_characters(library);
   options.now_ms = wall_clock_ms;
   return options;
 }

@@ -1,5 +1,6 @@
 #include "vtl/daemon/init.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "vtl/daemon/describe.h"
@@ -16,6 +17,7 @@ InitOutcome init(const InitOptions& options,
   out.problems = {kExitUsage, std::move(plan.errors), std::move(plan.warnings)};
   if (!plan.config) return out;
   out.config = std::move(*plan.config);
+  out.reasons = std::move(plan.reasons);
 
   const PoolStoreOptions store =
       store_options(out.config, pool_directory(out.config, options.data_directory));
@@ -26,7 +28,12 @@ InitOutcome init(const InitOptions& options,
   library.geometry = geometry_of(out.config.library);
   library.cartridges = options.cartridges;
   library.barcode_prefix = options.barcode_prefix;
-  library.generation = out.config.library.drives.front().generation;
+  library.generations.clear();
+  for (const config::Drive& drive : out.config.library.drives)
+    if (std::find(library.generations.begin(), library.generations.end(), drive.generation) ==
+        library.generations.end())
+      library.generations.push_back(drive.generation);
+  library.barcode_characters = barcode_characters(out.config.library);
   library.capacity_bytes = options.capacity_bytes;
   library.segment_mib = store.segment_mib;
   library.random = store.random;

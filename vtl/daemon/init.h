@@ -20,7 +20,8 @@ struct InitOptions {
 
 struct InitOutcome {
   Problems problems;
-  config::Config config;  // of the library that was made
+  config::Config config;             // of the library that was made
+  std::vector<std::string> reasons;  // for what the application was given
 };
 // All of it, or nothing: a directory that has a library, or anything else, in it is refused and not
 // touched. `progress` hears of each cartridge.

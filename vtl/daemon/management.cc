@@ -13,6 +13,7 @@
 #include "vtl/daemon/fields.h"
 #include "vtl/daemon/log.h"
 #include "vtl/daemon/management_jobs.h"
+#include "vtl/daemon/settings.h"
 #include "vtl/library/barcode.h"
 
 namespace vtl::daemon {
@@ -58,7 +59,7 @@ std::optional<std::uint64_t> job_id(std::string_view text) {
 // The first `count` barcodes of this prefix that meet none there is. An error text if there are not
 // so many.
 std::string number_cartridges(const Library& library, std::string_view prefix, std::uint64_t count,
-                              std::uint8_t generation, bool worm,
+                              std::uint8_t generation, bool worm, BarcodeSet taken,
                               std::vector<CartridgeLabel>& out) {
   if (numbered_barcode(prefix, 1, generation).empty())
     return fmt::format(
@@ -67,7 +68,6 @@ std::string number_cartridges(const Library& library, std::string_view prefix, s
         prefix.substr(0, 40), generation);
   if (numbered_barcode(prefix, 1, generation, worm).empty())
     return fmt::format("worm: LTO-{} has no WORM cartridges", generation);
-  BarcodeSet taken;
   for (const Placement& placement : library.cartridges()) taken.insert(placement.label.barcode);
   for (std::uint32_t number = 1; out.size() < count; ++number) {
     const std::string barcode = numbered_barcode(prefix, number, generation, worm);
@@ -83,6 +83,14 @@ std::string number_cartridges(const Library& library, std::string_view prefix, s
     out.push_back(std::move(label.label));
   }
   return {};
+}
+
+void number_unlabelled(const Library& library, std::uint64_t count, std::uint8_t generation,
+                       std::vector<CartridgeLabel>& out) {
+  for (std::uint32_t number = 1; out.size() < count; ++number) {
+    CartridgeLabel label{.barcode = unlabelled_name(number), .generation = generation};
+    if (!library.find(label.barcode)) out.push_back(std::move(label));
+  }
 }
 
 }  // namespace
@@ -105,6 +113,7 @@ struct Management::Impl {
 
   void show_server(Call&& call);
   void show_library(Call&& call);
+  void change_library(Call&& call);
   json library_with(std::vector<json> drives) const;
   void list_cartridges(Call&& call);
   void show_cartridge(Call&& call);
@@ -145,6 +154,7 @@ using Impl = Management::Impl;
 const Impl::Route Impl::kRoutes[] = {
     {"GET", "/v1/server", &Impl::show_server},
     {"GET", "/v1/library", &Impl::show_library},
+    {"PATCH", "/v1/library", &Impl::change_library},
     {"POST", "/v1/moves", &Impl::move},
     {"GET", "/v1/cartridges", &Impl::list_cartridges},
     {"POST", "/v1/cartridges", &Impl::create_cartridges},
@@ -235,6 +245,36 @@ json Impl::library_with(std::vector<json> drives) const {
           {"alerts", parts.alerts.describe()}};
 }
 
+// The configuration first: what is in it alone will be there after the next start.
+void Impl::change_library(Call&& call) {
+  Fields fields(call.body);
+  const auto slots = fields.number("slots", 1, 0xFFFF);
+  const auto ie_slots = fields.number("ie_slots", 0, 0xFFFF);
+  std::string problem = fields.problem();
+  if (problem.empty() && !slots && !ie_slots) problem = "slots or ie_slots must be given";
+  if (!problem.empty()) return call.done(failure(400, std::move(problem)));
+  const config::LibraryConfig& now = parts.config.library;
+  const auto wanted = static_cast<std::uint32_t>(slots.value_or(now.slots));
+  const auto ie_wanted = static_cast<std::uint32_t>(ie_slots.value_or(now.ie_slots));
+  if (wanted < now.slots || ie_wanted < now.ie_slots) {
+    return call.done(failure(
+        409, fmt::format("there are {} slots and {} import/export slots; only more can be had "
+                         "while cartridges may lie in them: for fewer, stop the server, change {} "
+                         "and start it again",
+                         now.slots, now.ie_slots, "vtl.yaml")));
+  }
+  parts.change_sizes(
+      wanted, ie_wanted,
+      [this, wanted, ie_wanted, done = std::move(call.done)](std::string error) mutable {
+        if (!error.empty()) return done(failure(409, std::move(error)));
+        parts.library.grow(
+            wanted, ie_wanted,
+            answer_outcome(
+                std::move(done), 200, {{"slots", wanted}, {"ie_slots", ie_wanted}},
+                fmt::format("{} slots and {} import/export slots from now on", wanted, ie_wanted)));
+      });
+}
+
 void Impl::list_cartridges(Call&& call) {
   auto all = std::make_shared<std::vector<Placement>>(parts.library.cartridges());
   list_from(std::move(all), json::array(), std::move(call.done));
@@ -274,6 +314,7 @@ void Impl::create_cartridges(Call&& call) {
   const auto count = fields.number("count", 1, 10000);
   const auto generation = fields.number("generation", 1, 10);
   const auto worm = fields.flag("worm");
+  const auto unlabelled = fields.flag("unlabelled");
   const auto capacity = fields.number("capacity_bytes", kMinCapacityBytes, UINT64_MAX);
   const auto where = fields.text("where");
   std::string problem = fields.problem();
@@ -289,21 +330,27 @@ void Impl::create_cartridges(Call&& call) {
   }
   std::optional<std::uint8_t> number;
   if (generation) number = static_cast<std::uint8_t>(*generation);
-  if (problem.empty() && barcode.has_value() == prefix.has_value()) {
-    problem = "either barcode or prefix must be given";
+  if (problem.empty() &&
+      barcode.has_value() + prefix.has_value() + unlabelled.value_or(false) != 1) {
+    problem = "either barcode, prefix or unlabelled must be given";
   }
   if (problem.empty() && barcode && (count || worm)) {
-    problem = "count and worm go with prefix; a barcode says itself what it is";
+    problem = "count and worm do not go with a barcode, which says itself what it is";
   }
   if (problem.empty() && barcode) {
     LabelOutcome label = label_of_barcode(*barcode, number);
     problem = std::move(label.error);
     request.cartridges.push_back(std::move(label.label));
   }
+  const std::uint8_t usual = number.value_or(parts.config.library.drives.front().generation);
+  if (problem.empty() && unlabelled.value_or(false)) {
+    number_unlabelled(parts.library, count.value_or(1), usual, request.cartridges);
+    for (CartridgeLabel& label : request.cartridges) label.worm = worm.value_or(false);
+  }
   if (problem.empty() && prefix) {
-    problem = number_cartridges(parts.library, *prefix, count.value_or(1),
-                                number.value_or(parts.config.library.drives.front().generation),
-                                worm.value_or(false), request.cartridges);
+    problem =
+        number_cartridges(parts.library, *prefix, count.value_or(1), usual, worm.value_or(false),
+                          BarcodeSet(barcode_characters(parts.config.library)), request.cartridges);
   }
   if (!problem.empty()) return call.done(failure(400, problem));
 

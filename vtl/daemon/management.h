@@ -43,6 +43,9 @@ struct ManagementParts {
   Alerts& alerts;
   ScrubLog& scrub_log;
   std::string pool_directory;
+  // Other numbers of slots in the configuration, and in `config`: "", or why not.
+  std::function<void(std::uint32_t slots, std::uint32_t ie_slots, scsi::Done<std::string>)>
+      change_sizes;
   // Given by a server; empty without one.
   std::function<void(scsi::Done<nlohmann::json>)> server;  // GET /v1/server
   // What each drive says of itself, in their order.

@@ -39,18 +39,23 @@ class LocalManager final : public Manager {
       : directory_(std::move(directory)),
         room_(loop_, directory_, parked_bays(directory_.config.library.drives.size()), {},
               [this](std::string_view text) { told_.emplace_back(text); }),
-        management_({directory_.config,
-                     room_.library,
-                     *room_.files,
-                     *room_.executor,
-                     room_.trash,
-                     room_.alerts,
-                     room_.scrub_log,
-                     room_.pool_path,
-                     {},
-                     {},
-                     {},
-                     {}}) {}
+        management_(
+            {directory_.config,
+             room_.library,
+             *room_.files,
+             *room_.executor,
+             room_.trash,
+             room_.alerts,
+             room_.scrub_log,
+             room_.pool_path,
+             [this](std::uint32_t slots, std::uint32_t ie_slots, scsi::Done<std::string> done) {
+               change_sizes(directory_, *room_.files, *room_.executor, slots, ie_slots,
+                            std::move(done));
+             },
+             {},
+             {},
+             {},
+             {}}) {}
   ~LocalManager() override {
     loop_.post(
         [this] { management_.close([this] { room_.library.close([this] { loop_.stop(); }); }); });

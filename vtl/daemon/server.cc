@@ -139,24 +139,27 @@ Server::Server(DataDirectory directory, std::string version, std::ostream& out)
       loops_(directory_.config, policy_, thread_count(directory_.config), changer_target_),
       loop_(loops_.home()),
       room_(loop_, directory_, loops_.bays(), loops_.executors(), log_warning),
-      management_({directory_.config, room_.library, *room_.files, *room_.executor, room_.trash,
-                   room_.alerts, room_.scrub_log, room_.pool_path,
-                   [this](scsi::Done<nlohmann::json> done) {
-                     loops_.report(
-                         [this, done = std::move(done)](DeviceLoop::Report report) mutable {
-                           done(describe(report));
-                         });
-                   },
-                   [this](scsi::Done<std::vector<nlohmann::json>> done) {
-                     loops_.report([done = std::move(done)](DeviceLoop::Report report) mutable {
-                       std::vector<nlohmann::json> drives;
-                       for (const auto& drive : report.drives)
-                         drives.push_back(drive_description(drive));
-                       done(std::move(drives));
-                     });
-                   },
-                   [this] { return scrubber_.describe(); },
-                   [this](const std::string& barcode) { scrubber_.release(barcode); }}),
+      management_(
+          {directory_.config, room_.library, *room_.files, *room_.executor, room_.trash,
+           room_.alerts, room_.scrub_log, room_.pool_path,
+           [this](std::uint32_t slots, std::uint32_t ie_slots, scsi::Done<std::string> done) {
+             change_sizes(directory_, *room_.files, *room_.executor, slots, ie_slots,
+                          std::move(done));
+           },
+           [this](scsi::Done<nlohmann::json> done) {
+             loops_.report([this, done = std::move(done)](DeviceLoop::Report report) mutable {
+               done(describe(report));
+             });
+           },
+           [this](scsi::Done<std::vector<nlohmann::json>> done) {
+             loops_.report([done = std::move(done)](DeviceLoop::Report report) mutable {
+               std::vector<nlohmann::json> drives;
+               for (const auto& drive : report.drives) drives.push_back(drive_description(drive));
+               done(std::move(drives));
+             });
+           },
+           [this] { return scrubber_.describe(); },
+           [this](const std::string& barcode) { scrubber_.release(barcode); }}),
       control_(loop_, management_),
       pool_watch_(pool_watch_options(directory_, room_.pool_path), room_.library, room_.alerts,
                   *room_.files, *room_.executor),

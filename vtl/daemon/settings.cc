@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "scsi/smc/inventory.h"
 #include "vtl/daemon/system.h"
 
 namespace vtl::daemon {
@@ -115,6 +116,11 @@ LoopShare loop_share(const config::Config& config, std::size_t loops, std::size_
 std::string pool_directory(const config::Config& config, const std::string& data_directory) {
   const std::string& pool = config.storage.pool;
   return pool.starts_with('/') ? pool : data_directory + "/" + pool;
+}
+
+std::size_t barcode_characters(const config::LibraryConfig& library) {
+  return library.barcode_characters != 0 ? library.barcode_characters
+                                         : scsi::smc::kVolumeTagCharacters;
 }
 
 PoolStoreOptions store_options(const config::Config& config, const std::string& pool_dir) {

@@ -22,6 +22,8 @@ struct LoopShare {
 };
 std::size_t loop_of_drive(std::size_t drive, std::size_t loops);
 LoopShare loop_share(const config::Config& config, std::size_t loops, std::size_t index);
+// How much of a barcode the changer tells.
+std::size_t barcode_characters(const config::LibraryConfig& library);
 // `pool_directory` is absolute or relative to the working directory.
 PoolStoreOptions store_options(const config::Config& config, const std::string& pool_directory);
 // The pool's folder: config.storage.pool inside of `data_directory`, unless it is absolute.

@@ -16,12 +16,14 @@ std::string text_of(const Status& status) { return status ? "" : status.error().
 std::string unknown(const std::string& barcode) { return "there is no cartridge " + barcode; }
 
 std::string name_problem(const BarcodeSet& names, std::string_view barcode) {
-  if (std::string wrong = check_barcode(barcode); !wrong.empty()) return wrong;
+  if (!is_unlabelled(barcode)) {
+    if (std::string wrong = check_barcode(barcode); !wrong.empty()) return wrong;
+  }
   const auto other = names.clash(barcode);
   if (!other) return "";
   if (*other == barcode) return "barcode " + *other + " is taken already";
   return "barcode " + std::string(barcode) + " ends in the same six characters as " + *other +
-         ": backup software would take them for one cartridge";
+         names.as_told() + ": backup software would take them for one cartridge";
 }
 
 }  // namespace

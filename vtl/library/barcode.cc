@@ -17,9 +17,16 @@ constexpr std::size_t kTail = 6;
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 bool is_barcode_character(char c) { return is_digit(c) || (c >= 'A' && c <= 'Z'); }
 
-std::string tail_of(std::string_view barcode) {
-  return std::string(barcode.substr(barcode.size() - std::min(kTail, barcode.size())));
-}
+constexpr std::string_view kUnlabelled = "unlabelled-";
+
+// Media types of the LTO label specification that no cartridge here can be.
+struct Impossible {
+  std::string_view suffix, why;
+};
+constexpr Impossible kImpossible[] = {
+    {"M8", "an LTO-7 cartridge that an LTO-8 drive has formatted to 9 TB, which is not emulated"},
+    {"PA", "the 40 TB cartridge of LTO-10, which is not emulated"},
+};
 
 }  // namespace
 
@@ -34,9 +41,19 @@ std::string check_barcode(std::string_view barcode) {
   return "";
 }
 
+bool is_unlabelled(std::string_view name) {
+  if (!name.starts_with(kUnlabelled)) return false;
+  name.remove_prefix(kUnlabelled.size());
+  return !name.empty() && name.size() <= 9 && std::all_of(name.begin(), name.end(), is_digit);
+}
+
+std::string unlabelled_name(std::uint32_t number) {
+  return std::string(kUnlabelled) + std::to_string(number);
+}
+
 LabelOutcome label_of_barcode(std::string_view barcode, std::optional<std::uint8_t> generation) {
   LabelOutcome outcome;
-  outcome.error = check_barcode(barcode);
+  if (!is_unlabelled(barcode)) outcome.error = check_barcode(barcode);
   if (!outcome.error.empty()) return outcome;
   outcome.label.barcode = barcode;
   outcome.label.cleaning = barcode.starts_with("CLN") || barcode.starts_with("CLR");
@@ -46,9 +63,22 @@ LabelOutcome label_of_barcode(std::string_view barcode, std::optional<std::uint8
     return outcome;
   }
   std::optional<scsi::ssc::SuffixMatch> suffix;
-  if (barcode.size() == kLabelLength) suffix = scsi::ssc::find_generation_by_barcode(barcode);
+  if (barcode.size() == kLabelLength) {
+    suffix = scsi::ssc::find_generation_by_barcode(barcode);
+    for (const Impossible& type : kImpossible) {
+      if (!barcode.ends_with(type.suffix)) continue;
+      outcome.error = "barcode " + std::string(barcode) +
+                      " says by its last two characters: " + std::string(type.why);
+      return outcome;
+    }
+  }
   // A cleaning cartridge fits every drive, whatever its suffix ("CU") says.
   if (outcome.label.cleaning) {
+    if (suffix && suffix->worm) {
+      outcome.error = "barcode " + std::string(barcode) +
+                      " says a cleaning cartridge by its beginning, and a WORM one by its end";
+      return outcome;
+    }
     if (generation || suffix)
       outcome.label.generation = generation ? *generation : suffix->generation->number;
     return outcome;
@@ -97,10 +127,21 @@ std::string numbered_barcode(std::string_view prefix, std::uint32_t number, std:
   return check_barcode(barcode).empty() ? barcode : "";
 }
 
+std::string BarcodeSet::tail_of(std::string_view barcode) const {
+  if (is_unlabelled(barcode)) return std::string(barcode);  // the changer tells nothing of it
+  barcode = barcode.substr(0, told_);
+  return std::string(barcode.substr(barcode.size() - std::min(kTail, barcode.size())));
+}
+
 std::optional<std::string> BarcodeSet::clash(std::string_view barcode) const {
   const auto found = by_tail_.find(tail_of(barcode));
   if (found == by_tail_.end()) return std::nullopt;
   return found->second;
+}
+
+std::string BarcodeSet::as_told() const {
+  if (told_ >= scsi::smc::kVolumeTagCharacters) return "";
+  return ", where the changer tells " + std::to_string(told_) + " of their characters";
 }
 
 void BarcodeSet::insert(std::string_view barcode) {

@@ -38,6 +38,7 @@ struct Found {
   std::vector<JournalEntry> entries;  // inside and outside
   std::vector<std::pair<std::uint16_t, Result<CartridgeSummary>>> loads;
   std::vector<Note> notes;
+  std::vector<std::string> without_files;
 };
 
 // In places that cannot be: the element is gone from the configuration, or another cartridge has
@@ -106,11 +107,14 @@ Found read_library(FileSystem& files, CartridgeStore& store, const Geometry& geo
     }
     JournalEntry& known = found.entries.emplace_back(entry);
     if (known.source && !has_place(geometry, *known.source)) known.source.reset();
-    if (!names.contains(barcode))
+    if (!names.contains(barcode)) {
       found.notes.push_back({barcode, "cartridge " + barcode + " in " +
                                           describe(geometry, *entry.address) +
                                           " has no files in the pool: it cannot be loaded"});
-    if (holds(geometry.drives, *entry.address))
+      found.without_files.push_back(barcode);
+    }
+    // A cleaning cartridge has been ejected by its drive: another load would use it up.
+    if (holds(geometry.drives, *entry.address) && !entry.label.cleaning)
       found.loads.emplace_back(*entry.address, store.read_summary(barcode));
   }
   for (const std::string& barcode : names) {
@@ -129,6 +133,16 @@ Found read_library(FileSystem& files, CartridgeStore& store, const Geometry& geo
 bool has_place(const Geometry& geometry, std::uint16_t address) {
   return holds(geometry.storage, address) || holds(geometry.import_export, address) ||
          holds(geometry.drives, address);
+}
+
+bool is_sound(const Geometry& geometry) {
+  std::uint32_t free_from = 0;
+  for (const Run& run : runs_of(geometry)) {
+    if (run.run.count == 0) continue;
+    if (run.run.first < free_from || run.run.first + run.run.count > 0x10000) return false;
+    free_from = run.run.first + run.run.count;
+  }
+  return true;
 }
 
 std::string describe(const Geometry& geometry, std::uint16_t address) {
@@ -161,21 +175,30 @@ Library::Impl::Impl(LibraryOptions o, CartridgeStore& s, FileSystem& f, Executor
       files(f),
       executor(e),
       strand(e.make_strand("library")),
-      bays(std::move(b)) {
+      bays(std::move(b)),
+      barcodes(options.barcode_characters) {
   VTL_CHECK(bays.size() == options.geometry.drives.count);
   VTL_CHECK(options.drive_identifiers.size() == bays.size());
-  std::uint32_t free_from = 0;
-  for (const Run& run : runs_of(options.geometry)) {
-    if (run.run.count == 0) continue;
-    VTL_CHECK(run.run.first >= free_from && run.run.first + run.run.count <= 0x10000);
-    free_from = run.run.first + run.run.count;
+  VTL_CHECK(is_sound(options.geometry));
+  elements = lay_out(options.geometry);
+}
+
+std::vector<Element> Library::Impl::lay_out(const Geometry& geometry) const {
+  std::vector<Element> out;
+  for (const Run& run : runs_of(geometry)) {
     for (std::uint32_t i = 0; i < run.run.count; ++i) {
-      Element& element = elements.emplace_back();
-      element.address = static_cast<std::uint16_t>(run.run.first + i);
+      const auto address = static_cast<std::uint16_t>(run.run.first + i);
+      if (const auto there = index_of(address)) {
+        out.push_back(elements[*there]);
+        continue;
+      }
+      Element& element = out.emplace_back();
+      element.address = address;
       element.type = run.type;
       if (run.type == ElementType::kDrive) element.drive_identifier = options.drive_identifiers[i];
     }
   }
+  return out;
 }
 
 std::optional<std::size_t> Library::Impl::index_of(std::uint16_t address) const {
@@ -228,6 +251,17 @@ void Library::Impl::show(std::uint16_t address, const JournalEntry* entry) {
   element.placed_by_operator = entry != nullptr && entry->placed_by_operator;
   element.cleaning = entry != nullptr && entry->label.cleaning;
   element.worm = entry != nullptr && entry->label.worm;
+  element.labelled = entry == nullptr || !is_unlabelled(entry->label.barcode);
+  element.exception = entry != nullptr && unusable.contains(entry->label.barcode);
+}
+
+void Library::Impl::set_unusable(const std::string& barcode, bool on) {
+  if (on)
+    unusable.insert(barcode);
+  else
+    unusable.erase(barcode);
+  const auto entry = entries.find(barcode);
+  if (entry != entries.end() && entry->second.address) show(*entry->second.address, &entry->second);
 }
 
 void Library::Impl::apply(const std::vector<JournalEntry>& changes) {
@@ -248,6 +282,7 @@ void Library::Impl::forget(const std::string& barcode) {
   if (entry->second.address) show(*entry->second.address, nullptr);
   entries.erase(entry);
   barcodes.erase(barcode);
+  unusable.erase(barcode);
 }
 
 void Library::Impl::tell(std::initializer_list<ElementType> where) {
@@ -309,6 +344,7 @@ void Library::Impl::begin_opening(scsi::Done<Outcome> opened, scsi::Callback set
               }
               journal = std::move(found.journal);
               apply(found.entries);
+              for (const std::string& barcode : found.without_files) set_unusable(barcode, true);
               for (const Note& note : found.notes)
                 note.barcode.empty() ? log(note.text) : alert(note.barcode, note.text);
               is_open = true;
@@ -336,6 +372,7 @@ void Library::Impl::load_recorded(
     const std::string barcode = elements[index].barcode;
     if (!summary) {
       load_failed(barcode, address, summary.error().what);
+      set_unusable(barcode, true);
       continue;
     }
     ++pending->count;
@@ -375,8 +412,9 @@ void Library::close(scsi::Callback done) {
 }
 
 std::span<const Element> Library::elements() const {
-  for (std::size_t i = 0; i < impl_->elements.size(); ++i)
-    if (const DriveBay* bay = impl_->bay_at(i)) impl_->elements[i].accessible = !bay->prevented();
+  const auto first_drive = impl_->index_of(impl_->options.geometry.drives.first);
+  for (std::size_t i = 0; i < impl_->bays.size(); ++i)
+    impl_->elements[*first_drive + i].accessible = !impl_->bays[i]->prevented();
   return impl_->elements;
 }
 

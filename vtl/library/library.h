@@ -30,7 +30,7 @@ struct ElementRun {
   std::uint32_t count = 0;
 };
 
-// Fixed while the library lives. Runs do not overlap.
+// Runs do not overlap. While the library lives only Library::grow() changes it.
 struct Geometry {
   ElementRun transport, storage, import_export, drives;
 };
@@ -39,6 +39,8 @@ struct LibraryOptions {
   Geometry geometry;
   std::vector<std::string> drive_identifiers;  // vendor(8) product(16) serial(10), one a drive
   std::string journal_path;                    // "DIR/journal"
+  // How much of a barcode the changer tells its hosts.
+  std::size_t barcode_characters = scsi::smc::kVolumeTagCharacters;
   // Told about what deserves a person's attention: a fault at load, a rollback, a cartridge without
   // files.
   std::function<void(std::string_view)> log;
@@ -119,6 +121,9 @@ class Library final : public scsi::smc::Inventory {
               std::optional<std::uint16_t> element, scsi::Done<Outcome> done);
   // A cartridge leaves through the door: it must be in an import/export element.
   void take_out(std::string barcode, scsi::Done<Outcome> done);
+  // So many storage and import/export elements from now on, behind those there are; never fewer. A
+  // cartridge whose place on record was missing is there again. The changer's hosts are told.
+  void grow(std::uint32_t slots, std::uint32_t import_export, scsi::Done<Outcome> done);
   // Not while the cartridge is in a drive.
   void set_write_protected(std::string barcode, bool on, scsi::Done<Outcome> done);
   // What the cartridge's label says; of a cartridge in a drive, as of its last clean unload.
@@ -132,6 +137,8 @@ class Library final : public scsi::smc::Inventory {
 // Text for people: "slot 4 (element 1003)", "drive 2 (element 501)"; the library counts
 // from 1.
 std::string describe(const Geometry& geometry, std::uint16_t address);
+// Runs do not overlap, and addresses have 16 bits.
+bool is_sound(const Geometry& geometry);
 // Whether it is an element that a cartridge can be in.
 bool has_place(const Geometry& geometry, std::uint16_t address);
 

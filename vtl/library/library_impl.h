@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -51,6 +52,8 @@ struct Library::Impl : std::enable_shared_from_this<Library::Impl> {
   Impl(LibraryOptions o, CartridgeStore& s, FileSystem& f, Executor& e, std::vector<DriveBay*> b);
 
   // --- library.cc: model and queue
+  // The elements of a geometry, with what is in those there are already.
+  std::vector<Element> lay_out(const Geometry& geometry) const;
   std::optional<std::size_t> index_of(std::uint16_t address) const;
   const JournalEntry* entry_at(std::size_t index) const;
   DriveBay* bay_at(std::size_t index) const;  // nullptr: not a drive
@@ -60,6 +63,8 @@ struct Library::Impl : std::enable_shared_from_this<Library::Impl> {
   bool in_drive(const JournalEntry& entry) const;
   void apply(const std::vector<JournalEntry>& changes);
   void forget(const std::string& barcode);
+  // Whether a cartridge cannot be loaded from where it is on record.
+  void set_unusable(const std::string& barcode, bool unusable);
   void show(std::uint16_t address, const JournalEntry* entry);
   void log(const std::string& text) const {
     if (options.log) options.log(text);
@@ -119,7 +124,7 @@ struct Library::Impl : std::enable_shared_from_this<Library::Impl> {
   void unload(MoveJobPtr job, std::size_t i);
   void commit(MoveJobPtr job);
   void load(MoveJobPtr job, std::size_t i);
-  void not_taken(MoveJobPtr job, std::string why);
+  void not_taken(MoveJobPtr job, std::size_t i, std::string why);
   void give_up(MoveJobPtr job, MoveOutcome outcome);  // before the commit: everything back, abort
   void put_back(MoveJobPtr job, std::size_t i, scsi::Callback then);
 
@@ -135,6 +140,7 @@ struct Library::Impl : std::enable_shared_from_this<Library::Impl> {
   std::map<std::string, JournalEntry>
       entries;  // every cartridge, by barcode; without an address: outside
   BarcodeSet barcodes;
+  std::set<std::string> unusable;  // without files, or on record in a drive that does not have it
   bool door_locked = false;
   scsi::smc::InventoryObserver* observer = nullptr;
 

@@ -176,6 +176,7 @@ void Library::Impl::record_intent(MoveJobPtr job) {
           auto& summary = prepared.summaries[i];
           if (!summary) continue;
           if (!*summary) {
+            set_unusable(job->transfers[i].before.label.barcode, true);
             load_failed(job->transfers[i].before.label.barcode, *job->transfers[i].after.address,
                         summary->error().what);
             return give_up(job, outcome_of(MoveResult::kLoadFailed, summary->error().what));
@@ -223,6 +224,9 @@ void Library::Impl::commit(MoveJobPtr job) {
               if (!committed)
                 return give_up(job, outcome_of(MoveResult::kJournalFailed, committed.error().what));
               apply(changes);
+              for (const Transfer& transfer : job->transfers)
+                if (transfer.from_bay != nullptr)
+                  set_unusable(transfer.before.label.barcode, false);
               load(job, 0);
             });
 }
@@ -242,12 +246,13 @@ void Library::Impl::load(MoveJobPtr job, std::size_t i) {
                           const auto self = weak.lock();
                           if (!self) return;
                           if (!outcome.taken)
-                            return self->not_taken(std::move(job), std::move(outcome.detail));
+                            return self->not_taken(std::move(job), i, std::move(outcome.detail));
                           if (!outcome.detail.empty()) {
                             const JournalEntry& entry = job->transfers[i].after;
                             self->load_failed(entry.label.barcode, *entry.address, outcome.detail);
                             job->found = std::move(outcome.detail);
                           }
+                          self->set_unusable(job->transfers[i].before.label.barcode, false);
                           self->load(std::move(job), i + 1);
                         });
 }
@@ -255,13 +260,16 @@ void Library::Impl::load(MoveJobPtr job, std::size_t i) {
 // The destination did not take what the journal says is in it. A single move goes back on record;
 // after half an exchange the cartridge stays on record where it should be, and a later MOVE from
 // the empty drive takes it on.
-void Library::Impl::not_taken(MoveJobPtr job, std::string why) {
-  const Transfer& first = job->transfers[0];
+void Library::Impl::not_taken(MoveJobPtr job, std::size_t i, std::string why) {
+  const Transfer& transfer = job->transfers[i];
   const std::string text =
-      "cartridge " + first.before.label.barcode + " was not taken by the drive: " + why;
-  if (first.to_bay != nullptr) load_failed(first.before.label.barcode, *first.after.address, why);
+      "cartridge " + transfer.before.label.barcode + " was not taken by the drive: " + why;
+  load_failed(transfer.before.label.barcode, *transfer.after.address, why);
   if (job->transfers.size() != 1) {
     log(text);
+    for (; i < job->transfers.size(); ++i)
+      if (job->transfers[i].to_bay != nullptr)
+        set_unusable(job->transfers[i].before.label.barcode, true);
     job->done(outcome_of(MoveResult::kLoadFailed, text));
     return finished();
   }
@@ -270,6 +278,7 @@ void Library::Impl::not_taken(MoveJobPtr job, std::string why) {
             [this, job, back, text](Status committed) {
               if (!committed) {
                 log(text + "; and it could not be put back: " + committed.error().what);
+                set_unusable(back[0].label.barcode, true);
                 job->done(outcome_of(MoveResult::kLoadFailed, text));
                 return finished();
               }
@@ -299,6 +308,7 @@ void Library::Impl::put_back(MoveJobPtr job, std::size_t i, scsi::Callback then)
   if (!transfer.medium) {
     alert(transfer.before.label.barcode,
           "cartridge " + transfer.before.label.barcode + " could not be put back into its drive");
+    set_unusable(transfer.before.label.barcode, true);
     return put_back(std::move(job), i + 1, std::move(then));
   }
   transfer.from_bay->load(

@@ -58,6 +58,16 @@ std::string examine(FileSystem& files, const std::string& dir, bool& interrupted
   return "";
 }
 
+// Of cartridge i, from 0. Numbers go on from one generation to the next.
+std::uint8_t generation_of(const NewLibrary& library, std::uint32_t i) {
+  const std::size_t kinds = library.generations.size();
+  return library.generations[i * kinds / std::max(library.cartridges, 1u)];
+}
+
+std::string barcode_of(const NewLibrary& library, std::uint32_t i) {
+  return numbered_barcode(library.barcode_prefix, i + 1, generation_of(library, i));
+}
+
 Status fill(FileSystem& files, const NewLibrary& library,
             const std::function<void(std::uint32_t, std::uint32_t)>& progress) {
   const std::string& dir = library.directory;
@@ -70,9 +80,9 @@ Status fill(FileSystem& files, const NewLibrary& library,
                   files);
   Journal::State state;
   for (std::uint32_t i = 0; i < library.cartridges; ++i) {
-    const std::string barcode = numbered_barcode(library.barcode_prefix, i + 1, library.generation);
+    const std::string barcode = barcode_of(library, i);
     JournalEntry entry;
-    entry.label = label_of_barcode(barcode, library.generation).label;
+    entry.label = label_of_barcode(barcode, generation_of(library, i)).label;
     entry.address = static_cast<std::uint16_t>(library.geometry.storage.first + i);
     if (Status made = store.create(entry.label, library.capacity_bytes); !made) return made;
     state.emplace(barcode, std::move(entry));
@@ -95,13 +105,14 @@ std::string check_new_library(const NewLibrary& library) {
     return "--capacity: found " + std::to_string(library.capacity_bytes) +
            " bytes, allowed: at least " + std::to_string(kMinCapacityBytes) + " (" +
            std::to_string(kMinCapacityBytes >> 20) + "MiB)";
-  BarcodeSet names;
+  BarcodeSet names(library.barcode_characters);
   for (std::uint32_t i = 1; i <= std::max(library.cartridges, 1u); ++i) {
-    const std::string barcode = numbered_barcode(library.barcode_prefix, i, library.generation);
+    const std::string barcode = barcode_of(library, i - 1);
     if (barcode.empty() && i == 1)
       return "--barcode-prefix: found \"" + library.barcode_prefix.substr(0, 40) +
              "\", allowed: up to 5 of A-Z and 0-9";
-    const LabelOutcome label = label_of_barcode(barcode.empty() ? "" : barcode, library.generation);
+    const LabelOutcome label =
+        label_of_barcode(barcode.empty() ? "" : barcode, generation_of(library, i - 1));
     if (barcode.empty() || names.clash(barcode))
       return "--cartridges: found " + std::to_string(library.cartridges) +
              ", allowed with the prefix " + library.barcode_prefix + ": 0 to " +

@@ -5,6 +5,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "vtl/library/library.h"
 #include "vtl/library/pool_store.h"
@@ -18,8 +19,9 @@ struct NewLibrary {
   Geometry geometry;
   std::uint32_t cartridges = 20;  // into the first slots
   std::string barcode_prefix = "VTL";
-  std::uint8_t generation = 8;       // of the cartridges
-  std::uint64_t capacity_bytes = 0;  // of each; 0: the generation's
+  std::vector<std::uint8_t> generations = {8};  // of the cartridges: an equal share of each
+  std::size_t barcode_characters = scsi::smc::kVolumeTagCharacters;  // that the changer tells
+  std::uint64_t capacity_bytes = 0;                                  // of each; 0: the generation's
   std::uint32_t segment_mib = 256;
   std::function<void(scsi::MutableBytes)> random;
   std::function<std::uint64_t()> now_ns;  // unix time

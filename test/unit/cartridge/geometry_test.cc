@@ -197,6 +197,23 @@ TEST_CASE("Format: each operation fails in turn, and the cartridge is the old or
   CHECK(old_ones > 1);
 }
 
+TEST_CASE("A label that is lost: the segments of one partition tell of the others") {
+  TapeFixture f;
+  REQUIRE_FALSE(f.tape.load());
+  REQUIRE_FALSE(f.tape.format({kThird, 3 * kThird}).fault);
+  const std::uint32_t written = GENERATE(0u, 1u);
+  fill(f, written, 3);
+  REQUIRE_FALSE(f.tape.unload().fault);
+  f.files.edit(kDir + "/CART", [](std::vector<std::byte>& bytes) {
+    std::fill(bytes.begin(), bytes.end(), std::byte{0});
+  });
+  REQUIRE_FALSE(f.tape.load());
+  CHECK(f.tape.medium->info().write_protected);
+  REQUIRE(f.tape.medium->partition_count() == 2);
+  expect(f, written, 3);
+  CHECK(f.tape.medium->partition(1 - written).end_of_data == 0);
+}
+
 TEST_CASE(
     "Compression can be switched off and on between blocks, and the traffic is what is stored") {
   MediumOptions options;

@@ -69,6 +69,7 @@ struct Room {
                          room.alerts,
                          room.scrub_log,
                          room.pool_path,
+                         {},
                          [](scsi::Done<json> done) {
                            done(json{{"pid", 1}});
                          },
@@ -172,6 +173,72 @@ TEST_CASE("cartridges are made, changed and deleted") {
   CHECK(local.call("POST", "/v1/moves", {{"source", "VTL002L8"}, {"destination", "drive-2"}})
             .status == 200);
   CHECK(local.call("DELETE", "/v1/cartridges/VTL002L8").status == 409);
+}
+
+TEST_CASE("init: cartridges are of the drives' generations") {
+  Directory directory;
+  InitOptions options;
+  options.data_directory = directory.parent + "/mixed";
+  options.library.generation = {{9, 1}, {7, 1}};
+  options.cartridges = 2;
+  options.capacity_bytes = kMinCapacityBytes;
+  REQUIRE(init(options).problems.code == kExitDone);
+  const auto opened = Manager::open(options.data_directory);
+  REQUIRE(opened.manager != nullptr);
+  const auto answer = std::get<Answer>(opened.manager->call({"GET", "/v1/cartridges"}));
+  CHECK(answer.body["cartridges"][0]["barcode"] == "VTL001L9");
+  CHECK(answer.body["cartridges"][1]["barcode"] == "VTL002L7");
+}
+
+TEST_CASE("more slots, at once and after the next start") {
+  Directory directory;
+  std::filesystem::permissions(directory.path + "/vtl.yaml", std::filesystem::perms(0600));
+  {
+    auto opened = Manager::open(directory.path);
+    REQUIRE(opened.manager != nullptr);
+    const auto patch = [&](json body) {
+      return std::get<Answer>(opened.manager->call({"PATCH", "/v1/library", std::move(body)}));
+    };
+    CHECK(patch(json::object()).status == 400);
+    CHECK(patch({{"slots", 9}}).status == 409);
+    CHECK(patch({{"slots", 65000}}).status == 409);  // beyond the addresses of the profile
+    CHECK(patch({{"slots", 12}}).body == json({{"slots", 12}, {"ie_slots", 2}}));
+    const auto moved = std::get<Answer>(opened.manager->call(
+        {"POST", "/v1/moves", {{"source", "VTL001L8"}, {"destination", "slot-12"}}}));
+    CHECK(moved.status == 200);
+  }
+  CHECK((std::filesystem::status(directory.path + "/vtl.yaml").permissions() &
+         std::filesystem::perms::all) == std::filesystem::perms(0600));
+  const auto opened = Manager::open(directory.path);
+  REQUIRE(opened.manager != nullptr);
+  const auto one = std::get<Answer>(opened.manager->call({"GET", "/v1/cartridges/VTL001L8"}));
+  CHECK(one.body["place"]["name"] == "slot-12");
+}
+
+TEST_CASE("cartridges without a label, and cleaning cartridges with their uses") {
+  Local local;
+  const auto make = [&](json body) {
+    return local.call("POST", "/v1/cartridges", std::move(body));
+  };
+  CHECK(make({{"unlabelled", true}, {"count", 2}}).body["created"] ==
+        json::array({"unlabelled-1", "unlabelled-2"}));
+  CHECK(make({{"unlabelled", true}, {"generation", 7}, {"worm", true}}).body["created"] ==
+        json::array({"unlabelled-3"}));
+  CHECK(make({{"unlabelled", true}, {"prefix", "ABC"}}).status == 400);
+  CHECK(make({{"barcode", "ABC001M8"}}).body["error"].get<std::string>().find("9 TB") !=
+        std::string::npos);
+  const json one = local.call("GET", "/v1/cartridges/unlabelled-3").body;
+  CHECK(one["generation"] == 7);
+  CHECK(one["worm"] == true);
+  CHECK_FALSE(one.contains("cleanings_left"));
+  CHECK(make({{"barcode", "CLN001CU"}}).status == 201);
+  CHECK(local.call("GET", "/v1/cartridges/CLN001CU").body["cleanings_left"] == 50);
+  int labelled = 0, without = 0;
+  const json library = local.call("GET", "/v1/library").body;
+  for (const json& element : library["elements"])
+    if (!element["barcode"].is_null()) ++(element["labelled"] == true ? labelled : without);
+  CHECK(labelled == 4);
+  CHECK(without == 3);
 }
 
 TEST_CASE("a deleted cartridge gives its space back") {

@@ -3,6 +3,8 @@
 #include <catch2/catch.hpp>
 #include <set>
 
+#include "scsi/ssc/profile.h"
+
 using namespace vtl;
 
 TEST_CASE("what a barcode may be") {
@@ -48,6 +50,59 @@ TEST_CASE("labels that need to be told, or contradict") {
   CHECK(label_of_barcode("CLN001CU").label.cleaning);
   CHECK(label_of_barcode("CLN001CU").error.empty());
   CHECK(label_of_barcode("CLNU01L1").label.generation == 1);
+}
+
+TEST_CASE("every media type of the LTO label specification") {
+  for (const scsi::ssc::Generation& generation : scsi::ssc::generations()) {
+    const LabelOutcome data =
+        label_of_barcode("VTL001" + std::string(generation.barcode_suffix_data));
+    CHECK(data.error.empty());
+    CHECK(data.label.generation == generation.number);
+    CHECK_FALSE(data.label.worm);
+    CHECK(generation.barcode_suffix_worm.empty() == (generation.number < 3));
+    if (generation.barcode_suffix_worm.empty()) continue;
+    const LabelOutcome worm =
+        label_of_barcode("VTL001" + std::string(generation.barcode_suffix_worm));
+    CHECK(worm.label.generation == generation.number);
+    CHECK(worm.label.worm);
+  }
+  CHECK(label_of_barcode("VTL001M8").error ==
+        "barcode VTL001M8 says by its last two characters: an LTO-7 cartridge that an LTO-8 drive "
+        "has formatted to 9 TB, which is not emulated");
+  CHECK_FALSE(label_of_barcode("VTL001M8", 8).error.empty());
+  CHECK_FALSE(label_of_barcode("VTL001PA", 10).error.empty());
+}
+
+TEST_CASE("cleaning cartridges") {
+  for (const char* barcode : {"CLN001CU", "CLNU01L8", "CLR001", "CLN001L1"})
+    CHECK(label_of_barcode(barcode).label.cleaning);
+  CHECK_FALSE(label_of_barcode("CLEAN1L8").label.cleaning);
+  CHECK(label_of_barcode("CLN001LY").error ==
+        "barcode CLN001LY says a cleaning cartridge by its beginning, and a WORM one by its end");
+}
+
+TEST_CASE("cartridges without a label") {
+  CHECK(unlabelled_name(12) == "unlabelled-12");
+  CHECK(is_unlabelled("unlabelled-12"));
+  for (const char* other :
+       {"unlabelled-", "unlabelled-x", "unlabelled", "VTL001L8", "unlabelled-1234567890"})
+    CHECK_FALSE(is_unlabelled(other));
+  CHECK(label_of_barcode("unlabelled-12", 7).label.generation == 7);
+  CHECK_FALSE(label_of_barcode("unlabelled-12").error.empty());
+}
+
+TEST_CASE("what meets depends on how much of a barcode is told") {
+  BarcodeSet whole, six(6);
+  for (BarcodeSet* set : {&whole, &six}) {
+    set->insert("AAA001L8");
+    set->insert("unlabelled-1");
+    CHECK_FALSE(set->clash("unlabelled-2"));
+    CHECK(set->clash("unlabelled-1"));
+  }
+  CHECK(whole.clash("BBA001L8"));
+  CHECK_FALSE(whole.clash("AAA001L9"));
+  CHECK_FALSE(six.clash("BBA001L8"));
+  CHECK(six.clash("AAA001L9") == "AAA001L8");
 }
 
 TEST_CASE("numbered barcodes") {

@@ -380,6 +380,62 @@ TEST_CASE("an exchange is whole or not at all when power goes") {
   }
 }
 
+TEST_CASE("what cannot be loaded is an exception where it lies, until it can") {
+  Rig rig({{"AAA001L8", 1000}, {"AAA002L8", 500}});
+  CHECK_FALSE(rig.element(1000).exception);
+  const auto files = rig.store.cartridges;
+  SECTION("found at a move") {
+    rig.store.cartridges.erase("AAA001L8");
+    CHECK(rig.move(1000, 501).result == MoveResult::kLoadFailed);
+  }
+  SECTION("found at the start") {
+    rig.store.cartridges.erase("AAA001L8");
+    rig.start();
+  }
+  CHECK(rig.element(1000).exception);
+  CHECK_FALSE(rig.element(500).exception);
+  CHECK(rig.move(1000, 1005).result == MoveResult::kMoved);
+  CHECK(rig.element(1005).exception);
+  CHECK_FALSE(rig.element(1000).exception);
+  rig.store.cartridges = files;
+  CHECK(rig.move(1005, 501).result == MoveResult::kMoved);
+  CHECK_FALSE(rig.element(501).exception);
+}
+
+TEST_CASE("half an exchange: the drive that took nothing is an exception, until it is emptied") {
+  Rig rig({{"AAA001L8", 1000}, {"AAA002L8", 500}});
+  rig.bays[0]->refuse_load = true;
+  CHECK(rig.exchange(1000, 500, 1001) == MoveResult::kLoadFailed);
+  CHECK(rig.at(500) == "AAA001L8");
+  CHECK(rig.element(500).exception);
+  CHECK_FALSE(rig.element(1001).exception);
+  rig.bays[0]->refuse_load = false;
+  CHECK(rig.move(500, 1000).result == MoveResult::kMoved);
+  CHECK_FALSE(rig.element(1000).exception);
+}
+
+TEST_CASE("a cleaning cartridge that is in a drive at the start stays ejected") {
+  Rig rig({{"CLN001CU", 500}, {"AAA001L8", 501}});
+  CHECK(rig.element(500).full);
+  CHECK_FALSE(rig.element(500).exception);
+  CHECK(rig.bays[0]->loads == 0);
+  CHECK(rig.bays[1]->loads == 1);
+  CHECK(rig.move(500, 1000).result == MoveResult::kMoved);
+  CHECK(rig.move(1000, 500).result == MoveResult::kMoved);
+  CHECK(rig.bays[0]->loads == 1);
+}
+
+TEST_CASE("a cartridge without a label is moved by its place, and named by its owner") {
+  Rig rig({{"unlabelled-1", 1000}});
+  CHECK(rig.element(1000).full);
+  CHECK_FALSE(rig.element(1000).labelled);
+  CHECK(rig.element(1001).labelled);
+  CHECK(rig.move(1000, 500).result == MoveResult::kMoved);
+  CHECK_FALSE(rig.element(500).labelled);
+  rig.start();
+  CHECK(rig.library->find("unlabelled-1")->address == 500);
+}
+
 TEST_CASE("a thousand cartridges are there at once, and a thousand moves") {
   Rig rig(std::vector<std::pair<std::string, int>>{});
   rig.options.geometry = {{0, 1}, {20000, 1600}, {30000, 1600}, {10000, 3}};

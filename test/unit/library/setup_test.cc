@@ -64,6 +64,17 @@ TEST_CASE("a new library: pool, cartridges in the first slots, journal, configur
   CHECK(*list_cartridges(files, "/d/lib/pool") == *cartridges);
 }
 
+TEST_CASE("cartridges of several generations: an equal share of each, numbered on") {
+  MemoryFiles files;
+  (void)files.make_directory("/d");
+  NewLibrary library = small("/d/lib");
+  library.generations = {9, 8};
+  library.cartridges = 5;
+  REQUIRE(create_library(files, library).ok());
+  CHECK(*list_cartridges(files, "/d/lib/pool") ==
+        std::vector<std::string>{"VTL001L9", "VTL002L9", "VTL003L9", "VTL004L8", "VTL005L8"});
+}
+
 TEST_CASE("a second time refuses and changes nothing") {
   MemoryFiles files;
   (void)files.make_directory("/d");

@@ -28,8 +28,10 @@ TEST_CASE("What a changer does not do is no operation code of its own") {
   }
 }
 
-TEST_CASE("Golden answers") {
-  ChangerWorld w;
+namespace {
+
+// The library of the golden files.
+void fill(ChangerWorld& w) {
   w.library.put(500, "VTL003L8");
   w.library.at(500).source = 1003;
   w.library.put(10, "IMP001L8");
@@ -39,11 +41,42 @@ TEST_CASE("Golden answers") {
   w.library.at(1001).cleaning = true;
   w.library.put(1002, "VTL002LY");
   w.library.at(1002).worm = true;
+}
+
+std::vector<std::byte> golden_data(const test::GoldenCase& golden, const char* key) {
+  const auto found = golden.find(key);
+  if (found == golden.end()) return {};
+  const auto values = test::golden_bytes(found->second);
+  std::vector<std::byte> out;
+  for (const std::uint8_t value : values) out.push_back(std::byte{value});
+  return out;
+}
+
+}  // namespace
+
+TEST_CASE("Golden answers") {
+  ChangerWorld w;
+  fill(w);
   for (const test::GoldenCase& golden : test::read_golden("changer.txt")) {
     INFO(golden.at("name"));
     const auto end = w.run(test::golden_bytes(golden.at("cdb")));
     CHECK(is_good(end));
     CHECK(test::golden_hex(end.data()) == test::golden_hex(test::golden_bytes(golden.at("data"))));
+  }
+}
+
+TEST_CASE("Golden commands, one after the other") {
+  ChangerWorld w;
+  fill(w);
+  for (const test::GoldenCase& golden : test::read_golden("changer_commands.txt")) {
+    INFO(golden.at("name"));
+    const auto cdb = test::golden_bytes(golden.at("cdb"));
+    const auto out = golden_data(golden, "out");
+    const auto end = out.empty() ? w.run(cdb) : w.send(w.a, cdb, out);
+    CHECK(test::golden_hex(end.data()) == test::golden_hex(golden_data(golden, "data")));
+    const auto sense = end.reply.sense ? end.reply.sense->encode_fixed() : std::vector<std::byte>();
+    CHECK(test::golden_hex(sense) == test::golden_hex(golden_data(golden, "sense")));
+    CHECK((end.reply.status == SamStatus::kGood) == !golden.contains("sense"));
   }
 }
 

@@ -45,6 +45,10 @@ class FakeInventory : public scsi::smc::Inventory {
     at(address).full = true;
     at(address).barcode = barcode;
   }
+  // Behind those there are.
+  void add_storage(std::uint16_t count) {
+    add(Type::kStorage, static_cast<std::uint16_t>(elements_.back().address + 1), count);
+  }
   scsi::smc::InventoryObserver* observer() { return observer_; }
 
   std::vector<std::string> log;  // "move 1000 500", "lock", ...
@@ -93,6 +97,7 @@ class FakeInventory : public scsi::smc::Inventory {
       from.barcode.clear();
       from.source.reset();
       from.cleaning = from.worm = from.placed_by_operator = false;
+      from.labelled = true;
     }
     for (std::size_t i = 0; i < steps.size(); ++i) {
       Element& to = at(steps[i].to);
@@ -100,6 +105,7 @@ class FakeInventory : public scsi::smc::Inventory {
       to.barcode = taken[i].barcode;
       to.cleaning = taken[i].cleaning;
       to.worm = taken[i].worm;
+      to.labelled = taken[i].labelled;
       to.placed_by_operator = false;
       to.source = taken[i].type == Type::kDrive ? taken[i].source : taken[i].address;
     }

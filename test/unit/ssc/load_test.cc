@@ -235,13 +235,6 @@ TEST_CASE("What the drive cannot use stays in it, refused, and can be taken out"
     rig.load(std::make_unique<MemoryMedium>(8));
     CHECK(sense_of(tur(rig)) == "3/30/00");
   }
-  SECTION("a cleaning cartridge") {
-    Rig rig;
-    auto cartridge = std::make_unique<MemoryMedium>();
-    cartridge->label().cleaning = true;
-    rig.load(std::move(cartridge));
-    CHECK(sense_of(tur(rig)) == "2/30/03");
-  }
   using Kind = MediumFault::Kind;
   for (const auto& [kind, sense] :
        std::initializer_list<std::pair<Kind, const char*>>{{Kind::kIncompatibleFormat, "3/30/02"},
@@ -256,6 +249,56 @@ TEST_CASE("What the drive cannot use stays in it, refused, and can be taken out"
       CHECK(good(rig.run(kLoad)));  // another try may go well
       CHECK(good(tur(rig)));
     }
+  }
+}
+
+TEST_CASE("A cleaning cartridge: it cleans, is counted down, and comes out") {
+  Rig rig;
+  auto cartridge = std::make_unique<MemoryMedium>();
+  cartridge->label().cleaning = true;
+  const auto cleanings = [&] {
+    return be(rig.run({0x4D, 0, 0x14, 0, 0, 0, 0, 0, 24}).data(), 16, 4);
+  };
+  SECTION("in its time") {
+    cartridge->defer_completions(true);
+    rig.insert(std::move(cartridge));
+    CHECK(sense_of(tur(rig)) == "2/30/03");
+    CHECK(sense_of(rig.run(kLoad)) == "2/30/03");
+    CHECK_FALSE(rig.inserted);
+    rig.medium->complete_all();
+    REQUIRE(rig.inserted);
+    CHECK_FALSE(rig.inserted->fault);
+    CHECK(sense_of(tur(rig)) == "2/3A/00");  // ejected, and nobody is told 28/00
+    CHECK(rig.drive.state().present);
+    CHECK(rig.medium->info().load_count == 1);
+    CHECK(cleanings() == 1);
+    REQUIRE(rig.remove()->result == RemoveOutcome::Result::kRemoved);
+  }
+  SECTION("again, by a LOAD") {
+    rig.insert(std::move(cartridge));
+    CHECK(good(rig.run(kLoad)));
+    CHECK(sense_of(tur(rig)) == "2/3A/00");
+    CHECK(rig.medium->info().load_count == 2);
+    CHECK(cleanings() == 2);
+  }
+  SECTION("worn out: refused, and not used again") {
+    cartridge->label().load_count = 49;
+    rig.insert(std::move(cartridge));
+    CHECK(sense_of(tur(rig)) == "2/3A/00");
+    CHECK(sense_of(rig.run(kLoad)) == "2/30/07");
+    CHECK(sense_of(tur(rig)) == "2/30/07");
+    CHECK(rig.medium->info().load_count == 50);
+    CHECK(cleanings() == 1);
+    CHECK(be(rig.run({0x4D, 0, 0x12, 0, 0, 0, 0, 1, 0}).data(), 8, 8) == 1ull << (64 - 0x16));
+    CHECK(rig.remove()->result == RemoveOutcome::Result::kRemoved);
+    CHECK(be(rig.run({0x4D, 0, 0x12, 0, 0, 0, 0, 1, 0}).data(), 8, 8) == 0);
+  }
+  SECTION("that cannot be read") {
+    cartridge->fail_next(MediumFault::Kind::kFormatCorrupt);
+    rig.insert(std::move(cartridge));
+    CHECK((rig.inserted && rig.inserted->fault));
+    CHECK(sense_of(tur(rig)) == "3/31/00");
+    CHECK(cleanings() == 0);
   }
 }
 
