@@ -121,7 +121,8 @@ TEST_CASE("library show says what a drive does with its cartridge") {
   Library library;
   const std::string& data = library.daemon.data();
   const auto state = [&](int number) {
-    for (const auto& element : vtl_json({"library", "show", "--data", data})["elements"])
+    const auto shown = vtl_json({"library", "show", "--data", data});
+    for (const auto& element : shown["elements"])
       if (element["name"] == "drive-" + std::to_string(number))
         return element["drive"]["state"].get<std::string>();
     return std::string();
