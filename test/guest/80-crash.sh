@@ -11,6 +11,7 @@ tape=${nst[1]}
 size=65536
 session=$(session_of 1)
 state() { [ "$(<"$session/state")" = LOGGED_IN ]; }
+online() { [ "$(position "$tape" | grep -o 'ONLINE.*')" = "ONLINE IM_REP_EN" ]; }
 
 for round in 1 2; do
   must "round $round: rewind" within 20 mt -f "$tape" rewind
@@ -22,7 +23,7 @@ for round in 1 2; do
   check "round $round: the session comes back by itself" within 60 state
   writer_told "round $round"
   # (no position yet: the unit attention of the new start went to the filemark that st tried at the writer's close)
-  same "round $round: the cartridge is loaded" "ONLINE IM_REP_EN" "$(position "$tape" | grep -o 'ONLINE.*')"
+  check "round $round: the cartridge is loaded" within 20 online
   check "round $round: rewind" within 20 mt -f "$tape" rewind
   check "round $round: the file that a filemark closed" device read "$tape" 1 0 $size
   same "round $round: is whole" "100 read" "$output"
