@@ -120,13 +120,9 @@ TEST_CASE("absent LUNs answer as SPC wants", "[iscsi]") {
 }
 
 TEST_CASE("a client that does not read holds up its own commands only", "[iscsi]") {
-  PortalOptions options;
-  options.max_sessions_per_target = 2;
-  World world(options);
+  World world(shared_targets());
   auto i = world.session();
-  LoginOptions other;
-  other.initiator = "iqn.1991-05.com.microsoft:host";
-  auto j = world.session(other);
+  auto j = world.session(other_host());
   i->reading = false;
   std::vector<std::uint32_t> tags;
   for (int n = 0; n < 20; ++n) {

@@ -100,9 +100,7 @@ TEST_CASE("a second initiator is told 0301, and the log who has the target", "[i
 }
 
 TEST_CASE("several sessions per target where that is allowed", "[iscsi]") {
-  PortalOptions options;
-  options.max_sessions_per_target = 2;
-  World world(options);
+  World world(shared_targets());
   auto first = world.session();
   LoginOptions other;
   other.initiator = "iqn.1991-05.com.microsoft:host";

@@ -44,13 +44,9 @@ TEST_CASE("ABORT TASK: at work, waiting for its turn, never seen, gone", "[iscsi
 }
 
 TEST_CASE("ABORT TASK knows only this session's tasks, by tag and unit", "[iscsi]") {
-  PortalOptions options;
-  options.max_sessions_per_target = 2;
-  World world(options);
+  World world(shared_targets());
   auto i = world.session();
-  LoginOptions other;
-  other.initiator = "iqn.1991-05.com.microsoft:host";
-  auto j = world.session(other);
+  auto j = world.session(other_host());
   const ScsiCommand command = i->command({0x01});
   i->send(command.encode());
   CHECK(managed(*j, manage(*j, 1, command.task_tag)) == 1);
@@ -85,13 +81,9 @@ TEST_CASE("ABORT TASK of a command that has not come yet counts its number as co
 }
 
 TEST_CASE("task sets and resets", "[iscsi]") {
-  PortalOptions options;
-  options.max_sessions_per_target = 2;
-  World world(options);
+  World world(shared_targets());
   auto i = world.session();
-  LoginOptions other;
-  other.initiator = "iqn.1991-05.com.microsoft:host";
-  auto j = world.session(other);
+  auto j = world.session(other_host());
   const auto start = [&] {
     i->send(i->command({0x01}).encode());
     j->send(j->command({0x01}).encode());
@@ -168,13 +160,9 @@ TEST_CASE("task sets and resets", "[iscsi]") {
 }
 
 TEST_CASE("an abort while the data of its command arrives", "[iscsi]") {
-  PortalOptions options;
-  options.max_sessions_per_target = 2;
-  World world(options);
+  World world(shared_targets());
   auto i = world.session();
-  LoginOptions other;
-  other.initiator = "iqn.1991-05.com.microsoft:host";
-  auto j = world.session(other);
+  auto j = world.session(other_host());
   ScsiCommand command = i->command({0x0A, 0, 4, 0, 0, 0}, 262144);
   command.write = true;
   SECTION("solicited") {

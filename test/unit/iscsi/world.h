@@ -90,6 +90,18 @@ struct World {
   std::unique_ptr<Portal> portal, second;
 };
 
+// Two initiators may have a session with one target.
+inline PortalOptions shared_targets() {
+  PortalOptions options;
+  options.max_sessions_per_target = 2;
+  return options;
+}
+inline LoginOptions other_host() {
+  LoginOptions options;
+  options.initiator = "iqn.1991-05.com.microsoft:host";
+  return options;
+}
+
 inline std::uint16_t status_of(const Received& response) {
   return response.as<LoginResponse>().status;
 }
