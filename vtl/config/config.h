@@ -181,6 +181,8 @@ struct Loaded {
   std::optional<Config> config;  // empty when there are errors
   std::vector<Problem> errors;   // all of them, by line
   std::vector<Problem> warnings;
+  // Of storage.pool and storage.io_mode, which only the machine can tell to be right; 0: not there.
+  int pool_line = 0, io_mode_line = 0;
 };
 // Reads `path` (DIR/vtl.yaml) and the secrets file that it may name, relative to its own folder.
 Loaded load(const std::string& path, const ReadFile& read = read_from_disk());

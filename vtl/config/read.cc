@@ -326,7 +326,7 @@ void read_access(Section& root, const std::string& path, std::uint32_t mode, con
 // --- the rest, and what holds between values
 
 void read_root(Section& root, const std::string& path, std::uint32_t mode, const ReadFile& read,
-               Config& out) {
+               Config& out, Loaded& loaded) {
   read_library(root, out.library);
   read_listen(root, out.listen);
   read_flag(root, "allow_insecure_listen", out.allow_insecure_listen);
@@ -343,6 +343,8 @@ void read_root(Section& root, const std::string& path, std::uint32_t mode, const
 
   Section storage = root.child("storage");
   read_keys(storage, storage_keys(), out.storage);
+  loaded.pool_line = storage.line_of("pool");
+  loaded.io_mode_line = storage.line_of("io_mode");
   if (out.storage.buffer_bytes_per_drive > out.storage.buffer_bytes)
     storage.error_at("buffer_bytes_per_drive",
                      fmt::format("found {}, allowed: at most buffer_bytes, which is {}",
@@ -383,7 +385,7 @@ Loaded load(const std::string& path, const ReadFile& read) {
   Report report{path, &loaded.errors, &loaded.warnings};
   Section root(report, &node, "", node.line);
   Config config;
-  if (node.kind == Node::Kind::kMap) read_root(root, path, file.mode, read, config);
+  if (node.kind == Node::Kind::kMap) read_root(root, path, file.mode, read, config, loaded);
   const auto by_line = [](const Problem& a, const Problem& b) { return a.line < b.line; };
   std::stable_sort(loaded.errors.begin(), loaded.errors.end(), by_line);
   std::stable_sort(loaded.warnings.begin(), loaded.warnings.end(), by_line);

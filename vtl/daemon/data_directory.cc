@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "vtl/cartridge/cartridge.h"
+#include "vtl/cartridge/io_mode.h"
 #include "vtl/config/edit.h"
 #include "vtl/daemon/describe.h"
 #include "vtl/daemon/devices.h"
@@ -70,6 +71,7 @@ std::string pool_problem(const std::string& pool) {
     return fmt::format("cannot open {}: {}; it is the folder that holds the cartridges", pool,
                        std::strerror(errno));
   }
+  if (!S_ISDIR(info.st_mode)) return pool + " is not a folder; it is to hold the cartridges";
   if (::stat((pool + "/carts").c_str(), &info) == 0) return {};
   return fmt::format(
       "{} is no pool: cannot open its folder carts: {}; name the folder that vtl init has made, "
@@ -108,9 +110,18 @@ CheckedConfig check_config(const std::string& data_directory) {
   for (std::string& problem : auth::policy_problems(access_policy(*loaded.config))) {
     out.problems.errors.push_back(path + ": access: " + std::move(problem));
   }
-  if (std::string problem = pool_problem(pool_directory(*loaded.config, data_directory));
-      !problem.empty()) {
-    out.problems.errors.push_back(path + ": storage.pool: " + std::move(problem));
+  const std::string pool = pool_directory(*loaded.config, data_directory);
+  out.pool_line = loaded.pool_line;
+  if (std::string problem = pool_problem(pool); !problem.empty()) {
+    out.problems.errors.push_back(
+        to_string(config::Problem{path, loaded.pool_line, "storage.pool", std::move(problem)}));
+  } else if (loaded.config->storage.io_mode == config::IoMode::kDirect &&
+             !direct_io_works(*make_posix_file_system(), pool + "/POOL")) {
+    out.problems.errors.push_back(to_string(config::Problem{
+        path, loaded.io_mode_line, "storage.io_mode",
+        fmt::format("found direct, but the file system of {} has no direct I/O, allowed "
+                    "there: auto, paced",
+                    pool)}));
   }
   if (!out.problems.errors.empty()) {
     out.problems.code = kExitConfig;
@@ -140,7 +151,8 @@ OpenedDirectory open_data_directory(const std::string& path) {
   if (std::string problem = directory.pool_lock.acquire_pool(pool, path); !problem.empty()) {
     out.pool_in_use = directory.pool_lock.in_use();
     out.problems.code = out.pool_in_use ? kExitInUse : kExitFailed;
-    out.problems.errors.push_back(std::move(problem));
+    out.problems.errors.push_back(to_string(
+        config::Problem{config_path(path), checked.pool_line, "storage.pool", std::move(problem)}));
     return out;
   }
   out.directory = std::move(directory);

@@ -42,6 +42,7 @@ std::string config_path(const std::string& data_directory);
 // The configuration alone, without the lock: `config check`.
 struct CheckedConfig {
   std::optional<config::Config> config;
+  int pool_line = 0;  // of storage.pool; 0: it is not there
   Problems problems;
 };
 CheckedConfig check_config(const std::string& data_directory);
