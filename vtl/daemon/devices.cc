@@ -1,5 +1,7 @@
 #include "vtl/daemon/devices.h"
 
+#include <fmt/format.h>
+
 #include <utility>
 
 #include "scsi/check.h"
@@ -146,7 +148,13 @@ void BayPort::unload(scsi::Done<BayUnload> done) {
 
 void ParkedBay::load(std::unique_ptr<scsi::ssc::TapeMedium> medium, scsi::Done<BayLoad> done) {
   medium_ = std::move(medium);
-  done(BayLoad{});
+  const scsi::ssc::MediumInfo& label = medium_->info();
+  BayLoad load;
+  if (!label.cleaning &&
+      scsi::ssc::drive_access(generation_, label.generation) == scsi::ssc::Access::kNone)
+    load.detail = fmt::format("LTO-{} drives cannot read a cartridge of generation {}", generation_,
+                              label.generation);
+  done(std::move(load));
 }
 
 void ParkedBay::unload(scsi::Done<BayUnload> done) {

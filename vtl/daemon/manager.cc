@@ -26,9 +26,10 @@ class RemoteManager final : public Manager {
   std::unique_ptr<ControlClient> client_;
 };
 
-std::vector<std::unique_ptr<DriveBay>> parked_bays(std::size_t count) {
+std::vector<std::unique_ptr<DriveBay>> parked_bays(const config::LibraryConfig& library) {
   std::vector<std::unique_ptr<DriveBay>> bays;
-  for (std::size_t i = 0; i < count; ++i) bays.push_back(std::make_unique<ParkedBay>());
+  for (const config::Drive& drive : library.drives)
+    bays.push_back(std::make_unique<ParkedBay>(drive.generation));
   return bays;
 }
 
@@ -37,7 +38,7 @@ class LocalManager final : public Manager {
  public:
   explicit LocalManager(DataDirectory directory)
       : directory_(std::move(directory)),
-        room_(loop_, directory_, parked_bays(directory_.config.library.drives.size()), {},
+        room_(loop_, directory_, parked_bays(directory_.config.library), {},
               [this](std::string_view text) { told_.emplace_back(text); }),
         management_(
             {directory_.config,

@@ -50,7 +50,7 @@ struct Local {
 
 std::vector<std::unique_ptr<DriveBay>> parked_bays(int count) {
   std::vector<std::unique_ptr<DriveBay>> bays;
-  while (count-- > 0) bays.push_back(std::make_unique<ParkedBay>());
+  while (count-- > 0) bays.push_back(std::make_unique<ParkedBay>(std::uint8_t{8}));
   return bays;
 }
 
@@ -109,6 +109,21 @@ TEST_CASE("the library and its cartridges are described") {
   CHECK(list[0]["barcode"] == "VTL001L8");
   CHECK(list[0]["capacity_bytes"] == kMinCapacityBytes);
   CHECK(list[2]["place"] == json{{"address", 1002}, {"name", "slot-3"}, {"type", "storage"}});
+}
+
+TEST_CASE("a cartridge that its drive cannot read is told of without a server, too") {
+  Local local;
+  const auto move = [&](const json& source, const json& destination) {
+    return local.call("POST", "/v1/moves", {{"source", source}, {"destination", destination}}).body;
+  };
+  CHECK(local.call("POST", "/v1/cartridges", {{"barcode", "OLD001L5"}}).status == 201);
+  CHECK(local.call("POST", "/v1/cartridges", {{"barcode", "OLD002L7"}}).status == 201);
+  const json moved = move("OLD001L5", "drive-1");
+  CHECK(moved["place"]["name"] == "drive-1");
+  CHECK(moved["problem"] == "LTO-8 drives cannot read a cartridge of generation 5");
+  CHECK(local.call("GET", "/v1/alerts").body["alerts"].size() == 1);
+  CHECK_FALSE(move("OLD002L7", "drive-2").contains("problem"));  // read and written
+  CHECK_FALSE(move("OLD001L5", "slot-9").contains("problem"));
 }
 
 TEST_CASE("moves by name, address and barcode") {
