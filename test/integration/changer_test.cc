@@ -72,6 +72,21 @@ TEST_CASE("slots are added under a host that is logged in") {
   CHECK(place_of(library, "VTL001L8") == "slot-" + more);
 }
 
+TEST_CASE(
+    "a drive that another host has reserved gives its cartridge up, a reserved changer nothing") {
+  Library library;
+  Initiator drive = library.load(1);
+  REQUIRE(drive.none({0x16, 0, 0, 0, 0, 0}).good());
+  Initiator changer = library.attach_changer();
+  CHECK(move_medium(changer, kFirstDrive, kFirstSlot).good());
+  CHECK(move_medium(changer, kFirstSlot, kFirstDrive).good());
+  CHECK(drive.clear_unit_attentions().good());
+  REQUIRE(changer.none({0x16, 0, 0, 0, 0, 0}).good());
+  CHECK(changer.logout());  // and the reservation ends with the session
+  Initiator again = library.attach_changer();
+  CHECK(move_medium(again, kFirstDrive, kFirstSlot).good());
+}
+
 TEST_CASE("a cleaning cartridge by MOVE MEDIUM: it cleans, comes out, and has a use less") {
   Library library;
   const std::string data = library.daemon.data();
