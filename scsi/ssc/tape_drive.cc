@@ -26,7 +26,8 @@ PrimaryOptions TapeDrive::Impl::primary_options() {
           .inquiry = inquiry_options(),
           .mode = mode_options(),
           .log = log_pages(),
-          .now_ms = options.now_ms};
+          .now_ms = options.now_ms,
+          .persistence = std::move(options.persistence)};
 }
 
 TapeDrive::TapeDrive(TapeDriveOptions options)

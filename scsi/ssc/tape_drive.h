@@ -24,6 +24,7 @@ struct TapeDriveOptions {
   std::function<void(bool prevented)> prevented_changed;
 };
 
+  PersistenceOptions persistence;
 // What happened to a cartridge that the robot wants to put in or take out.
 struct InsertOutcome {
   // The drive refused or could not load it: TEST UNIT READY says why; the cartridge is in the drive

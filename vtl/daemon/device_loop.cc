@@ -1,5 +1,6 @@
 #include "vtl/daemon/device_loop.h"
 
+#include <fmt/format.h>
 #include <malloc.h>
 
 #include <chrono>
@@ -19,9 +20,11 @@ constexpr std::uint64_t kEmptyForLong = 40;
 }  // namespace
 
 DeviceLoop::DeviceLoop(const config::Config& config, const auth::AccessPolicy& access,
-                       std::size_t loops, std::size_t index, net::Sockets::Carry carry)
+                       std::size_t loops, std::size_t index, net::Sockets::Carry carry,
+                       const ReservationFolder& reservations)
     : buffers_(loop_share(config, loops, index).buffers),
       clock_(std::make_unique<LoopClock>(loop_)),
+      files_(make_posix_file_system()),
       executor_(make_thread_executor(
           [this](scsi::Callback callback) { loop_.post(std::move(callback)); })),
       drives_(config.library.drives.size()),
@@ -34,7 +37,12 @@ DeviceLoop::DeviceLoop(const config::Config& config, const auth::AccessPolicy& a
     if (loop_of_drive(i, loops) != index) continue;
     Drive::MakeAlarm make_alarm;
     if (config.storage.realistic) make_alarm = [this] { return clock_->make_alarm(); };
-    drives_[i] = std::make_unique<Drive>(drive_options(config.library, i), std::move(make_alarm));
+    scsi::ssc::TapeDriveOptions options = drive_options(config.library, i);
+    reservations_.push_back(std::make_unique<ReservationFile>(*files_, *executor_, reservations,
+                                                              options.identity.serial,
+                                                              fmt::format("drive {}", i + 1)));
+    options.persistence = reservations_.back()->options();
+    drives_[i] = std::make_unique<Drive>(std::move(options), std::move(make_alarm));
   }
   loop_.set_busy_poll(std::chrono::microseconds(config.iscsi.busy_poll_us));
 }
@@ -112,6 +120,7 @@ void DeviceLoop::clear() {
   sockets_.reset();
   portal_.reset();
   drives_.clear();
+  reservations_.clear();
   clock_.reset();
   executor_.reset();
 }
