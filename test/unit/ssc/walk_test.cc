@@ -13,7 +13,8 @@ namespace {
 constexpr std::uint8_t kGenerations[] = {3, 4, 5, 6, 7, 8, 9, 10};
 
 struct Loaded : Rig {
-  explicit Loaded(std::uint8_t generation) : Rig(generation) {
+  explicit Loaded(std::uint8_t generation, std::string_view family = "ibm")
+      : Rig(generation, family) {
     load(std::make_unique<MemoryMedium>(generation));
   }
   const Ended& ask(std::initializer_list<unsigned> cdb) {
@@ -45,12 +46,14 @@ std::set<std::pair<unsigned, unsigned>> mode_pages(Loaded& rig) {
 }  // namespace
 
 TEST_CASE("Walk: every row of every generation is well formed and refuses every reserved bit") {
-  for (const std::uint8_t generation : kGenerations) {
-    INFO("LTO-" << int(generation));
-    Loaded rig(generation);
-    check_table(rig.drive.rows());
-    walk_reserved_bits(rig.sink, rig.a, rig.drive.rows());
-  }
+  for (const scsi::ssc::DriveFamily& family : scsi::ssc::drive_families())
+    for (const std::uint8_t generation : kGenerations) {
+      if (family.model(generation).product.empty()) continue;
+      INFO(family.name << " LTO-" << int(generation));
+      Loaded rig(generation, family.name);
+      check_table(rig.drive.rows());
+      walk_reserved_bits(rig.sink, rig.a, rig.drive.rows());
+    }
 }
 
 TEST_CASE("Walk: opcodes and service actions that no row has") {
