@@ -56,6 +56,7 @@ TEST_CASE("warnings of a command go to standard error, beside the result") {
 TEST_CASE("profiles are listed and shown, and init chooses one for an application") {
   CHECK(has(run_vtl({"profile", "list"}).out, "\nquantum-scalar "));
   CHECK(has(run_vtl({"profile", "show", "ibm-3584"}).out, "IBM 03584L32 0402"));
+  CHECK(has(run_vtl({"profile", "show", "hp-msl"}).out, "HP Ultrium 6-SCSI by default"));
   const Ended unknown = run_vtl({"profile", "show", "ibm"});
   CHECK(unknown.code == 1);
   CHECK(has(unknown.err, "vtl profile list"));

@@ -1,5 +1,6 @@
 #include "vtl/daemon/device_loop.h"
 
+#include <fmt/format.h>
 #include <malloc.h>
 
 #include <chrono>
@@ -19,11 +20,14 @@ constexpr std::uint64_t kEmptyForLong = 40;
 }  // namespace
 
 DeviceLoop::DeviceLoop(const config::Config& config, const auth::AccessPolicy& access,
-                       std::size_t loops, std::size_t index, net::Sockets::Carry carry)
+                       std::size_t loops, std::size_t index, net::Sockets::Carry carry,
+                       const ReservationFolder& reservations)
     : index_(index),
       realistic_(config.storage.realistic),
+      reservation_folder_(reservations),
       buffers_(loop_share(config, loops, index).buffers),
       clock_(std::make_unique<LoopClock>(loop_)),
+      files_(make_posix_file_system()),
       executor_(make_thread_executor(
           [this](scsi::Callback callback) { loop_.post(std::move(callback)); })),
       portal_(std::make_unique<iscsi::Portal>(loop_share(config, loops, index).portal, access,
@@ -43,6 +47,10 @@ void DeviceLoop::add_drive(NewDrive drive) {
   }
   Drive::MakeAlarm make_alarm;
   if (realistic_) make_alarm = [this] { return clock_->make_alarm(); };
+  reservations_.push_back(std::make_unique<ReservationFile>(
+      *files_, *executor_, reservation_folder_, drive.options.identity.serial,
+      fmt::format("drive {}", drive.number + 1)));
+  drive.options.persistence = reservations_.back()->options();
   drives_.back() = std::make_unique<Drive>(std::move(drive.options), std::move(make_alarm));
   portal_->add_target(std::move(drive.target), std::move(drive.alias), drives_.back()->target(),
                       drive.reserve_bytes);
@@ -121,6 +129,7 @@ void DeviceLoop::clear() {
   sockets_.reset();
   portal_.reset();
   drives_.clear();
+  reservations_.clear();
   clock_.reset();
   executor_.reset();
 }

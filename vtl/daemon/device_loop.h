@@ -12,6 +12,7 @@
 #include "vtl/cartridge/executor.h"
 #include "vtl/daemon/devices.h"
 #include "vtl/daemon/loop_clock.h"
+#include "vtl/daemon/reservation_file.h"
 #include "vtl/daemon/settings.h"
 
 namespace vtl::daemon {
@@ -30,7 +31,7 @@ struct NewDrive {
 class DeviceLoop {
  public:
   DeviceLoop(const config::Config& config, const auth::AccessPolicy& access, std::size_t loops,
-             std::size_t index, net::Sockets::Carry carry);
+             std::size_t index, net::Sockets::Carry carry, const ReservationFolder& reservations);
   ~DeviceLoop() { clear(); }
   DeviceLoop(const DeviceLoop&) = delete;
   DeviceLoop& operator=(const DeviceLoop&) = delete;
@@ -83,12 +84,15 @@ class DeviceLoop {
 
   const std::size_t index_;
   const bool realistic_;
+  const ReservationFolder& reservation_folder_;
   scsi::BufferPool buffers_;  // outlives everything that may hold a buffer
   net::Loop loop_;
   std::unique_ptr<LoopClock> clock_;
+  std::unique_ptr<FileSystem> files_;
   std::unique_ptr<Executor> executor_;
-  std::vector<std::unique_ptr<Drive>> drives_;  // by number; null: elsewhere
-  std::vector<std::uint64_t> empty_for_;        // by number: so many times it was found empty
+  std::vector<std::unique_ptr<ReservationFile>> reservations_;  // of the drives, which use them
+  std::vector<std::unique_ptr<Drive>> drives_;                  // by number; null: elsewhere
+  std::vector<std::uint64_t> empty_for_;  // by number: so many times it was found empty
   std::unique_ptr<iscsi::Portal> portal_;
   std::unique_ptr<net::Sockets> sockets_;
   std::unique_ptr<net::Timer> settle_timer_;

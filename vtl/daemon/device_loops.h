@@ -17,9 +17,10 @@ namespace vtl::daemon {
 // The first loop's thread. Every `done` is called there; none from inside the call.
 class DeviceLoops {
  public:
-  // `changer`: its unit may be added later, before connections are taken.
+  // `changer`: its unit may be added later, before connections are taken. `reservations` outlives
+  // the loops.
   DeviceLoops(const config::Config& config, const auth::AccessPolicy& access, std::size_t loops,
-              scsi::Target& changer);
+              scsi::Target& changer, const ReservationFolder& reservations);
   ~DeviceLoops();
   DeviceLoops(const DeviceLoops&) = delete;
   DeviceLoops& operator=(const DeviceLoops&) = delete;

@@ -274,7 +274,8 @@ void Impl::change_library(Call&& call) {
   const auto new_generation =
       static_cast<std::uint8_t>(generation.value_or(now.drives.back().generation));
   while (now.drives.size() + growth.drives.size() < drives_wanted)
-    growth.drives.push_back({config::draw_identity(random_bytes), new_generation});
+    growth.drives.push_back(
+        {config::draw_identity(random_bytes), new_generation, now.drives.back().family});
   growing = true;
   const std::size_t first_new = now.drives.size();
   parts.grow(std::move(growth),

@@ -21,6 +21,7 @@
 #include "vtl/daemon/log.h"
 #include "vtl/daemon/management.h"
 #include "vtl/daemon/pool_watch.h"
+#include "vtl/daemon/reservation_file.h"
 #include "vtl/daemon/scrubber.h"
 #include "vtl/daemon/settings.h"
 #include "vtl/daemon/system.h"
@@ -80,15 +81,18 @@ class Server {
   void give_up(const std::string& why);
   nlohmann::json describe(const DeviceLoop::Report& report) const;
   ScrubOptions scrub_options();
+  ReservationFolder found_reservations();
 
   DataDirectory directory_;
   std::string version_;
   std::ostream& out_;
   auth::AccessPolicy policy_;
+  ReservationFolder reservations_;
   scsi::Target changer_target_;
   DeviceLoops loops_;
   net::Loop& loop_;  // the first of them
   LibraryRoom room_;
+  std::unique_ptr<ReservationFile> changer_reservations_;
   std::unique_ptr<scsi::smc::Changer> changer_;
   Management management_;
   ControlServer control_;
@@ -140,7 +144,9 @@ Server::Server(DataDirectory directory, std::string version, std::ostream& out)
       version_(std::move(version)),
       out_(out),
       policy_(access_policy(directory_.config)),
-      loops_(directory_.config, policy_, thread_count(directory_.config), changer_target_),
+      reservations_(found_reservations()),
+      loops_(directory_.config, policy_, thread_count(directory_.config), changer_target_,
+             reservations_),
       loop_(loops_.home()),
       room_(loop_, directory_, loops_.bays(), loops_.executors(), log_warning),
       management_({directory_.config, room_.library, *room_.files, *room_.executor, room_.trash,
@@ -193,6 +199,21 @@ ScrubOptions Server::scrub_options() {
   return options;
 }
 
+// What goes wrong later is told on the loop that the alerts live on.
+ReservationFolder Server::found_reservations() {
+  ReservationFolder folder = ReservationFolder::read(
+      *make_posix_file_system(), directory_.path + "/reservations", directory_.config.library);
+  for (const auto& [serial, kept] : folder.kept)
+    log_info(fmt::format("{} is registered with by {} initiator ports, as kept in {}/{}", serial,
+                         kept.registrations.size(), folder.path, serial));
+  folder.failed = [this](std::string text) {
+    loop_.post([this, text = std::move(text)] {
+      room_.alerts.raise(Alerts::Cause::kReservations, "", text);
+    });
+  };
+  return folder;
+}
+
 std::vector<std::string> Server::listen(const std::vector<config::Endpoint>& endpoints) {
   std::vector<std::string> errors;
   for (const config::Endpoint& endpoint : endpoints) {
@@ -240,8 +261,13 @@ void Server::opened(Outcome outcome) {
     loop_.stop();
     return;
   }
+  for (const std::string& problem : reservations_.problems)
+    room_.alerts.raise(Alerts::Cause::kReservations, "", problem);
   const config::LibraryConfig& library = directory_.config.library;
   scsi::smc::ChangerOptions changer = changer_options(library);
+  changer_reservations_ = std::make_unique<ReservationFile>(
+      *room_.files, *room_.executor, reservations_, changer.identity.serial, "the changer");
+  changer.persistence = changer_reservations_->options();
   changer.move_ended = [&config = directory_.config](const scsi::smc::MoveEnd& end) {
     const std::string line = describe_move(config, end.cartridges, end.addresses, end.outcome,
                                            iscsi::initiator_name(end.transport_id));
