@@ -265,12 +265,12 @@ std::vector<std::byte> EncryptionParameters::status(NexusId nexus) const {
   return out.take();
 }
 
-std::vector<std::byte> EncryptionParameters::capabilities(bool mounted) {
+std::vector<std::byte> EncryptionParameters::capabilities(bool applies) {
   ByteBuilder out;
   out.u16(0x0010).u16(40).u8(0x01).zeros(15);  // CFG_P: configuration is not prevented
   out.u8(kAlgorithmIndex).u8(0).u16(20);
   // AVFMV; MAC_C, DED_C, decryption and encryption by hardware.
-  out.u8((mounted ? 0x80u : 0u) | 0x3Au);
+  out.u8((applies ? 0x80u : 0u) | 0x3Au);
   out.u8(0x10);  // NONCE_C: the device makes the nonce
   out.u16(kKadLimits[0].longest).u16(kKadLimits[1].longest).u16(kKeyBytes);
   // EEMC_C: external mode is supported; RDMC_C: raw reading only of what is marked for it; EAREM.

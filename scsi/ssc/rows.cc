@@ -1,5 +1,5 @@
 // The command table of a tape drive: one row per command, the same for every generation but for the
-// recommended timeouts.
+// recommended timeouts, and that LTO-3 knows no encryption.
 #include "scsi/primary_rows.h"
 #include "scsi/ssc/drive_impl.h"
 
@@ -22,6 +22,7 @@ constexpr Timeouts kLto9{74341, 3000, 960, 2940, 2940, 2340, 63300};
 
 using enum ReservationRule;
 constexpr std::uint8_t kAny = 0xFF;
+constexpr std::uint8_t kSecurityProtocolIn = 0xA2, kSecurityProtocolOut = 0xB5;
 
 constexpr CommandRow row(const char* name, std::uint8_t opcode, std::int32_t service_action,
                          std::uint8_t cdb_length, std::array<std::uint8_t, 16> usage,
@@ -139,9 +140,9 @@ struct TapeDrive::Impl::Table {
             {0x92, 0x1B, 0, F, F, F, F, F, F, F, F, F, 0, 0, 0, 0}, gate::kAll, kConflict,
             kCall<&I::locate_16>, t.locate),
         kReportLuns,
-        row("SECURITY PROTOCOL IN", 0xA2, kNoServiceAction, 12,
-            {0xA2, F, F, F, 0, 0, F, F, F, F, 0, 0}, gate::kAnyState, kAllowedForRead,
-            kCall<&I::security_protocol_in>),
+        row("SECURITY PROTOCOL IN", kSecurityProtocolIn, kNoServiceAction, 12,
+            {kSecurityProtocolIn, F, F, F, 0, 0, F, F, F, F, 0, 0}, gate::kAnyState,
+            kAllowedForRead, kCall<&I::security_protocol_in>),
         row("REPORT IDENTIFYING INFORMATION", 0xA3, 0x05, 12,
             {0xA3, 0x05, 0, 0, 0, 0, F, F, F, F, 0xFE, 0}, gate::kAnyState, kAllowedForRead,
             kCall<&I::report_identifying_information>),
@@ -151,12 +152,25 @@ struct TapeDrive::Impl::Table {
         kSetTimestamp,
         row("READ MEDIA SERIAL NUMBER", 0xAB, 0x01, 12, {0xAB, 0x01, 0, 0, 0, 0, F, F, F, F, 0, 0},
             gate::kAll, kAllowedForRead, kCall<&I::read_media_serial_number>),
-        row("SECURITY PROTOCOL OUT", 0xB5, kNoServiceAction, 12,
-            {0xB5, F, F, F, 0, 0, F, F, F, F, 0, 0}, gate::kAnyState, kConflict,
+        row("SECURITY PROTOCOL OUT", kSecurityProtocolOut, kNoServiceAction, 12,
+            {kSecurityProtocolOut, F, F, F, 0, 0, F, F, F, F, 0, 0}, gate::kAnyState, kConflict,
             kCall<&I::security_protocol_out>),
     };
   }
 };
+
+namespace {
+
+// Tape encryption came with LTO-4.
+std::vector<CommandRow> without_encryption(std::span<const CommandRow> all) {
+  std::vector<CommandRow> out;
+  for (const CommandRow& each : all)
+    if (each.opcode != kSecurityProtocolIn && each.opcode != kSecurityProtocolOut)
+      out.push_back(each);
+  return out;
+}
+
+}  // namespace
 
 std::span<const CommandRow> TapeDrive::Impl::rows(std::uint8_t generation) {
   static constexpr auto kRows5 = Table::make(kLto5);
@@ -164,18 +178,21 @@ std::span<const CommandRow> TapeDrive::Impl::rows(std::uint8_t generation) {
   static constexpr auto kRows7 = Table::make(kLto7);
   static constexpr auto kRows8 = Table::make(kLto8);
   static constexpr auto kRows9 = Table::make(kLto9);
+  static const std::vector<CommandRow> kRows3 = without_encryption(kRows5);
   switch (generation) {
+    case 3:
+      return kRows3;
+    case 4:
+    case 5:
+      return kRows5;
     case 6:
       return kRows6;
     case 7:
       return kRows7;
     case 8:
       return kRows8;
-    case 9:
-    case 10:
-      return kRows9;
     default:
-      return kRows5;
+      return kRows9;
   }
 }
 
