@@ -309,6 +309,30 @@ TEST_CASE("Log page 17h: every parameter that real drives have, with its length"
   CHECK(rig.log_number(0x17, 0x000C) == 1);
 }
 
+TEST_CASE("Log pages 17h and 30h: errors are the cartridge's, 02h and 03h those of the drive") {
+  Loaded rig;
+  rig.write(100);
+  rig.medium->damage(0, 0, MediumFault::Kind::kReadError);
+  rig.rewind();
+  CHECK(sense_of(rig.read(100)) == "3/11/00");
+  rig.medium->fail_next(MediumFault::Kind::kWriteError);
+  CHECK(sense_of(rig.write(100)) == "3/0C/00");
+  const auto errors = [&] {
+    std::vector<std::uint64_t> out;
+    for (const auto& [page, code] :
+         {std::pair(0x17, 0x0004), std::pair(0x17, 0x0009), std::pair(0x17, 0x000C),
+          std::pair(0x17, 0x000D), std::pair(0x30, 0x0004), std::pair(0x30, 0x0009),
+          std::pair(0x02, 0x0006), std::pair(0x03, 0x0006)})
+      out.push_back(rig.log_number(page, static_cast<std::uint16_t>(code)));
+    return out;
+  };
+  CHECK(errors() == std::vector<std::uint64_t>{1, 1, 1, 1, 1, 1, 1, 1});
+  REQUIRE(rig.remove());
+  CHECK(rig.log_number(0x30, 0x0004) == 0);
+  rig.load();  // another one is not to blame
+  CHECK(errors() == std::vector<std::uint64_t>{0, 0, 0, 0, 0, 0, 1, 1});
+}
+
 TEST_CASE("Log page 31h and MAM agree on capacity, in units of 2^20") {
   auto cartridge = std::make_unique<MemoryMedium>();
   cartridge->set_capacity(10u << 20, 12u << 20);
