@@ -13,7 +13,7 @@ constexpr std::size_t kScope = 4, kControl = 5, kWriteMode = 6, kReadMode = 7, k
                       kKeyFormat = 9, kKadFormat = 10, kKeyLength = 18, kKey = 20;
 constexpr std::uint8_t kLock = 0x01;
 constexpr std::uint8_t kSdk = 0x08, kCkod = 0x04, kCkorp = 0x02, kCkorl = 0x01;
-constexpr std::size_t kKeyBytes = 32;
+constexpr std::size_t kKeyBytes = SecretKey::size();
 
 struct KadLimit {
   std::uint8_t type;
@@ -80,7 +80,7 @@ std::optional<Sense> EncryptionParameters::read_key(Bytes page, Encryption& out)
     return wrong(kKeyLength, 7);
   const Bytes rest = page.subspan(kKey);
   if (rest.size() < length) return Sense::parameter_list_length_error();
-  if (needs_key(page)) std::copy_n(rest.begin(), kKeyBytes, out.key.begin());
+  if (needs_key(page)) std::copy_n(rest.begin(), kKeyBytes, out.key.data());
   return read_associated(page, kKey + length, out.associated);
 }
 
@@ -249,8 +249,8 @@ std::vector<std::byte> EncryptionParameters::status(NexusId nexus) const {
                           : shared_by_           ? Scope::kAllNexus
                                                  : Scope::kPublic;
   const Set& set = set_of(nexus);
-  const Encryption none;
-  const Encryption& encryption = set.encryption ? *set.encryption : none;
+  static const Encryption kNone;
+  const Encryption& encryption = set.encryption ? *set.encryption : kNone;
   const unsigned check = static_cast<unsigned>(encryption.check);
   ByteBuilder out;
   out.u16(0x0020).u16(0);

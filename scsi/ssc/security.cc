@@ -141,11 +141,13 @@ void TapeDrive::Impl::security_protocol_out(Task& task) {
     task.good();
     return;
   }
-  task.parameter_list(length, [this, &task](Buffer list) {
+  task.want(length, Task::Shorter::kTake, [this, &task, length](Buffer list) {
     const NexusId nexus = task.nexus();
-    const EncryptionParameters::Result result =
-        encryption.set(nexus, std::as_const(list).view(), {load == Load::kReady, reserved(nexus)});
-    wipe(list.view());
+    EncryptionParameters::Result result{Sense::parameter_list_length_error(), {}};
+    if (list.size() == length)
+      result = encryption.set(nexus, std::as_const(list).view(),
+                              {load == Load::kReady, reserved(nexus)});
+    wipe(list.view());  // a key, or some of one
     if (result.refused) {
       task.fail(*result.refused);
       return;
