@@ -1,5 +1,6 @@
 // Every allocation length and every parameter list length that a host may choose: what is sent is
 // the beginning of the whole answer, and a list that is not whole changes nothing.
+#include "scsi/protection.h"
 #include "test/unit/ssc/rig.h"
 
 using namespace test;
@@ -189,4 +190,59 @@ TEST_CASE("Lengths: a parameter list that is cut off, too long or not all sent c
       if (sent.cdb[0] != 0x1D) CHECK(settings(*other) != before);
     }
   }
+}
+
+TEST_CASE("Lengths: blocks of 2^24 - 1 bytes, alone, with protection, and one byte too many") {
+  constexpr std::uint32_t kMost = 0xFF'FFFF;
+  auto options = drive_options();
+  options.max_block_bytes = kMost;
+  TestDrive drive(std::move(options));
+  Recorder sink(drive);
+  scsi::NexusInfo host;
+  host.id = {1, 1};
+  drive.nexus_established(host);
+  auto cartridge = std::make_unique<MemoryMedium>();
+  const MemoryMedium& medium = *cartridge;
+  drive.insert(std::move(cartridge), [](scsi::ssc::InsertOutcome) {});
+  const auto run = [&](const Cdb& cdb, std::uint32_t expected) {
+    return sink.run(host.id, cdb, expected);
+  };
+  const auto send = [&](const Cdb& cdb, const Data& data) {
+    return sink.run(host.id, cdb, 0, data);
+  };
+  while (!good(run({0x00}, 0))) {
+  }
+  CHECK(run({0x05}, 6).data() == bytes({0, 0xFF, 0xFF, 0xFF, 0, 1}));
+  const Data block = pattern(kMost);
+  CHECK(good(send({0x0A, 0, 0xFF, 0xFF, 0xFF}, block)));
+  CHECK(good(run({0x01}, 0)));
+  CHECK(run({0x08, 0, 0xFF, 0xFF, 0xFF}, kMost).data() == block);
+
+  // Fixed: one such block fits into a command, two do not.
+  Data list = bytes({0, 0, 0x10, 8, 0, 0, 0, 0, 0, 0xFF, 0xFF, 0xFF});
+  CHECK(good(send({0x15, 0x10, 0, 0, 12}, list)));
+  CHECK(good(run({0x01}, 0)));
+  CHECK(good(run({0x08, 1, 0, 0, 1}, kMost)));
+  CHECK(sense_of(run({0x08, 1, 0, 0, 2}, kMost)) == "5/24/00 cdb byte 2 bit 7");
+  CHECK(sense_of(run({0x08, 1, 0xFF, 0xFF, 0xFF}, kMost)) == "5/24/00 cdb byte 2 bit 7");
+  CHECK(medium.position().object == 1);
+
+  // The four bytes of protection are part of the block length.
+  Data protection = bytes({0, 0, 0, 0x10, 0, 0, 0, 0, 0x4A, 0xF0, 0, 0x1C, 2, 4, 0xC0});
+  protection.resize(40);
+  CHECK(good(send({0x55, 0x10, 0, 0, 0, 0, 0, 0, 40}, protection)));
+  Data sealed(block.begin(), block.end() - 4);
+  const auto four = scsi::encode_protection(
+      scsi::Protection::kCrc32c, scsi::protection_value(scsi::Protection::kCrc32c, sealed));
+  sealed.insert(sealed.end(), four.begin(), four.end());
+  CHECK(good(send({0x0A, 0, 0xFF, 0xFF, 0xFF}, sealed)));
+  CHECK(medium.partition(0).used_bytes == 2ull * kMost - 4);
+  CHECK(good(run({0x2B, 0, 0, 0, 0, 0, 1}, 0)));
+  CHECK(run({0x08, 0, 0xFF, 0xFF, 0xFF}, kMost).data() == sealed);
+  // The block without protection is longer now than a READ can say.
+  CHECK(good(run({0x01}, 0)));
+  const Ended longer = run({0x08, 0, 0xFF, 0xFF, 0xFF}, kMost);
+  CHECK(flags_of(longer) == "ILI info=-4");
+  CHECK(longer.residual.overflow == 0);
+  CHECK(medium.position().object == 1);
 }
