@@ -39,7 +39,8 @@ std::vector<LogParameter> TapeDrive::Impl::volume_statistics() const {
   const auto text = [](std::uint16_t code, std::string_view value, std::size_t width) {
     return LogParameter::text(code, value, width);
   };
-  const std::string personality = "Ultrium-" + std::to_string(label.generation);
+  const std::string personality =  // nine characters
+      (label.generation < 10 ? "Ultrium-" : "Ultrium") + std::to_string(label.generation);
   // First encrypted object, and first one behind it that is not: none where nothing is, else
   // unknown.
   const auto encrypted = [this](std::uint32_t i) -> std::uint64_t {

@@ -69,7 +69,7 @@ TEST_CASE("A synchronising command that finds the fault itself reports it as its
 }
 
 TEST_CASE("REWIND, LOCATE and SPACE tell of writes that did not arrive") {
-  for (const Cdb& cdb : {Cdb{0x01}, Cdb{0x2B}, Cdb{0x11, 0x03}, Cdb{0x11, 0, 0, 0, 1}}) {
+  for (const Cdb& cdb : {Cdb{0x01}, Cdb{0x2B}, Cdb{0x11, 0x03}, Cdb{0x11, 0, 0, 0, 7}}) {
     Loaded rig;
     rig.write(10);
     rig.medium->fail_next(Kind::kWriteError);

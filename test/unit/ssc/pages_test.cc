@@ -301,6 +301,9 @@ TEST_CASE("Log page 17h: every parameter that real drives have, with its length"
     INFO("parameter " << code);
     CHECK(rig.log(0x17, static_cast<std::uint16_t>(code)).size() == length);
   }
+  CHECK(scsi::as_text(rig.log(0x17, 0x0045)) == "Ultrium-8");
+  rig.medium->label().generation = 10;
+  CHECK(scsi::as_text(rig.log(0x17, 0x0045)) == "Ultrium10");
   rig.medium->label().bytes_written_life = 50'000'000;
   CHECK(rig.log_number(0x17, 0x0002) == 10);
   CHECK(rig.log_number(0x30, 0x0002) == 10);
