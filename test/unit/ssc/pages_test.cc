@@ -158,6 +158,10 @@ TEST_CASE("Compression: pages 0Fh and 10h switch it for the medium, and follow e
   CHECK(rig.medium->compresses());
   CHECK(shown() == std::pair<std::uint64_t, std::uint64_t>(0xC0, 1));
   select(0x10, 14, 0);
+  select(0x10, 14, 0x10);  // some algorithm
+  CHECK(rig.medium->compresses());
+  CHECK(shown() == std::pair<std::uint64_t, std::uint64_t>(0xC0, 1));
+  select(0x10, 14, 0);
   // It holds for the next cartridge, too, until a reset.
   CHECK(good(rig.run({0x1B, 0, 0, 0, 0}, rig.a, 0)));
   CHECK(good(rig.run({0x1B, 0, 0, 0, 1}, rig.a, 0)));
