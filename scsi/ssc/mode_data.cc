@@ -78,7 +78,7 @@ ModeOptions TapeDrive::Impl::mode_options() {
   pages.push_back(page(0x25, 0, 0x1E, {{5, 0x01}, {6, 0x01}, {27, 0x50}}, {}));
   pages.back().current = [this](NexusId nexus, MutableBytes bytes) {
     if (encryption.in_use(nexus) != nullptr) set(bytes, 20, 0x01);
-    if (encryptable()) set(bytes, 24, 0x01);
+    if (load == Load::kReady && medium->info().generation >= 4) set(bytes, 24, 0x01);
   };
 
   ModeOptions out;
