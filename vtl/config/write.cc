@@ -82,14 +82,12 @@ std::string library_text(const LibraryConfig& library) {
   out += fmt::format("  changer: {{serial: \"{}\", naa: \"{}\"}}\n", library.changer.serial,
                      format_naa(library.changer.naa));
   out += comment(
-      "One line a drive; generation 5 to 9. For another drive add a line at the end, with a serial "
-      "of 10 "
-      "characters of A-Z 0-9 and a naa of 16 hexadecimal digits that nobody else has.",
+      "One line a drive; generation 5 to 9. \"vtl library grow --drives\" adds more at the end. By "
+      "hand: a "
+      "serial of 10 characters of A-Z 0-9 and a naa of 16 hexadecimal digits that nobody else has.",
       2);
   out += "  drives:\n";
-  for (const Drive& drive : library.drives)
-    out += fmt::format("    - {{serial: \"{}\", naa: \"{}\", generation: {}}}\n",
-                       drive.identity.serial, format_naa(drive.identity.naa), drive.generation);
+  for (const Drive& drive : library.drives) out += "    " + drive_line(drive);
   return out;
 }
 
@@ -160,6 +158,11 @@ std::string access_text(const AccessConfig& access) {
 }
 
 }  // namespace
+
+std::string drive_line(const Drive& drive) {
+  return fmt::format("- {{serial: \"{}\", naa: \"{}\", generation: {}}}\n", drive.identity.serial,
+                     format_naa(drive.identity.naa), drive.generation);
+}
 
 std::string write_default(const Config& config) {
   const Config defaults;

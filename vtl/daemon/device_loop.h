@@ -16,6 +16,15 @@
 
 namespace vtl::daemon {
 
+// A drive as all loops know it.
+struct NewDrive {
+  std::size_t number;  // from 0
+  std::size_t loop;    // where it lives
+  std::string target, alias;
+  scsi::ssc::TapeDriveOptions options;
+  std::size_t reserve_bytes = SIZE_MAX;  // as Portal::add_target()
+};
+
 // Made and destroyed while no thread runs it; else on its loop's thread, but for loop() and
 // executor() themselves.
 class DeviceLoop {
@@ -30,6 +39,9 @@ class DeviceLoop {
   Executor& executor() { return *executor_; }
   iscsi::Portal& portal() { return *portal_; }
   net::Sockets& sockets() { return *sockets_; }
+  // The next drive of the library: its target is known here, and if this is its loop, it lives
+  // here.
+  void add_drive(NewDrive drive);
   // Drive n of the library, if it lives here.
   Drive* drive(std::size_t number) const { return drives_[number].get(); }
 
@@ -69,6 +81,8 @@ class DeviceLoop {
  private:
   void give_memory_back();
 
+  const std::size_t index_;
+  const bool realistic_;
   scsi::BufferPool buffers_;  // outlives everything that may hold a buffer
   net::Loop loop_;
   std::unique_ptr<LoopClock> clock_;
