@@ -203,6 +203,8 @@ struct TapeDrive::Impl {
   bool reserved(NexusId nexus) const;  // it holds a reservation
   BlockHandling handling_of(NexusId nexus) const;
   Outcome locked_out(NexusId nexus) const;
+  Outcome encryption_refusal(NexusId nexus) const;  // of a WRITE
+  bool encryptable() const;                         // the cartridge that is in
 
   // --- verify.cc
   void verify(Task& task);

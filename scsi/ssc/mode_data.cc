@@ -44,14 +44,16 @@ ModeOptions TapeDrive::Impl::mode_options() {
   // Device configuration: write delay 10 s, LOIS, EEG and SEW; SWP and the compression switch.
   pages.push_back(page(0x10, 0, 0x0E,
                        {{7, 0x64}, {8, 0x40}, {10, family.at_end_of_medium}, {14, 0x01}},
-                       {{6, 0xFF}, {7, 0xFF}, {10, 0x04}, {14, 0x01}}));
+                       {{6, 0xFF}, {7, 0xFF}, {10, 0x04}, {14, 0xFF}}));
   pages.back().ignore_unchangeable = true;
   pages.back().current = [this](NexusId, MutableBytes bytes) {
     if (load == Load::kReady)
       set(bytes, 3, static_cast<std::uint8_t>(medium->position().partition));
   };
   pages.back().changed = [this](NexusId, Bytes bytes) {
+    // Any algorithm but none (00h) is the one that there is.
     const bool on = bytes[14] != std::byte{0};
+    modes().set_byte(0x10, 0, 14, on ? 1 : 0);
     const unsigned others = modes().value_byte(0x0F, 0, 2) & 0x7Fu;
     modes().set_byte(0x0F, 0, 2, static_cast<std::uint8_t>(others | (on ? 0x80u : 0u)));
     apply_compression();

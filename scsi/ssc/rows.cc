@@ -1,5 +1,5 @@
 // The command table of a tape drive: one row per command, the same for every family and generation
-// but for the recommended timeouts.
+// but for the recommended timeouts, and that LTO-3 knows no encryption.
 #include <algorithm>
 #include <utility>
 
@@ -40,6 +40,7 @@ constexpr ByGeneration kQuantum{{kQuantum5, kQuantum6, kQuantum7, kQuantumFrom8,
 
 using enum ReservationRule;
 constexpr std::uint8_t kAny = 0xFF;
+constexpr std::uint8_t kSecurityProtocolIn = 0xA2, kSecurityProtocolOut = 0xB5;
 
 constexpr CommandRow row(const char* name, std::uint8_t opcode, std::int32_t service_action,
                          std::uint8_t cdb_length, std::array<std::uint8_t, 16> usage,
@@ -157,9 +158,9 @@ struct TapeDrive::Impl::Table {
             {0x92, 0x1B, 0, F, F, F, F, F, F, F, F, F, 0, 0, 0, 0}, gate::kAll, kConflict,
             kCall<&I::locate_16>, t.locate),
         kReportLuns,
-        row("SECURITY PROTOCOL IN", 0xA2, kNoServiceAction, 12,
-            {0xA2, F, F, F, 0, 0, F, F, F, F, 0, 0}, gate::kAnyState, kAllowedForRead,
-            kCall<&I::security_protocol_in>),
+        row("SECURITY PROTOCOL IN", kSecurityProtocolIn, kNoServiceAction, 12,
+            {kSecurityProtocolIn, F, F, F, 0, 0, F, F, F, F, 0, 0}, gate::kAnyState,
+            kAllowedForRead, kCall<&I::security_protocol_in>),
         row("REPORT IDENTIFYING INFORMATION", 0xA3, 0x05, 12,
             {0xA3, 0x05, 0, 0, 0, 0, F, F, F, F, 0xFE, 0}, gate::kAnyState, kAllowedForRead,
             kCall<&I::report_identifying_information>),
@@ -169,8 +170,8 @@ struct TapeDrive::Impl::Table {
         kSetTimestamp,
         row("READ MEDIA SERIAL NUMBER", 0xAB, 0x01, 12, {0xAB, 0x01, 0, 0, 0, 0, F, F, F, F, 0, 0},
             gate::kAll, kAllowedForRead, kCall<&I::read_media_serial_number>),
-        row("SECURITY PROTOCOL OUT", 0xB5, kNoServiceAction, 12,
-            {0xB5, F, F, F, 0, 0, F, F, F, F, 0, 0}, gate::kAnyState, kConflict,
+        row("SECURITY PROTOCOL OUT", kSecurityProtocolOut, kNoServiceAction, 12,
+            {kSecurityProtocolOut, F, F, F, 0, 0, F, F, F, F, 0, 0}, gate::kAnyState, kConflict,
             kCall<&I::security_protocol_out>),
     };
   }
@@ -179,12 +180,28 @@ struct TapeDrive::Impl::Table {
   }
 };
 
+namespace {
+
+// Tape encryption came with LTO-4.
+std::vector<CommandRow> without_encryption(std::span<const CommandRow> all) {
+  std::vector<CommandRow> out;
+  for (const CommandRow& each : all)
+    if (each.opcode != kSecurityProtocolIn && each.opcode != kSecurityProtocolOut)
+      out.push_back(each);
+  return out;
+}
+
+}  // namespace
+
 std::span<const CommandRow> TapeDrive::Impl::rows(const DriveFamily& family,
                                                   std::uint8_t generation) {
   static constexpr std::array kRows{Table::make_all(kIbm), Table::make_all(kHp),
                                     Table::make_all(kQuantum)};
-  return kRows[static_cast<std::size_t>(family.vendor)]
-              [std::clamp<std::size_t>(generation, 5, 9) - 5];
+  static const std::array kRows3{without_encryption(kRows[0][0]), without_encryption(kRows[1][0]),
+                                 without_encryption(kRows[2][0])};
+  const auto vendor = static_cast<std::size_t>(family.vendor);
+  if (generation < 4) return kRows3[vendor];
+  return kRows[vendor][std::clamp<std::size_t>(generation, 5, 9) - 5];
 }
 
 }  // namespace scsi::ssc

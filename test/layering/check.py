@@ -10,7 +10,7 @@ import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
-GROUND = {f"scsi/{n}.h" for n in ("bytes", "buffer", "check", "crc32c", "done", "protection")} | {"scsi/ssc/profile.h"}
+GROUND = {f"scsi/{n}.h" for n in ("bytes", "buffer", "check", "crc32c", "done", "protection", "secret")} | {"scsi/ssc/profile.h"}
 GROUND_FILES = GROUND | {h.replace(".h", ".cc") for h in GROUND}
 
 STD = re.compile(r"^[a-z_]+$")  # <vector>: no dot, no slash

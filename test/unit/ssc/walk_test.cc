@@ -183,3 +183,15 @@ TEST_CASE("Walk: values of fields") {
   rig.set_block_length(0, 0);  // unbuffered
   CHECK(sense_of(rig.ask({0x10, 1, 0, 0, 1})) == "5/24/00 cdb byte 1 bit 0");
 }
+
+TEST_CASE("Walk: LTO-3 knows no encryption") {
+  for (const std::uint8_t generation : kGenerations) {
+    INFO("LTO-" << int(generation));
+    Loaded rig(generation);
+    for (const unsigned opcode : {0xA2u, 0xB5u}) {
+      CHECK((sense_of(rig.ask({opcode})) == "5/20/00") == (generation == 3));
+      CHECK(be(rig.ask({0xA3, 0x0C, 1, opcode, 0, 0, 0, 0, 1, 0}).data(), 1, 1) ==
+            (generation == 3 ? 1 : 3));
+    }
+  }
+}
