@@ -62,6 +62,8 @@ Step Generator::next() {
   if (!oracle_.ready() && random_.chance(30)) choice = oracle_.inside() ? kLoad : kRobot;
   if (const auto holder = oracle_.reserve_holder(); holder && random_.chance(50))
     port = static_cast<std::uint8_t>(*holder);
+  if (oracle_.append_only() && random_.chance(8)) choice = kOverwrite;
+  port_ = port;
   Step step = make(static_cast<Choice>(choice));
   step.port = port;
   // SCSI-2 had the LUN in bits 7 to 5 of byte 1: nobody looks at it any more.
@@ -188,6 +190,9 @@ Step Generator::transfer(std::uint8_t opcode, bool fixed) {
   if (fixed && length == 0 && random_.chance(90)) return select(false);
   std::uint32_t asked = fixed ? 1 + static_cast<std::uint32_t>(random_.below(5)) : block_size();
   if (opcode == 0x08) {
+    // At its end there is nothing to read.
+    const bool at_end = oracle_.ready() && oracle_.position() == oracle_.partition().objects.size();
+    if (at_end && random_.chance(70)) return random_.chance(50) ? space() : locate(false);
     if (random_.chance(25)) step.cdb[1] |= 2;
     if (fixed) step.cdb[1] &= static_cast<std::uint8_t>(random_.chance(95) ? 1 : 3);
     if (!fixed && oracle_.ready() && oracle_.position() < oracle_.partition().objects.size()) {
@@ -284,8 +289,8 @@ void Generator::list_out(Step& step, Data list, std::size_t at, std::size_t widt
 Step Generator::select(bool pages) {
   const bool ten = random_.chance(50), descriptor = !pages || random_.chance(50);
   Step step = command({ten ? 0x55u : 0x15u, 0x10u | random_.chance(1)});
-  const std::uint8_t mode = random_.chance(90) ? oracle_.buffered_mode()
-                                               : random_.pick_as<std::uint8_t>({0, 1, 5});
+  const std::uint8_t mode =
+      random_.chance(90) ? oracle_.buffered_mode() : random_.pick_as<std::uint8_t>({0, 1, 5});
   Data list;
   put(list, 0, ten ? 3 : 2);
   put(list, mode << 4 | (random_.chance(20) ? 0x80 : 0), 1);
@@ -302,7 +307,8 @@ Step Generator::select(bool pages) {
     put(list, length, 3);
   }
   if (pages) {
-    const auto code = random_.pick_as<std::uint16_t>({0x0A00, 0x0F00, 0x1000, 0x1001, 0x1001, 0x1100});
+    const auto code =
+        random_.pick_as<std::uint16_t>({0x0A00, 0x0F00, 0x1000, 0x1001, 0x1001, 0x1100});
     Data page = oracle_.page(code);
     page[0] &= 0x7F;
     const bool often = random_.chance(50), append = random_.chance(25) != oracle_.append_only();
@@ -317,7 +323,7 @@ Step Generator::select(bool pages) {
         page[10] = static_cast<std::uint8_t>((page[10] & ~4) | (random_.chance(20) ? 4 : 0));
         break;
       case 0x1001:
-        if (often)
+        if (often && oracle_.position() != 0)
           page[7] = static_cast<std::uint8_t>(random_.below(3));
         else if (oracle_.ready())
           page[5] = static_cast<std::uint8_t>((append ? 0x10 : 0) | (page[5] & 15));
@@ -373,7 +379,8 @@ Step Generator::attribute(bool writes) {
     Step step = command(
         {0x8C, random_.pick({0, 0, 0, 0, 1, 2, 3, 5, 4}), 0, 0, 0, random_.chance(2), 0, partition},
         static_cast<std::uint32_t>(allocation));
-    if (step.cdb[1] == 0) set(step, 8, 2, random_.pick_as<std::uint16_t>({0, 0, 0x0003, 0x0009, id}));
+    if (step.cdb[1] == 0)
+      set(step, 8, 2, random_.pick_as<std::uint16_t>({0, 0, 0x0003, 0x0009, id}));
     set(step, 10, 4, allocation);
     return step;
   }
@@ -397,18 +404,18 @@ Step Generator::attribute(bool writes) {
 
 // Few keys, so that several ports have the same one.
 std::uint64_t Generator::key() {
-  return random_.chance(75) ? random_.below(4) : oracle_.key_of(0).value_or(0);
+  return random_.chance(75) ? random_.below(4) : oracle_.key_of(port_).value_or(0);
 }
 
 Step Generator::persistent_out() {
-  const auto action = random_.pick({0, 0, 6, 6, 1, 1, 1, 2, 2, 3, 4, 4, 5, 7});
+  auto action = random_.pick({0, 0, 6, 6, 1, 1, 1, 2, 2, 3, 4, 4, 5, 7});
+  if (!oracle_.key_of(port_) && random_.chance(60)) action = 6;
   auto type = random_.pick({1, 3, 5, 6, 7, 8, 2});
   if (oracle_.reservation_type() != 0 && random_.chance(60)) type = oracle_.reservation_type();
   const std::uint64_t scope = random_.chance(2) ? 0x10 : 0;
   Step step = command({0x5F, action, action == 0 || action == 6 || action == 3 ? 0 : scope | type});
   Data list;
-  // Of whichever port sends it: three in four have a key below 4.
-  put(list, random_.chance(70) ? oracle_.key_of(0).value_or(0) : key(), 8);
+  put(list, random_.chance(90) ? oracle_.key_of(port_).value_or(0) : key(), 8);
   put(list, key(), 8);
   put(list, 0, 8);
   if (random_.chance(2)) list.resize(23);

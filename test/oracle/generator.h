@@ -72,6 +72,7 @@ class Generator {
   const Oracle& oracle_;
   std::array<unsigned, kChoices> weights_{};
   unsigned total_ = 0, ports_ = 1;
+  std::uint8_t port_ = 0;  // that sends the next step
   std::uint32_t sizes_[3] = {};
   std::uint64_t writes_ = 0;
 };

@@ -123,18 +123,18 @@ class Oracle {
   Expect write_filemarks(const Step& step);
   Expect erase(const Step& step);
   Expect allow_overwrite(const Step& step);
-  std::optional<Expect> write_protected(const char* what) const;
+  std::optional<Expect> write_protected() const;
   std::optional<Expect> not_appendable();
   void cut();
   void changed();
-  Expect ended_write(bool all) const;
+  Expect ended_write() const;
 
   // position.cc
   Expect space(const Step& step);
   Expect locate(std::uint32_t partition, bool change, int kind, std::uint64_t target,
                 std::optional<unsigned> immediate);
   Expect read_position(const Step& step);
-  void moved() { overwrite_allowed_ = false; }
+  void moved() { overwrite_allowed_ = format_allowed_ = false; }
   bool past_early_warning(std::uint64_t bytes) const { return bytes >= partition().early_warning; }
   bool past_programmable(std::uint64_t bytes) const;
 

@@ -84,6 +84,9 @@ Data Oracle::page(std::uint16_t page) const {
       out[6] = static_cast<std::uint8_t>(pews_ >> 8);
       out[7] = static_cast<std::uint8_t>(pews_);
       break;
+    case 0x1100:
+      if (ready()) out[2] = static_cast<std::uint8_t>(max_partitions() - 1);
+      break;
     case 0x1D00:
       flag(2, 0x01, ready() && cartridge().worm);
       break;
@@ -105,8 +108,7 @@ Expect Oracle::mode_sense(const Step& step) {
   }
   if (control == 3) return Expect::sense(5, 0x3900);
   const bool here = ready();
-  const bool protect =
-      here && (control_swp_ || device_swp_ || cartridge().write_protected);
+  const bool protect = here && (control_swp_ || device_swp_ || cartridge().write_protected);
   const Data body = code == 0 ? Data{} : page(code);
   const std::size_t total = (ten ? 8u : 4u) + (descriptor ? 8u : 0u) + body.size();
   Data data;
@@ -150,7 +152,6 @@ Expect Oracle::mode_select(const Step& step) {
     out.asks = out.takes = good.asks;
     return out;
   };
-  if ((step.cdb[1] & 1) != 0) return Expect::sense(5, kInvalidField).or_also(5, kInvalidList);
   if (list.empty()) return good;
   const std::size_t header = ten ? 8 : 4;
   if (list.size() < header) return refuse(kListLength);
@@ -182,7 +183,7 @@ Expect Oracle::mode_select(const Step& step) {
       if (at + size > list.size()) out.or_also(5, kListLength);
       return out;
     }
-    if (at + size > list.size()) return refuse(kListLength);
+    if (at + size > list.size()) return refuse(kListLength).or_also(5, kInvalidList);
     const auto byte = [&](std::size_t i) { return list[at + i]; };
     switch (code) {
       case 0x0A00:
@@ -217,7 +218,6 @@ Expect Oracle::mode_select(const Step& step) {
                        device != device_swp_ || append != append_only_ || pews != pews_ ||
                        staged != staged_;
   block_length_ = block_length;
-  if (mode == 0) buffered_objects_ = std::min<std::uint64_t>(buffered_objects_, 0);
   buffered_ = static_cast<std::uint8_t>(mode);
   compression_ = compression;
   control_swp_ = control;
@@ -231,7 +231,7 @@ Expect Oracle::mode_select(const Step& step) {
 
 Expect Oracle::log_sense(const Step& step) {
   const int page = step.cdb[2] & 0x3F;
-  if ((step.cdb[1] & 3) != 0 || step.cdb[3] != 0 || (page != 0x0C && page != 0x17 && page != 0x31))
+  if (step.cdb[3] != 0 || (page != 0x0C && page != 0x17 && page != 0x31))
     return Expect::sense(5, kInvalidField);
   Records want;
   std::vector<std::pair<std::uint64_t, std::uint64_t>> remaining;
@@ -329,7 +329,8 @@ Expect Oracle::write_attribute(const Step& step) {
   const std::uint64_t number = step.cdb[7];
   if (step.cdb[5] != 0 || number >= cartridge().partitions.size())
     return Expect::sense(5, kInvalidField);
-  if (cartridge().write_protected) return Expect::sense(7, 0x2700);  // by its switch; SWP is no matter
+  if (cartridge().write_protected)
+    return Expect::sense(7, 0x2700);  // by its switch; SWP is no matter
   const auto refuse = [&](std::uint16_t asc) {
     Expect out = Expect::sense(5, asc);
     out.asks = out.takes = static_cast<std::uint32_t>(list.size());
@@ -361,7 +362,7 @@ Expect Oracle::write_attribute(const Step& step) {
 
 std::optional<Expect> Oracle::not_formattable() {
   std::vector<Expect> reasons;
-  if (const auto refused = write_protected("")) reasons.push_back(*refused);
+  if (const auto refused = write_protected()) reasons.push_back(*refused);
   if (tape().worm)
     reasons.push_back(Expect::sense(7, 0x300C).or_also(5, 0x3006).or_also(5, kInvalidField));
   if (append_only_ && !format_allowed_) reasons.push_back(Expect::sense(7, 0x5001));

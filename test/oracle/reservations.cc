@@ -68,9 +68,7 @@ Expect Oracle::release(unsigned port) {
 }
 
 Expect Oracle::persistent_in(const Step& step) const {
-  if (reserved_by_)
-    return (step.cdb[1] & 0x1F) < 2 ? Expect::conflict()
-                                    : Expect::conflict().or_also(5, kInvalidField);
+  if (reserved_by_) return Expect::conflict();
   Data data;
   put(data, generation_, 4);
   const std::uint64_t allocation = step.field(7, 2);
@@ -130,8 +128,7 @@ Expect Oracle::persistent_out(const Step& step) {
   const int action = step.cdb[1] & 0x1F;
   const unsigned port = step.port;
   if (reserved_by_) return Expect::conflict().or_also(5, kInvalidField);
-  if (action > 6) return Expect::sense(5, kInvalidField);
-  if (step.field(5, 4) != 24) return Expect::sense(5, kListLength);
+  if (step.field(5, 4) != 24) return Expect::sense(5, kListLength).or_also(5, kInvalidField);
   const int scope = step.cdb[2] >> 4;
   const auto type = static_cast<std::uint8_t>(step.cdb[2] & 0x0F);
   const bool typed = action == 1 || action == 4 || action == 5;

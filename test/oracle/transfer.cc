@@ -37,7 +37,7 @@ Expect Oracle::read_rules(std::uint32_t count, std::uint32_t length, bool fixed,
   std::vector<Piece> sent;
   Expect out;
   std::uint32_t done = 0;
-  
+
   for (; done < count; ++done) {
     const std::int64_t left = fixed ? count - done : length;
     if (position_ == objects.size()) {
@@ -58,7 +58,7 @@ Expect Oracle::read_rules(std::uint32_t count, std::uint32_t length, bool fixed,
       Data bytes(piece.size);
       fill(bytes.data(), piece.number, piece.offset, piece.size);
       const bool equal = std::equal(bytes.begin(), bytes.end(),
-                         compare->list.begin() + std::ptrdiff_t{done} * length);
+                                    compare->list.begin() + std::ptrdiff_t{done} * length);
       if (!equal) {  // the tape stands behind the block that differs
         out = Expect::sense(0xE, 0x1D00).info(left);
         break;
@@ -115,7 +115,7 @@ Expect Oracle::verify_marks(const Step& step) {
 
 // --- writing ---
 
-std::optional<Expect> Oracle::write_protected(const char*) const {
+std::optional<Expect> Oracle::write_protected() const {
   const Cartridge& c = cartridge();
   if (c.write_protected) return Expect::sense(7, 0x2700).or_also(7, 0x2701);
   if (device_swp_ || control_swp_) return Expect::sense(7, 0x2702).or_also(7, 0x2700);
@@ -149,7 +149,7 @@ void Oracle::changed() {
 }
 
 // How a write ends of which all was taken, by where the tape stands.
-Expect Oracle::ended_write(bool) const {
+Expect Oracle::ended_write() const {
   const std::uint64_t bytes = partition().bytes(position_);
   if (past_early_warning(bytes)) return Expect::sense(0, 0x0002).eom().info(0);
   if (past_programmable(bytes)) return Expect::sense(0, 0x0007).eom().any_info();
@@ -160,7 +160,7 @@ Expect Oracle::write(const Step& step) {
   const bool fixed = (step.cdb[1] & 1) != 0;
   const auto asked = static_cast<std::uint32_t>(step.field(2, 3));
   if (asked == 0) return Expect::good();
-  if (const auto refused = write_protected("")) return *refused;
+  if (const auto refused = write_protected()) return *refused;
   if (const auto refused = not_appendable()) return *refused;
   const std::uint32_t length = fixed ? block_length_ : asked, count = fixed ? asked : 1;
   moved();
@@ -177,7 +177,7 @@ Expect Oracle::write(const Step& step) {
   if (buffered_ == 0) durable_ = position_;
   written_by_hosts_ += std::uint64_t{done} * length;
   Expect out = done < count ? Expect::sense(0xD, 0x0002).eom().info(fixed ? count - done : length)
-                            : ended_write(true);
+                            : ended_write();
   out.asks = out.takes = count * length;
   return out;
 }
@@ -187,7 +187,7 @@ Expect Oracle::write_filemarks(const Step& step) {
   const auto count = static_cast<std::uint32_t>(step.field(2, 3));
   std::uint32_t done = 0;
   if (count != 0) {
-    if (const auto refused = write_protected("")) return *refused;
+    if (const auto refused = write_protected()) return *refused;
     if (const auto refused = not_appendable()) return *refused;
     moved();
     if (position_ != here().objects.size()) buffered_objects_ = 0;
@@ -206,8 +206,8 @@ Expect Oracle::write_filemarks(const Step& step) {
     durable_ = here().objects.size();
   }
   if (done < count) return Expect::sense(0xD, 0x0002).eom().info(count - done);
-  if (count != 0) return ended_write(true);
-  Expect out = ended_write(true);  // whether a mere flush tells of early warning is left open
+  if (count != 0) return ended_write();
+  Expect out = ended_write();  // whether a mere flush tells of early warning is left open
   if (out.status != 0) {
     out = Expect::good();
     out.or_also(0, 0x0002).or_also(0, 0x0007);
@@ -216,7 +216,7 @@ Expect Oracle::write_filemarks(const Step& step) {
 }
 
 Expect Oracle::erase(const Step&) {
-  if (const auto refused = write_protected("")) return *refused;
+  if (const auto refused = write_protected()) return *refused;
   if (tape().worm) return Expect::sense(7, 0x300C).or_also(7, 0x5001);
   if (const auto refused = not_appendable()) return *refused;
   moved();

@@ -329,20 +329,15 @@ std::string World::wrong_residual(const Step& step, const Expect& expect) const 
     if (end_.taken != expect.takes && !(optional && end_.taken == 0))
       return format("%u bytes of data-out taken, not %u", end_.taken, expect.takes);
   }
-  const std::uint32_t asks = expect.data == Expect::DataIn::kCheck
-                                 ? static_cast<std::uint32_t>(std::min<std::size_t>(
-                                       expect.asks, std::max(sent, std::size_t{0})))
-                                 : expect.asks;
   std::uint32_t over = 0, under = 0;
-  if (expect.data == Expect::DataIn::kCheck && expect.asks > step.expected) {
-    // How much there is the check does not know: one of the two, and in step with the data.
-    if (end_.residual.overflow != 0) return {};
-    under = step.expected - static_cast<std::uint32_t>(sent);
-  } else if (asks > step.expected) {
-    over = asks - step.expected;
-  } else {
+  if (expect.asks <= step.expected)
     under = step.expected - (step.writes ? end_.taken : static_cast<std::uint32_t>(sent));
-  }
+  else if (expect.data != Expect::DataIn::kCheck)
+    over = expect.asks - step.expected;
+  else if (end_.residual.overflow != 0)  // how much there is the oracle does not know
+    return sent == step.expected && end_.residual.underflow == 0 ? "" : "residual of cut data";
+  else
+    under = step.expected - static_cast<std::uint32_t>(sent);
   if (end_.residual.overflow != over || end_.residual.underflow != under)
     return format("residual: overflow %u underflow %u, not %u %u", end_.residual.overflow,
                   end_.residual.underflow, over, under);
@@ -426,9 +421,10 @@ std::string Counts::text() const {
     else if (status == 0x18)
       out += format("  conflict %llu", static_cast<unsigned long long>(count));
     else
-      out += format("  %X/%02X/%02X%s%s%s %llu", static_cast<unsigned>(end >> 24 & 15),
-                    static_cast<unsigned>(end >> 16 & 0xFF), static_cast<unsigned>(end >> 8 & 0xFF),
-                    end & 1 ? " FM" : "", end & 2 ? " EOM" : "", end & 4 ? " ILI" : "",
+      out += format("  %s%X/%02X/%02X%s%s%s %llu", status == kDeferred ? "deferred " : "",
+                    static_cast<unsigned>(end >> 24 & 15), static_cast<unsigned>(end >> 16 & 0xFF),
+                    static_cast<unsigned>(end >> 8 & 0xFF), end & 1 ? " FM" : "",
+                    end & 2 ? " EOM" : "", end & 4 ? " ILI" : "",
                     static_cast<unsigned long long>(count));
   }
   return out + format("\n%llu commands, %llu events", static_cast<unsigned long long>(commands),
