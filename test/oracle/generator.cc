@@ -201,6 +201,15 @@ Step Generator::transfer(std::uint8_t opcode, bool fixed) {
       if (next != 0) asked = std::min(next + change, oracle_.machine().max_block);
     }
   }
+  if (opcode == 0x0A && !fixed && oracle_.ready() && random_.chance(10)) {  // up to a border
+    const Partition& p = oracle_.partition();
+    const std::uint64_t used = p.bytes(oracle_.position());
+    const std::uint64_t zone = oracle_.pews() * std::uint64_t{1'000'000};
+    const std::uint64_t border =
+        random_.pick({p.early_warning, p.early_warning - zone, p.capacity});
+    const std::uint64_t left = border - used + random_.pick({0, 0, 1, ~std::uint64_t{0}});
+    if (left != 0 && left <= oracle_.machine().max_block) asked = static_cast<std::uint32_t>(left);
+  }
   if (random_.chance(2)) asked = fixed ? 0 : oracle_.machine().max_block + 1;
   if (fixed && asked == 0 && length == 0) asked = 1;
   if (!fixed && random_.chance(1)) asked = 0;

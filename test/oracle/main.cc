@@ -65,13 +65,14 @@ void shrink(std::uint64_t seed, std::vector<Step>& steps, std::string& wrong) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  std::uint64_t first = 1, seeds = 100, commands = 10'000;
+  std::uint64_t first = 1, seeds = 0, commands = 10'000;
   for (int i = 1; i + 1 < argc; i += 2) {
     const std::uint64_t value = std::strtoull(argv[i + 1], nullptr, 10);
-    if (std::strcmp(argv[i], "--seed") == 0) first = value, seeds = seeds == 100 ? 1 : seeds;
+    if (std::strcmp(argv[i], "--seed") == 0) first = value;
     if (std::strcmp(argv[i], "--seeds") == 0) seeds = value;
     if (std::strcmp(argv[i], "--commands") == 0) commands = value;
   }
+  if (seeds == 0) seeds = argc > 1 ? 1 : 110;
   std::signal(SIGABRT, on_abort);
   Counts counts;
   for (std::uint64_t seed = first; seed < first + seeds; ++seed) {
