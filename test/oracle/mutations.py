@@ -41,7 +41,7 @@ def main():
     root, where = pathlib.Path(__file__).parents[2], pathlib.Path(sys.argv[1]).resolve()
     for name in run(["git", "ls-files"], root).stdout.split():
         (where / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(root / name, where / name)
+        shutil.copy(root / name, where / name)
     run(["cmake", "--preset", "release"], where)
     missed = 0
     for name, file, there, instead in MUTATIONS:
