@@ -201,7 +201,7 @@ Step Generator::transfer(std::uint8_t opcode, bool fixed) {
       if (next != 0) asked = std::min(next + change, oracle_.machine().max_block);
     }
   }
-  if (opcode == 0x0A && !fixed && oracle_.ready() && random_.chance(10)) {  // up to a border
+  if (opcode == 0x0A && !fixed && oracle_.ready() && random_.chance(40)) {  // up to a border
     const Partition& p = oracle_.partition();
     const std::uint64_t used = p.bytes(oracle_.position());
     const std::uint64_t zone = oracle_.pews() * std::uint64_t{1'000'000};

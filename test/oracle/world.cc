@@ -33,7 +33,7 @@ Data to_data(const scsi::SliceList& slices) {
 World::World(std::uint64_t seed) {
   Random random(seed * 2 + 1);
   generation_ = static_cast<std::uint8_t>(5 + random.below(5));
-  const bool large = random.chance(12);  // so large that programmable early warning is within
+  const bool large = random.chance(15);  // so large that programmable early warning is within
   max_block_ = large ? 200'000 : random.pick_as<std::uint32_t>({1000, 4096, 20'000});
   for (std::uint64_t i = 0; i < 3; ++i) {
     const auto older = static_cast<std::uint8_t>(generation_ - (random.chance(20) ? 1 : 0));
