@@ -26,6 +26,8 @@ endforeach()
 vtl_gate(sim TIMEOUT 600 COMMAND ${release}/vtl_sim --seeds 1000)
 vtl_gate(sim_sweep TIMEOUT 120 COMMAND ${release}/vtl_sim --sweep --stride 3)
 vtl_gate(sim_asan TIMEOUT 600 COMMAND ${asan}/vtl_sim --seed 1001 --seeds 200)
+vtl_gate(drive_oracle TIMEOUT 300 COMMAND ${release}/vtl_drive_oracle --seeds 110)
+vtl_gate(drive_oracle_asan TIMEOUT 300 COMMAND ${asan}/vtl_drive_oracle --seed 1001 --seeds 10 --commands 5000)
 vtl_gate(tidy SERIAL TIMEOUT 1200 COMMAND ${test}/layering/tidy.sh ${CMAKE_SOURCE_DIR}/build/release)
 
 # What a block costs the server, in instructions.

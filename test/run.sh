@@ -21,8 +21,8 @@ for preset in release asan tsan; do
 done
 cmake --build --preset release
 cmake --build --preset release --target vtl_integration vtl_kill9 vtl_session_fuzz vtl_soak vtl_powercut vtl_sim \
-  bench vtl_path
-cmake --build --preset asan --target unit_tests fuzz_replay vtl_sim vtl
+  vtl_drive_oracle bench vtl_path
+cmake --build --preset asan --target unit_tests fuzz_replay vtl_sim vtl_drive_oracle vtl
 cmake --build --preset tsan --target vtl
 if [ "$lane" = full ]; then
   cmake --preset fuzz >/dev/null

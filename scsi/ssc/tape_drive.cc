@@ -129,7 +129,10 @@ void TapeDrive::on_nexus_lost(const NexusInfo& nexus) {
   if (impl_->writer == nexus.id) {
     impl_->writer.reset();
     impl_->writer_port = nexus.transport_id;
-    if (!kept.empty()) impl_->untold = kept.mapped();
+    // Of the rest - a LOCATE with IMMED = 1 that met end of data - the next session knows nothing.
+    if (!kept.empty() &&
+        (kept.mapped().asc == Asc::kWriteError || kept.mapped().key == SenseKey::kVolumeOverflow))
+      impl_->untold = kept.mapped();
   }
 }
 

@@ -139,6 +139,24 @@ TEST_CASE("What an aborted WRITE met is told in objects, not in that WRITE's byt
   CHECK(flags_of(rig.last) == "info=0 deferred");
 }
 
+TEST_CASE("What an immediate LOCATE met is no matter of the writer's next session") {
+  Loaded rig;
+  rig.write(10);
+  CHECK(good(rig.run({0x2B, 1, 0, 0, 0, 0, 5}, rig.a, 0)));
+  SECTION("but the session that sent it is told") {
+    CHECK(sense_of(rig.run({0x00})) == "8/00/05");
+    CHECK(rig.last.reply.sense->deferred);
+  }
+  SECTION("and another is not") {
+    rig.drive.nexus_lost(rig.a);
+    scsi::NexusInfo info;
+    info.id = {1, 2};
+    info.transport_id = bytes({0x45, 1});
+    rig.drive.nexus_established(info);
+    CHECK(good(rig.run({0x00}, info.id)));
+  }
+}
+
 TEST_CASE("A fault that became known while the writer was away waits for its next session") {
   const scsi::NexusId again{1, 2};
   const auto come_back = [&](Rig& rig) {
