@@ -20,8 +20,9 @@ namespace vtl::daemon {
 // executor() themselves.
 class DeviceLoop {
  public:
-  DeviceLoop(const config::Config& config, const auth::AccessPolicy& access, std::size_t loops,
-             std::size_t index, net::Sockets::Carry carry);
+  // pool_in_memory: what the drives do with their files never waits for a disk.
+  DeviceLoop(const config::Config& config, const auth::AccessPolicy& access, bool pool_in_memory,
+             std::size_t loops, std::size_t index, net::Sockets::Carry carry);
   ~DeviceLoop() { clear(); }
   DeviceLoop(const DeviceLoop&) = delete;
   DeviceLoop& operator=(const DeviceLoop&) = delete;

@@ -10,12 +10,12 @@
 namespace vtl::daemon {
 
 DeviceLoops::DeviceLoops(const config::Config& config, const auth::AccessPolicy& access,
-                         std::size_t loops, scsi::Target& changer)
+                         bool pool_in_memory, std::size_t loops, scsi::Target& changer)
     : drives_(config.library.drives.size()) {
   const config::LibraryConfig& library = config.library;
   for (std::size_t i = 0; i < loops; ++i) {
     all_.push_back(std::make_unique<DeviceLoop>(
-        config, access, loops, i,
+        config, access, pool_in_memory, loops, i,
         [this](net::Socket::Departure departure) { carry(std::move(departure)); }));
     iscsi::Portal& portal = all_.back()->portal();
     const auto add = [&](std::string name, std::string alias, std::size_t place,

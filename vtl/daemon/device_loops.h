@@ -17,8 +17,8 @@ namespace vtl::daemon {
 class DeviceLoops {
  public:
   // `changer`: its unit may be added later, before connections are taken.
-  DeviceLoops(const config::Config& config, const auth::AccessPolicy& access, std::size_t loops,
-              scsi::Target& changer);
+  DeviceLoops(const config::Config& config, const auth::AccessPolicy& access, bool pool_in_memory,
+              std::size_t loops, scsi::Target& changer);
   ~DeviceLoops();
   DeviceLoops(const DeviceLoops&) = delete;
   DeviceLoops& operator=(const DeviceLoops&) = delete;
