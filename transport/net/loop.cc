@@ -194,10 +194,12 @@ void Poll::want(bool read, bool write) {
   }
   uv_poll_start(&handle_->uv, events, [](uv_poll_t* poll, int status, int ready) {
     auto* handle = static_cast<Handle*>(poll->data);
-    handle->loop->note_event();
+    Loop::Impl* const loop = handle->loop;  // the handle may go
+    loop->note_event();
     // After an error, a read or write tells what it is.
     handle->ready(status < 0 || (ready & UV_READABLE) != 0,
                   status < 0 || (ready & UV_WRITABLE) != 0);
+    loop->run_deferred();
   });
 }
 

@@ -14,8 +14,8 @@ namespace net {
 using scsi::Callback;
 using TimePoint = std::chrono::steady_clock::time_point;
 
-// Something that wants to be run once, at the end of the current turn of the loop: what many events
-// of one turn ask for is done once.
+// Something that wants to be run once, at the end of the current event - of a socket, a timer, or
+// all that was posted: what is asked for many times meanwhile is done once.
 class Deferred {
  public:
   virtual void run_deferred() = 0;
@@ -45,7 +45,7 @@ class Loop {
   // last run() ended is destroyed uncalled with the loop.
   void post(Callback callback);
 
-  // Once, at the end of this turn, unless cancelled before. No allocation in the steady state.
+  // Once, at the end of this event, unless cancelled before. No allocation in the steady state.
   void defer(Deferred& what);
   void cancel(Deferred& what);
 

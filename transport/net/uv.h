@@ -16,7 +16,7 @@ struct Loop::Impl {
   uv_loop_t uv{};
   uv_async_t wake{};
   uv_prepare_t before_poll{};  // runs what timers deferred
-  uv_check_t after_poll{};     // and what sockets and posted callbacks did
+  uv_check_t after_poll{};     // and what posted callbacks did; a socket's event does it at once
   std::chrono::microseconds busy_poll{0};
   int busy_poll_paid = 0;   // of the last waits, those that polling would have caught
   TimePoint first_event{};  // of this turn; as constructed: none

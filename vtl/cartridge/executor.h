@@ -10,6 +10,7 @@
 #include <functional>
 #include <memory>
 #include <string_view>
+#include <utility>
 
 #include "scsi/done.h"
 
@@ -29,6 +30,15 @@ class Executor {
   // Jobs submitted before run first; afterwards the strand must not be used.
   virtual void close_strand(Strand strand) = 0;
   virtual void submit(Strand strand, Job job, Callback done) = 0;
+  // The same, in the same order, for a job that takes no longer than copying a few blocks unless a
+  // disk makes it wait.
+  virtual void submit_brief(Strand strand, Job job, Callback done) {
+    submit(strand, std::move(job), std::move(done));
+  }
+  // Brief jobs are done here on the loop, as nothing makes them wait: they cost no waking of a
+  // thread, and what they touch is in this core's cache. Many small ones are as good as a large
+  // one.
+  virtual bool does_brief_jobs() const { return false; }
 };
 
 // Runs a callback on the loop; may be called from any thread. What it is given after the loop has

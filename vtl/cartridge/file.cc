@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -204,9 +203,10 @@ class PosixFileSystem final : public FileSystem {
   }
 
   Result<SpaceInfo> space(const std::string& path) override {
-    struct statvfs st {};
-    if (::statvfs(path.c_str(), &st) != 0) return failure(errno, "statvfs", path);
-    return SpaceInfo{st.f_blocks * st.f_frsize, st.f_bavail * st.f_frsize};
+    struct statfs st {};
+    if (::statfs(path.c_str(), &st) != 0) return failure(errno, "statfs", path);
+    const auto block = static_cast<std::uint64_t>(st.f_frsize);
+    return SpaceInfo{st.f_blocks * block, st.f_bavail * block, st.f_type == kTmpfsMagic};
   }
 
   Result<std::unique_ptr<File>> lock(const std::string& path) override {

@@ -72,6 +72,7 @@ class File {
 struct SpaceInfo {
   std::uint64_t total_bytes = 0;
   std::uint64_t free_bytes = 0;  // to an unprivileged process
+  bool in_memory = false;        // nothing in it makes anybody wait for a disk
 };
 
 class FileSystem {

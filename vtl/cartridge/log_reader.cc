@@ -326,6 +326,7 @@ class ChunkReader {
     object.offset = 0;
     object.length = static_cast<std::uint32_t>(block->size());
     unpacked_.push_back({block, *block});
+    chunk_.coded = true;
   }
 
   bool decipher(const RecordHeader& h, ReadObject& object) {

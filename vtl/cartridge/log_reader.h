@@ -49,12 +49,14 @@ struct ReadChunk {
   std::vector<ReadObject> objects;  // consecutive
   std::vector<ReadBuffer> buffers;
   std::string detail;  // about the damage in it, if there is any
+  bool coded = false;  // there are blocks in it that had to be decrypted or unpacked
 
   void clear() {
     first_filemark.reset();
     objects.clear();
     buffers.clear();
     detail.clear();
+    coded = false;
   }
 };
 

@@ -19,6 +19,9 @@ namespace {
 
 // The smallest step in which a segment still grows when the file system is almost full.
 constexpr std::uint64_t kSmallestStep = 4u << 20;
+// And the step where files are written through the page cache: the pages are set aside one by one,
+// and are still in the processor's cache when they are written soon after.
+constexpr std::uint64_t kBufferedStep = 4u << 20;
 
 // From this length on a payload's CRC is joined to the file's; below, computing it again is
 // quicker.
@@ -27,12 +30,6 @@ constexpr std::size_t kWorthJoining = 16u << 10;
 // From this length on a block is worth two system calls of its own where it need not go through the
 // stage.
 constexpr std::size_t kWorthGoingStraight = 64u << 10;
-
-std::uint64_t footer_allowance(std::uint64_t capacity, std::uint32_t max_objects) {
-  const std::uint64_t objects =
-      std::min<std::uint64_t>(max_objects, capacity / format::kRecordHeaderBytes);
-  return format::footer_bytes(objects, objects) + kBlock;
-}
 
 }  // namespace
 
@@ -466,9 +463,21 @@ Result<LogWriter::Spare> LogWriter::make_spare(std::uint64_t need) {
   return spare;
 }
 
-// Bytes of a file that has room for records up to `capacity`.
-std::uint64_t LogWriter::footprint(std::uint64_t capacity) const {
-  return capacity + kFilemarkReserveBytes + footer_allowance(capacity, config_.max_objects);
+std::uint64_t LogWriter::step() const {
+  const std::uint64_t step = config_.segment_bytes / kStepsOfSegment;
+  return log_.io() == FileSystem::Io::kBuffered ? std::min(step, kBufferedStep) : step;
+}
+
+// Bytes of a file that has room for records up to `capacity`, filemarks behind them, and a footer
+// for as many objects as that can be: those that are there, and the smallest there are.
+std::uint64_t LogWriter::footprint(const Space& space, std::uint64_t capacity) const {
+  const bool here = &space == &space_;
+  const std::uint64_t end = capacity + kFilemarkReserveBytes;
+  const std::uint64_t from = here ? std::min(end, log_offset()) : kBlock;
+  const std::uint64_t objects =
+      std::min<std::uint64_t>(config_.max_objects, (here ? log_.segments.back().count : 0) +
+                                                       (end - from) / format::kRecordHeaderBytes);
+  return end + format::footer_bytes(objects, objects) + kBlock;
 }
 
 // Backs a segment with more space: a step, or `need` bytes if that is more. The file system's last
@@ -486,10 +495,10 @@ Status LogWriter::allocate(File& file, Space& space, std::uint64_t need) {
   std::uint64_t growth = std::max(std::min(step(), left), least);
   while (true) {
     const std::uint64_t capacity = space.capacity + growth;
-    const std::uint64_t total = footprint(capacity);
+    const std::uint64_t total = std::max(footprint(space, capacity), space.backed);
     const std::uint64_t more = total - space.backed;
     if (pool->free_bytes >= more + hard) {
-      const Status status = file.allocate(space.backed, total);
+      const Status status = more == 0 ? ok_status() : file.allocate(space.backed, total);
       if (status) {
         pool_low_ = pool->free_bytes - more < low;
         space = {capacity, total};

@@ -112,8 +112,8 @@ class LogWriter {
   Status write_straight(scsi::Bytes payload);
   Status write_stage(std::size_t bytes);
   Status pad_and_write();
-  std::uint64_t step() const { return config_.segment_bytes / kStepsOfSegment; }
-  std::uint64_t footprint(std::uint64_t capacity) const;
+  std::uint64_t step() const;
+  std::uint64_t footprint(const Space& space, std::uint64_t capacity) const;
   Status allocate(File& file, Space& space, std::uint64_t need);
   Result<Spare> make_spare(std::uint64_t need);
   Fault no_room(const IoError& error);

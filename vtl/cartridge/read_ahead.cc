@@ -8,11 +8,16 @@ namespace vtl {
 namespace {
 // After a LOCATE little is read at first: it may have been for one block.
 constexpr std::size_t kFirstBytes = 512u << 10;
+// Where the loop reads by itself: a common block and its header, one ahead. So little is still in
+// this core's cache when it is sent.
+constexpr std::size_t kBriefBytes = (256u << 10) + 4096;
 }  // namespace
 
 ReadAhead::ReadAhead(CartridgeStrand& strand, std::size_t bytes)
     : strand_(strand),
-      depth_(std::max<std::size_t>(1, (bytes + Stage::kBytes - 1) / Stage::kBytes)),
+      depth_(strand.does_brief_jobs()
+                 ? 1
+                 : std::max<std::size_t>(1, (bytes + Stage::kBytes - 1) / Stage::kBytes)),
       stages_(depth_ + 2),
       job_(std::make_shared<Job>()) {}
 
@@ -69,16 +74,21 @@ void ReadAhead::fetch() {
   job.stage = stages_.take();
   job.partition = partition_;
   job.end = end_;
-  job.bytes = std::exchange(bytes_, std::min(bytes_ * 2, Stage::kBytes));
+  job.bytes = strand_.does_brief_jobs()
+                  ? kBriefBytes
+                  : std::exchange(bytes_, std::min(bytes_ * 2, Stage::kBytes));
   job.life = life_;
   job.encryption = encryption_;
-  strand_.run(
-      job_,
-      [](std::unique_ptr<OpenCartridge>& cartridge, Job& j) {
-        read_chunk(cartridge->log(j.partition), j.cursor, j.end, j.stage, j.bytes, j.chunk,
-                   j.encryption.get());
-      },
-      [this](Job& j) { fetched(j); });
+  const auto read = [](std::unique_ptr<OpenCartridge>& cartridge, Job& j) {
+    read_chunk(cartridge->log(j.partition), j.cursor, j.end, j.stage, j.bytes, j.chunk,
+               j.encryption.get());
+  };
+  const auto done = [this](Job& j) { fetched(j); };
+  // To search, to decrypt and to unpack takes longer than to read.
+  if (coded_ || !job_->cursor.placed)
+    strand_.run(job_, read, done);
+  else
+    strand_.run_brief(job_, read, done);
 }
 
 void ReadAhead::fetched(Job& job) {
@@ -87,6 +97,7 @@ void ReadAhead::fetched(Job& job) {
   job.encryption.reset();
   ReadCursor cursor = std::exchange(job.cursor, {});
   ReadChunk chunk = std::exchange(job.chunk, {});
+  coded_ = chunk.coded;
   if (job.life == life_) {
     cursor_ = std::move(cursor);
     if (!chunk.objects.empty()) ready_.push_back(std::move(chunk));

@@ -61,6 +61,7 @@ class ReadAhead {
   std::size_t next_ = 0;  // in the first of them
   std::size_t bytes_ = 0;
   bool fetching_ = false;
+  bool coded_ = false;      // the last chunk was
   std::uint64_t life_ = 0;  // counts drops: a job of an earlier life is nobody's
   scsi::Callback waiter_;
 };

@@ -25,14 +25,26 @@ class JobStrand {
   // job(shared) on the strand, then done(shared) here, unless this object has gone.
   template <class Shared, class JobFunction, class DoneFunction>
   void run(std::shared_ptr<Shared> shared, JobFunction job, DoneFunction done) {
-    executor_.submit(
+    submit(&Executor::submit, std::move(shared), std::move(job), std::move(done));
+  }
+  // As Executor::submit_brief().
+  template <class Shared, class JobFunction, class DoneFunction>
+  void run_brief(std::shared_ptr<Shared> shared, JobFunction job, DoneFunction done) {
+    submit(&Executor::submit_brief, std::move(shared), std::move(job), std::move(done));
+  }
+  bool does_brief_jobs() const { return executor_.does_brief_jobs(); }
+
+ private:
+  template <class Shared, class JobFunction, class DoneFunction>
+  void submit(void (Executor::*how)(Strand, Job, Callback), std::shared_ptr<Shared> shared,
+              JobFunction job, DoneFunction done) {
+    (executor_.*how)(
         strand_, [shared, job = std::move(job)]() mutable { job(*shared); },
         [life = std::weak_ptr<char>(life_), shared, done = std::move(done)]() mutable {
           if (!life.expired()) done(*shared);
         });
   }
 
- private:
   Executor& executor_;
   Strand strand_;
   std::shared_ptr<char> life_ = std::make_shared<char>();
@@ -53,16 +65,23 @@ class CartridgeStrand {
   // job(cartridge, shared) on the strand, then done(shared) here.
   template <class Shared, class JobFunction, class DoneFunction>
   void run(std::shared_ptr<Shared> shared, JobFunction job, DoneFunction done) {
-    strand_.run(
-        std::move(shared),
-        [holder = holder_, job = std::move(job)](Shared& s) mutable { job(holder->cartridge, s); },
-        std::move(done));
+    strand_.run(std::move(shared), with_cartridge<Shared>(std::move(job)), std::move(done));
   }
+  template <class Shared, class JobFunction, class DoneFunction>
+  void run_brief(std::shared_ptr<Shared> shared, JobFunction job, DoneFunction done) {
+    strand_.run_brief(std::move(shared), with_cartridge<Shared>(std::move(job)), std::move(done));
+  }
+  bool does_brief_jobs() const { return strand_.does_brief_jobs(); }
 
  private:
   struct Holder {
     std::unique_ptr<OpenCartridge> cartridge;  // the strand's
   };
+  template <class Shared, class JobFunction>
+  auto with_cartridge(JobFunction job) {
+    return
+        [holder = holder_, job = std::move(job)](Shared& s) mutable { job(holder->cartridge, s); };
+  }
   std::shared_ptr<Holder> holder_ = std::make_shared<Holder>();
   JobStrand strand_;
 };

@@ -147,7 +147,7 @@ void WriteBehind::provision(bool next, std::uint64_t need) {
   if (provisioning_) return;
   provisioning_ = true;
   const std::uint32_t partition = partition_;
-  strand_.run(
+  strand_.run_brief(
       std::make_shared<Progress>(),
       [next, need, partition](std::unique_ptr<OpenCartridge>& cartridge, Progress& progress) {
         const LogWriter* writer = cartridge->writer();
@@ -246,7 +246,7 @@ void WriteBehind::pump() {
   if (queue_.empty() ? after_ == After::kNothing : !queue_.front()->ready) return;
   const bool full = ready_bytes_ >= kBatchBytes || queued_bytes_ > queue_limit_;
   const bool waited_for = after_ != After::kNothing || (room_waiter_ && !wants_room_);
-  if (full || settle_ || waited_for) submit_batch();
+  if (full || settle_ || waited_for || strand_.does_brief_jobs()) submit_batch();
 }
 
 void WriteBehind::settle() {
@@ -273,7 +273,7 @@ void WriteBehind::submit_batch() {
   }
   batch.after = queue_.empty() ? after_ : After::kNothing;
   const std::uint32_t partition = partition_;
-  strand_.run(
+  strand_.run_brief(
       batch_,
       [partition](std::unique_ptr<OpenCartridge>& cartridge, Batch& b) {
         for (const CodingPtr& coding : b.runs)

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "vtl/daemon/log.h"
+#include "vtl/daemon/loop_executor.h"
 #include "vtl/daemon/system.h"
 
 namespace vtl::daemon {
@@ -17,19 +18,25 @@ constexpr std::chrono::milliseconds kSettleEvery{250};
 // A drive that was found empty so many times has been so for 10 seconds.
 constexpr std::uint64_t kEmptyForLong = 40;
 
+std::unique_ptr<Executor> make_executor(net::Loop& loop, bool pool_in_memory) {
+  auto threads =
+      make_thread_executor([&loop](scsi::Callback callback) { loop.post(std::move(callback)); });
+  if (!pool_in_memory) return threads;
+  return std::make_unique<LoopExecutor>(loop, std::move(threads));
+}
+
 }  // namespace
 
 DeviceLoop::DeviceLoop(const config::Config& config, const auth::AccessPolicy& access,
-                       std::size_t loops, std::size_t index, net::Sockets::Carry carry,
-                       const ReservationFolder& reservations)
+                       bool pool_in_memory, std::size_t loops, std::size_t index,
+                       net::Sockets::Carry carry, const ReservationFolder& reservations)
     : index_(index),
       realistic_(config.storage.realistic),
       reservation_folder_(reservations),
       buffers_(loop_share(config, loops, index).buffers),
       clock_(std::make_unique<LoopClock>(loop_)),
       files_(make_posix_file_system()),
-      executor_(make_thread_executor(
-          [this](scsi::Callback callback) { loop_.post(std::move(callback)); })),
+      executor_(make_executor(loop_, pool_in_memory)),
       portal_(std::make_unique<iscsi::Portal>(loop_share(config, loops, index).portal, access,
                                               buffers_, random_bytes, log)),
       sockets_(std::make_unique<net::Sockets>(loop_, std::move(carry))),

@@ -30,8 +30,10 @@ struct NewDrive {
 // executor() themselves.
 class DeviceLoop {
  public:
-  DeviceLoop(const config::Config& config, const auth::AccessPolicy& access, std::size_t loops,
-             std::size_t index, net::Sockets::Carry carry, const ReservationFolder& reservations);
+  // pool_in_memory: what the drives do with their files never waits for a disk.
+  DeviceLoop(const config::Config& config, const auth::AccessPolicy& access, bool pool_in_memory,
+             std::size_t loops, std::size_t index, net::Sockets::Carry carry,
+             const ReservationFolder& reservations);
   ~DeviceLoop() { clear(); }
   DeviceLoop(const DeviceLoop&) = delete;
   DeviceLoop& operator=(const DeviceLoop&) = delete;

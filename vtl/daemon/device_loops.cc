@@ -10,13 +10,13 @@
 namespace vtl::daemon {
 
 DeviceLoops::DeviceLoops(const config::Config& config, const auth::AccessPolicy& access,
-                         std::size_t loops, scsi::Target& changer,
+                         bool pool_in_memory, std::size_t loops, scsi::Target& changer,
                          const ReservationFolder& reservations)
     : drives_(config.library.drives.size()) {
   const config::LibraryConfig& library = config.library;
   for (std::size_t i = 0; i < loops; ++i) {
     all_.push_back(std::make_unique<DeviceLoop>(
-        config, access, loops, i,
+        config, access, pool_in_memory, loops, i,
         [this](net::Socket::Departure departure) { carry(std::move(departure)); }, reservations));
     iscsi::Portal& portal = all_.back()->portal();
     const std::string name = config::changer_target_name(library),

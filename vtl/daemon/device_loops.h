@@ -19,8 +19,8 @@ class DeviceLoops {
  public:
   // `changer`: its unit may be added later, before connections are taken. `reservations` outlives
   // the loops.
-  DeviceLoops(const config::Config& config, const auth::AccessPolicy& access, std::size_t loops,
-              scsi::Target& changer, const ReservationFolder& reservations);
+  DeviceLoops(const config::Config& config, const auth::AccessPolicy& access, bool pool_in_memory,
+              std::size_t loops, scsi::Target& changer, const ReservationFolder& reservations);
   ~DeviceLoops();
   DeviceLoops(const DeviceLoops&) = delete;
   DeviceLoops& operator=(const DeviceLoops&) = delete;

@@ -58,6 +58,12 @@ std::size_t thread_count(const config::Config& config) {
   return std::min(usable_processors(), config::max_threads(config));
 }
 
+bool pool_in_memory(const DataDirectory& directory) {
+  const auto space =
+      make_posix_file_system()->space(pool_directory(directory.config, directory.path));
+  return space && space->in_memory;
+}
+
 class Server {
  public:
   Server(DataDirectory directory, std::string version, std::ostream& out);
@@ -145,8 +151,8 @@ Server::Server(DataDirectory directory, std::string version, std::ostream& out)
       out_(out),
       policy_(access_policy(directory_.config)),
       reservations_(found_reservations()),
-      loops_(directory_.config, policy_, thread_count(directory_.config), changer_target_,
-             reservations_),
+      loops_(directory_.config, policy_, pool_in_memory(directory_),
+             thread_count(directory_.config), changer_target_, reservations_),
       loop_(loops_.home()),
       room_(loop_, directory_, loops_.bays(), loops_.executors(), log_warning),
       management_({directory_.config, room_.library, *room_.files, *room_.executor, room_.trash,
