@@ -87,7 +87,7 @@ struct AccessRule {
   bool chap = false;
   std::vector<std::string> users;       // with chap: accounts that may log in; empty: every account
   std::vector<std::string> initiators;  // iSCSI names that may log in; empty: any
-  std::vector<std::string> addresses;   // "192.0.2.0/24", "2001:db8::7": where from; empty: any
+  std::vector<std::string> addresses = {};  // "192.0.2.0/24", "2001:db8::7": where from; empty: any
   friend bool operator==(const AccessRule&, const AccessRule&) = default;
 };
 
