@@ -265,11 +265,16 @@ void Server::opened(Outcome outcome) {
 
 // When everything has been opened: less is needed to go on.
 void Server::harden() {
+#ifdef __SANITIZE_ADDRESS__
+  // Its search for leaks traces the process at the end.
+  log_warning("without a sandbox: this program was built with AddressSanitizer");
+#else
   if (!options_.sandbox) {
     log_warning("without a sandbox (--no-sandbox): core dumps may hold secrets");
   } else if (const std::string problem = enter_sandbox(); !problem.empty()) {
     log_warning("the sandbox is incomplete: " + problem);
   }
+#endif
 }
 
 void Server::tick() {

@@ -49,6 +49,7 @@ std::uint16_t chap_login(World& world, const std::string& peer, const std::strin
   request.transit = true;
   request.next = Stage::kOperational;
   request.task_tag = 0x77;
+  request.isid = LoginOptions{}.isid;
   i->send(request.encode(),
           scsi::as_bytes(text_of({{"CHAP_N", "alice"}, {"CHAP_R", auth::encode_hex(response)}})));
   i->pass(5s);
@@ -119,8 +120,8 @@ TEST_CASE("a login that began under other rules has to begin again", "[iscsi]") 
   LoginRequest request;
   request.transit = true;
   request.next = Stage::kOperational;
-  request.task_tag = 1;
   request.task_tag = 0x77;
+  request.isid = LoginOptions{}.isid;
   i->send(request.encode(), scsi::as_bytes(text_of({{"CHAP_N", "alice"}, {"CHAP_R", "0x00"}})));
   CHECK(status_of(i->expect(Opcode::kLoginResponse)) == 0x0301);
   CHECK(i->closed());
