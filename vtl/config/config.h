@@ -52,6 +52,7 @@ struct DeviceIdentity {
 struct Drive {
   DeviceIdentity identity;
   std::uint8_t generation = 8;  // of the drive: 5..9
+  std::string family = "ibm";   // a name that scsi::ssc::find_drive_family() knows
   friend bool operator==(const Drive&, const Drive&) = default;
 };
 

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "scsi/smc/profile.h"
+#include "scsi/ssc/drive_family.h"
 #include "vtl/config/keys.h"
 #include "vtl/config/rules.h"
 #include "vtl/config/section.h"
@@ -87,9 +88,19 @@ std::uint32_t read_count(Section& section, std::string_view name, const ElementR
   return static_cast<std::uint32_t>(*count);
 }
 
+// Whose drives: a file that does not say so is from a time when there were IBM's only.
+void read_family(Section& section, std::string_view key, std::string& out) {
+  if (const auto name = section.scalar(key))
+    take(name,
+         scsi::ssc::find_drive_family(name->text) != nullptr ? "" : scsi::ssc::drive_family_names(),
+         out);
+}
+
 void read_drives(Section& library, const LibraryProfile& profile, Taken& taken,
                  LibraryConfig& out) {
   const ElementRange& range = profile.drives;
+  std::string family = Drive().family;
+  read_family(library, "drive_identity", family);
   if (!library.has("drives"))
     library.error("key \"drives\" is missing: a list, each with serial and naa");
   auto list = library.list("drives");
@@ -104,6 +115,7 @@ void read_drives(Section& library, const LibraryProfile& profile, Taken& taken,
   for (Section& item : *list) {
     Drive drive;
     drive.generation = profile.drive_generation;
+    drive.family = family;
     drive.identity = read_identity(item, 10, 10, taken);
     if (const auto generation = item.scalar("generation")) {
       const auto number = parse_count(generation->text);
@@ -112,6 +124,7 @@ void read_drives(Section& library, const LibraryProfile& profile, Taken& taken,
       else
         generation->refuse("5 to 9");
     }
+    read_family(item, "identity", drive.family);
     item.finish();
     out.drives.push_back(std::move(drive));
   }

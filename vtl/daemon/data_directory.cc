@@ -10,7 +10,6 @@
 #include <utility>
 
 #include "vtl/cartridge/cartridge.h"
-#include "vtl/config/edit.h"
 #include "vtl/daemon/describe.h"
 #include "vtl/daemon/devices.h"
 #include "vtl/daemon/log.h"
@@ -215,21 +214,23 @@ std::string replace_config(FileSystem& files, const std::string& directory,
 
 }  // namespace
 
-void change_sizes(DataDirectory& directory, FileSystem& files, Executor& executor,
-                  std::uint32_t slots, std::uint32_t ie_slots, scsi::Done<std::string> done) {
+void grow_config(DataDirectory& directory, FileSystem& files, Executor& executor,
+                 config::Growth growth, scsi::Done<std::string> done) {
   const Strand strand = executor.make_strand("configuration");
   auto edited = std::make_shared<config::Edited>();
   executor.submit(
       strand,
-      [edited, path = directory.path, slots, ie_slots, &files] {
-        *edited = config::with_sizes(config_path(path), slots, ie_slots);
+      [edited, path = directory.path, now = directory.config.library, growth, &files] {
+        *edited = config::with_growth(config_path(path), now, growth);
         if (edited->error.empty()) edited->error = replace_config(files, path, edited->text);
       },
-      [edited, strand, slots, ie_slots, &directory, &executor, done = std::move(done)]() mutable {
+      [edited, strand, growth, &directory, &executor, done = std::move(done)]() mutable {
         executor.close_strand(strand);
         if (edited->error.empty()) {
-          directory.config.library.slots = slots;
-          directory.config.library.ie_slots = ie_slots;
+          config::LibraryConfig& library = directory.config.library;
+          library.slots = growth.slots;
+          library.ie_slots = growth.ie_slots;
+          library.drives.insert(library.drives.end(), growth.drives.begin(), growth.drives.end());
         }
         done(std::move(edited->error));
       });
@@ -256,5 +257,19 @@ LibraryRoom::LibraryRoom(net::Loop& loop, const DataDirectory& directory,
                                : std::vector<Executor*>(given.size(), executor.get())),
       bays(std::move(given)),
       library(library_options(directory, alerts), store, *files, *executor, pointers(bays)) {}
+
+void LibraryRoom::grow(const config::LibraryConfig& config,
+                       std::vector<std::unique_ptr<DriveBay>> given,
+                       std::vector<Executor*> executors, scsi::Done<Outcome> done) {
+  std::vector<std::string> identifiers = drive_identifiers(config);
+  VTL_CHECK(bays.size() + given.size() == identifiers.size() && executors.size() == given.size());
+  Growth growth{config.slots, config.ie_slots, {}};
+  for (std::size_t i = 0; i < given.size(); ++i) {
+    store.add_drive(*executors[i]);
+    growth.drives.push_back({std::move(identifiers[bays.size()]), given[i].get()});
+    bays.push_back(std::move(given[i]));
+  }
+  library.grow(std::move(growth), std::move(done));
+}
 
 }  // namespace vtl::daemon

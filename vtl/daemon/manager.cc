@@ -39,24 +39,22 @@ class LocalManager final : public Manager {
       : directory_(std::move(directory)),
         room_(loop_, directory_, parked_bays(directory_.config.library.drives.size()), {},
               [this](std::string_view text) { told_.emplace_back(text); }),
-        management_(
-            {directory_.config,
-             room_.library,
-             *room_.files,
-             *room_.executor,
-             room_.trash,
-             room_.alerts,
-             room_.scrub_log,
-             room_.pool_path,
-             [this](std::uint32_t slots, std::uint32_t ie_slots, scsi::Done<std::string> done) {
-               change_sizes(directory_, *room_.files, *room_.executor, slots, ie_slots,
-                            std::move(done));
-             },
-             {},
-             {},
-             {},
-             {},
-             {}}) {}
+        management_({directory_.config,
+                     room_.library,
+                     *room_.files,
+                     *room_.executor,
+                     room_.trash,
+                     room_.alerts,
+                     room_.scrub_log,
+                     room_.pool_path,
+                     [this](config::Growth growth, scsi::Done<Outcome> done) {
+                       grow(std::move(growth), std::move(done));
+                     },
+                     {},
+                     {},
+                     {},
+                     {},
+                     {}}) {}
   ~LocalManager() override {
     loop_.post(
         [this] { management_.close([this] { room_.library.close([this] { loop_.stop(); }); }); });
@@ -98,6 +96,16 @@ class LocalManager final : public Manager {
   }
 
  private:
+  void grow(config::Growth growth, scsi::Done<Outcome> done) {
+    const std::size_t drives = growth.drives.size();
+    grow_config(directory_, *room_.files, *room_.executor, std::move(growth),
+                [this, drives, done = std::move(done)](std::string error) mutable {
+                  if (!error.empty()) return done(Outcome{std::move(error)});
+                  room_.grow(directory_.config.library, parked_bays(drives),
+                             std::vector<Executor*>(drives, room_.executor.get()), std::move(done));
+                });
+  }
+
   DataDirectory directory_;
   net::Loop loop_;
   // By alerts. After the opening nobody listens: what a command finds, it prints itself.
