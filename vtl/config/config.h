@@ -187,8 +187,9 @@ struct SourceFile {
   std::uint32_t mode = 0600;  // 0..07777
 };
 using ReadFile = std::function<std::variant<SourceFile, std::string>(const std::string& path)>;
-inline constexpr std::string_view kNoSuchFile = "does not exist";  // what it says then
-ReadFile read_from_disk();                                         // files above 1 MiB are refused
+// What it says of a file that is not there.
+inline constexpr std::string_view kNoSuchFile = "cannot be opened: No such file or directory";
+ReadFile read_from_disk();  // files above 1 MiB are refused
 
 struct Loaded {
   AccessConfig access;           // also when there are errors: as far as it could be read
