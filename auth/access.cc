@@ -17,14 +17,22 @@ void check_name(const std::string& where, const std::string& name,
     problems.push_back(where + ": the user name contains a NUL character");
 }
 
-void check_rule(const std::string& where, const AccessRule& rule,
+// Empty: whoever it is.
+bool among(const std::vector<std::string>& names, std::string_view name) {
+  if (names.empty()) return true;
+  const std::string folded = fold_case(name);
+  return std::any_of(names.begin(), names.end(),
+                     [&](const std::string& one) { return fold_case(one) == folded; });
+}
+
+void check_rule(const std::string& where, const AccessRule& rule, std::size_t max_secret,
                 std::vector<std::string>& problems) {
   std::set<std::string> names;
   for (const Account& account : rule.accounts) {
     check_name(where, account.name, problems);
     if (!names.insert(account.name).second)
       problems.push_back(where + ": user \"" + account.name + "\" occurs twice");
-    if (auto problem = secret_problem(account.secret))
+    if (auto problem = secret_problem(account.secret, max_secret))
       problems.push_back(where + ": the secret of user \"" + account.name + "\" " + *problem);
     if (rule.mutual && account.secret == rule.mutual->secret)
       problems.push_back(where + ": the mutual secret is also that of user \"" + account.name +
@@ -32,7 +40,7 @@ void check_rule(const std::string& where, const AccessRule& rule,
   }
   if (!rule.mutual) return;
   check_name(where + ": mutual", rule.mutual->name, problems);
-  if (auto problem = secret_problem(rule.mutual->secret))
+  if (auto problem = secret_problem(rule.mutual->secret, max_secret))
     problems.push_back(where + ": the mutual secret " + *problem);
   if (rule.accounts.empty())
     problems.push_back(where + ": a mutual account is of no use without accounts for initiators");
@@ -47,11 +55,24 @@ std::string fold_case(std::string_view name) {
   return folded;
 }
 
-bool AccessRule::allows(std::string_view initiator_name) const {
-  if (initiators.empty()) return true;
-  const std::string folded = fold_case(initiator_name);
-  return std::any_of(initiators.begin(), initiators.end(),
-                     [&](const std::string& name) { return fold_case(name) == folded; });
+bool Account::belongs_to(std::string_view initiator_name) const {
+  return among(initiators, initiator_name);
+}
+
+bool AccessRule::allows(std::string_view initiator_name, std::string_view address) const {
+  if (!among(initiators, initiator_name)) return false;
+  return addresses.empty() ||
+         std::any_of(addresses.begin(), addresses.end(),
+                     [&](const Network& network) { return network.contains(address); });
+}
+
+bool AccessRule::still_allows(std::string_view initiator_name, std::string_view address,
+                              std::string_view user) const {
+  if (!allows(initiator_name, address)) return false;
+  return !chap_required() ||
+         std::any_of(accounts.begin(), accounts.end(), [&](const Account& account) {
+           return account.name == user && account.belongs_to(initiator_name);
+         });
 }
 
 const AccessRule& AccessPolicy::rule_for(std::string_view target_name) const {
@@ -62,9 +83,10 @@ const AccessRule& AccessPolicy::rule_for(std::string_view target_name) const {
 std::vector<std::string> policy_problems(const AccessPolicy& policy) {
   std::vector<std::string> problems;
   if (policy.algorithms.empty()) problems.push_back("no CHAP algorithm is enabled");
-  check_rule("discovery", policy.discovery, problems);
-  check_rule("any target", policy.any_target, problems);
-  for (const auto& [name, rule] : policy.targets) check_rule("target " + name, rule, problems);
+  const std::size_t max = policy.max_secret_length;
+  check_rule("discovery", policy.discovery, max, problems);
+  check_rule("any target", policy.any_target, max, problems);
+  for (const auto& [name, rule] : policy.targets) check_rule("target " + name, rule, max, problems);
   return problems;
 }
 

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "auth/network.h"
 #include "auth/secrets.h"
 
 namespace auth {
@@ -20,6 +21,11 @@ enum class ChapAlgorithm : std::uint8_t { kMd5 = 5, kSha1 = 6, kSha256 = 7, kSha
 struct Account {
   std::string name;
   Secret secret;
+  // iSCSI names of the initiators whose account it is, compared after folding case; empty: whoever
+  // knows the secret. To any other initiator there is no such account.
+  std::vector<std::string> initiators = {};
+
+  bool belongs_to(std::string_view initiator_name) const;
 };
 
 // Who may log in to one target, or hold a discovery session.
@@ -31,16 +37,24 @@ struct AccessRule {
   std::optional<Account> mutual;
   // iSCSI names that may log in, compared after folding case; empty: every name.
   std::vector<std::string> initiators;
+  // Where they may come from; empty: everywhere.
+  std::vector<Network> addresses;
 
   bool chap_required() const { return !accounts.empty(); }
-  bool allows(std::string_view initiator_name) const;
+  // `address` as the peer's: "192.0.2.7", "2001:db8::7".
+  bool allows(std::string_view initiator_name, std::string_view address) const;
+  // What allows() says, of somebody who has logged in as `user` (empty: without CHAP) before the
+  // rule was this one.
+  bool still_allows(std::string_view initiator_name, std::string_view address,
+                    std::string_view user) const;
 };
 
-// Immutable while a portal uses it.
+// Immutable while a portal uses it; another takes its place as a whole.
 struct AccessPolicy {
   // Accepted algorithms; the initiator's order of preference decides among them.
   std::vector<ChapAlgorithm> algorithms = {ChapAlgorithm::kMd5, ChapAlgorithm::kSha1,
                                            ChapAlgorithm::kSha256, ChapAlgorithm::kSha3_256};
+  std::size_t max_secret_length = Secret::kMaxLength;
   AccessRule discovery;
   AccessRule any_target;                                   // of targets without a rule of their own
   std::map<std::string, AccessRule, std::less<>> targets;  // by target name, lower case

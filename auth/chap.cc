@@ -132,9 +132,14 @@ bool OutstandingChallenges::contains(const std::vector<std::byte>& challenge) co
   return challenges_.contains(challenge);
 }
 
-ChapTarget::ChapTarget(const AccessRule& rule, std::vector<ChapAlgorithm> enabled,
-                       OutstandingChallenges& outstanding, const RandomBytes& random)
-    : rule_(rule), enabled_(std::move(enabled)), outstanding_(outstanding), random_(random) {}
+ChapTarget::ChapTarget(const AccessRule& rule, std::string initiator_name,
+                       std::vector<ChapAlgorithm> enabled, OutstandingChallenges& outstanding,
+                       const RandomBytes& random)
+    : rule_(rule),
+      initiator_name_(std::move(initiator_name)),
+      enabled_(std::move(enabled)),
+      outstanding_(outstanding),
+      random_(random) {}
 
 ChapTarget::~ChapTarget() { outstanding_.remove(challenge_); }
 
@@ -183,12 +188,15 @@ ChapTarget::Answer ChapTarget::check_response(const std::vector<KeyValue>& keys)
   const auto response = decode_binary(values->at("CHAP_R"), digest_size(algorithm_));
   if (!response) return fail("CHAP_R is no binary value of the right length");
 
-  // An unknown user costs the same work as a known one with a wrong secret, and ends in the same
-  // words.
+  // An unknown user, and one that is another initiator's, costs the same work as a known one with
+  // a wrong secret, and ends in the same words.
   static const Secret kNobody("no one has this.");
   const Secret* secret = &kNobody;
-  for (const Account& account : rule_.accounts)
-    if (equal_constant_time(as_bytes(account.name), as_bytes(name))) secret = &account.secret;
+  for (const Account& account : rule_.accounts) {
+    if (!equal_constant_time(as_bytes(account.name), as_bytes(name))) continue;
+    account_ = name;
+    if (account.belongs_to(initiator_name_)) secret = &account.secret;
+  }
   const auto expected = chap_response(algorithm_, identifier_, *secret, challenge_);
   const bool matches = equal_constant_time(expected, *response);
   if (!matches || secret == &kNobody)
@@ -215,23 +223,69 @@ ChapTarget::Answer ChapTarget::check_response(const std::vector<KeyValue>& keys)
   return {Progress::kDone, {{"CHAP_N", rule_.mutual->name}, {"CHAP_R", encode_hex(ours)}}, {}};
 }
 
-LoginFailures::Delay LoginFailures::record(const std::string& address, TimePoint now) {
-  std::erase_if(entries_, [&](const auto& e) { return now - e.second.last > kForgetAfter; });
-  if (entries_.size() >= kMaxAddresses && !entries_.contains(address))
-    entries_.erase(std::min_element(entries_.begin(), entries_.end(), [](auto& a, auto& b) {
-      return a.second.last < b.second.last;
-    }));
-  Entry& entry = entries_[address];
-  ++entry.count;
-  entry.last = now;
-  return Delay(250) * (1 << std::min<std::size_t>(entry.count - 1, 4));
+namespace {
+
+template <class Map, class Time>
+void make_room(Map& map, const typename Map::key_type& key, std::size_t max, Time time_of) {
+  if (map.size() < max || map.contains(key)) return;
+  map.erase(std::min_element(map.begin(), map.end(), [&](const auto& a, const auto& b) {
+    return time_of(a.second) < time_of(b.second);
+  }));
 }
 
-void LoginFailures::succeeded(const std::string& address) { entries_.erase(address); }
+}  // namespace
+
+void LoginFailures::count_failure(std::map<std::string, Entry>& entries, const std::string& name,
+                                  TimePoint now) {
+  std::erase_if(entries, [&](const auto& e) { return now - e.second.last > kForgetAfter; });
+  make_room(entries, name, kMaxEntries, [](const Entry& entry) { return entry.last; });
+  Entry& entry = entries[name];
+  ++entry.count;
+  entry.last = now;
+}
+
+LoginFailures::Delay LoginFailures::record(const std::string& address, const std::string& account,
+                                           TimePoint now) {
+  if (!locked(address, account, now)) {
+    count_failure(addresses_, address, now);
+    if (!account.empty()) count_failure(accounts_, account, now);
+  }
+  const std::size_t failures = std::max<std::size_t>(count(address), 1);
+  return Delay(250) * (1 << std::min<std::size_t>(failures - 1, 4));
+}
+
+bool LoginFailures::shut(const std::map<std::string, Entry>& entries, const std::string& name,
+                         std::size_t limit, TimePoint now) const {
+  const auto found = entries.find(name);
+  return found != entries.end() && found->second.count >= limit &&
+         now - found->second.last < kLockedFor;
+}
+
+bool LoginFailures::locked(const std::string& address, const std::string& account,
+                           TimePoint now) const {
+  if (good_.contains({address, account})) return false;
+  return shut(addresses_, address, kAddressLimit, now) ||
+         shut(accounts_, account, kAccountLimit, now);
+}
+
+void LoginFailures::succeeded(const std::string& address, const std::string& account,
+                              TimePoint now) {
+  addresses_.erase(address);
+  accounts_.erase(account);
+  const Key key{address, account};
+  make_room(good_, key, kMaxEntries, [](TimePoint time) { return time; });
+  good_[key] = now;
+}
+
+void LoginFailures::forget() {
+  addresses_.clear();
+  accounts_.clear();
+  good_.clear();
+}
 
 std::size_t LoginFailures::count(const std::string& address) const {
-  const auto found = entries_.find(address);
-  return found == entries_.end() ? 0 : found->second.count;
+  const auto found = addresses_.find(address);
+  return found == addresses_.end() ? 0 : found->second.count;
 }
 
 }  // namespace auth

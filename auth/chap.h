@@ -36,11 +36,11 @@ class OutstandingChallenges {
   std::multiset<std::vector<std::byte>> challenges_;
 };
 
-// One authentication. Lives as long as the login it belongs to; rule, outstanding and random
-// outlive it.
+// One authentication of the initiator that says it has this name. Lives as long as the login it
+// belongs to; rule, outstanding and random outlive it.
 class ChapTarget {
  public:
-  ChapTarget(const AccessRule& rule, std::vector<ChapAlgorithm> enabled,
+  ChapTarget(const AccessRule& rule, std::string initiator_name, std::vector<ChapAlgorithm> enabled,
              OutstandingChallenges& outstanding, const RandomBytes& random);
   ~ChapTarget();
   ChapTarget(const ChapTarget&) = delete;
@@ -59,6 +59,8 @@ class ChapTarget {
   Answer receive(const std::vector<KeyValue>& keys);
 
   const std::string& user() const { return user_; }  // after kDone
+  // The account that was named, right or wrong; empty: none of ours, or none yet.
+  const std::string& account() const { return account_; }
 
   static constexpr std::size_t kMaxChallengeSize = 1024;  // RFC 7143 12.1.3
 
@@ -68,29 +70,44 @@ class ChapTarget {
   Answer fail(std::string reason);
 
   const AccessRule& rule_;
+  const std::string initiator_name_;
   const std::vector<ChapAlgorithm> enabled_;
   OutstandingChallenges& outstanding_;
   const RandomBytes& random_;
   ChapAlgorithm algorithm_ = ChapAlgorithm::kMd5;
   std::uint8_t identifier_ = 0;
   std::vector<std::byte> challenge_;  // empty: CHAP_A is still to come
-  std::string user_;
+  std::string user_, account_;
 };
 
-// Failed logins per address: each makes the answer to the next one later. Nobody sleeps: whoever
-// answers asks for the delay and sets itself a deadline.
+// Failed logins per address and per account: each makes the answer to the next one later, and many
+// of them shut the address or the account for a while. Nobody sleeps: whoever answers asks for the
+// delay and sets itself a deadline.
+//
+// An address that has logged in with an account before is let through with it, however much others
+// fail: nobody locks out a host that works. Where that is not enough, AccessRule::addresses keeps
+// strangers from trying at all.
 class LoginFailures {
  public:
   using TimePoint = std::chrono::steady_clock::time_point;
   using Delay = std::chrono::milliseconds;
 
   // Counts a failure and gives how long its answer is to be held back: 250 ms, doubling up to 4 s.
-  Delay record(const std::string& address, TimePoint now);
-  void succeeded(const std::string& address);
+  // `account`: one that there is; empty: none.
+  Delay record(const std::string& address, const std::string& account, TimePoint now);
+  // Whether even a right answer is refused, in the words of a wrong one. Ends by itself kLockedFor
+  // after the last failure that was counted; those meanwhile are not.
+  bool locked(const std::string& address, const std::string& account, TimePoint now) const;
+  void succeeded(const std::string& address, const std::string& account, TimePoint now);
+  // Rules and secrets have changed: what failed may be right now.
+  void forget();
   std::size_t count(const std::string& address) const;
 
-  static constexpr std::size_t kMaxAddresses =
-      1024;  // past it the one that failed longest ago is forgotten
+  static constexpr std::size_t kAddressLimit = 10;
+  static constexpr std::size_t kAccountLimit = 100;
+  static constexpr std::chrono::seconds kLockedFor{60};
+  // Past it the one that failed, or logged in, longest ago is forgotten.
+  static constexpr std::size_t kMaxEntries = 1024;
   static constexpr std::chrono::minutes kForgetAfter{10};
 
  private:
@@ -98,7 +115,13 @@ class LoginFailures {
     std::size_t count = 0;
     TimePoint last;
   };
-  std::map<std::string, Entry> entries_;
+  using Key = std::pair<std::string, std::string>;
+  bool shut(const std::map<std::string, Entry>& entries, const std::string& name, std::size_t limit,
+            TimePoint now) const;
+  void count_failure(std::map<std::string, Entry>& entries, const std::string& name, TimePoint now);
+
+  std::map<std::string, Entry> addresses_, accounts_;
+  std::map<Key, TimePoint> good_;  // address and account
 };
 
 }  // namespace auth

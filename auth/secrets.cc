@@ -48,11 +48,10 @@ bool Secret::operator==(const Secret& other) const {
   return equal_constant_time(bytes(), other.bytes());
 }
 
-std::optional<std::string> secret_problem(const Secret& secret) {
-  if (secret.size() >= Secret::kMinLength && secret.size() <= Secret::kMaxLength) return {};
+std::optional<std::string> secret_problem(const Secret& secret, std::size_t max_length) {
+  if (secret.size() >= Secret::kMinLength && secret.size() <= max_length) return {};
   return "is " + std::to_string(secret.size()) + " characters long; " +
-         std::to_string(Secret::kMinLength) + " to " + std::to_string(Secret::kMaxLength) +
-         " are needed";
+         std::to_string(Secret::kMinLength) + " to " + std::to_string(max_length) + " are needed";
 }
 
 }  // namespace auth

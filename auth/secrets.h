@@ -29,6 +29,8 @@ class Secret {
   // Windows' initiator takes 12 to 16 characters only, and RFC 7143 12.1.3 wants 96 bits at least.
   static constexpr std::size_t kMinLength = 12;
   static constexpr std::size_t kMaxLength = 16;
+  // Where no such initiator is: open-iscsi takes 255.
+  static constexpr std::size_t kMaxLongLength = 255;
 
  private:
   std::byte* data_ = nullptr;
@@ -43,6 +45,7 @@ bool equal_constant_time(std::span<const std::byte> a, std::span<const std::byte
 
 // Why a secret can't be used ("is 8 characters long; 12 to 16 are needed"), or nothing. Never
 // quotes the secret.
-std::optional<std::string> secret_problem(const Secret& secret);
+std::optional<std::string> secret_problem(const Secret& secret,
+                                          std::size_t max_length = Secret::kMaxLength);
 
 }  // namespace auth

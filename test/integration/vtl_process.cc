@@ -141,6 +141,12 @@ void Daemon::start(const std::vector<std::string>& arguments) {
   if (port_ == 0) port_ = free_port();
   std::vector<std::string> all = {"serve", "--data", data_, "--listen", portal()};
   all.insert(all.end(), arguments.begin(), arguments.end());
+  serve(all);
+}
+
+void Daemon::start_as_configured() { serve({"serve", "--data", data_}); }
+
+void Daemon::serve(const std::vector<std::string>& all) {
   write_text(out_path_, "");
   pid_ = spawn(all, out_path_, log_path_);
   const auto limit = std::chrono::steady_clock::now() + kReadyLimit;

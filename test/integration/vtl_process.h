@@ -55,6 +55,8 @@ class Daemon {
 
   // Until it says "ready"; throws std::runtime_error with its log if it does not.
   void start(const std::vector<std::string>& arguments = {});
+  // The same where the configuration says, which must name port().
+  void start_as_configured();
   // Sends the signal and waits; the exit status as Ended has it.
   int stop(int signal = 15);
   int wait(std::chrono::seconds limit);
@@ -72,6 +74,7 @@ class Daemon {
 
  private:
   std::string target(const std::string& suffix) const;
+  void serve(const std::vector<std::string>& arguments);
   std::string data_;
   std::string out_path_, log_path_;
   std::uint16_t port_ = 0;

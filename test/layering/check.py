@@ -25,7 +25,8 @@ NO_WORLD = {"thread", "mutex", "condition_variable", "fstream", "filesystem", "r
 RULES = [
     ("ground floor", lambda f: f in GROUND_FILES, lambda h: h in GROUND, POSIX | {"isa-l/crc.h", "sanitizer/asan_interface.h"}, NO_WORLD),
     ("scsi", lambda f: f.startswith("scsi/"), lambda h: h.startswith("scsi/"), set(), NO_WORLD),
-    ("auth", lambda f: f.startswith("auth/"), lambda h: h.startswith("auth/"), re.compile(r"^cryptopp/"), NO_WORLD),
+    ("auth", lambda f: f.startswith("auth/"), lambda h: h.startswith("auth/"),
+     re.compile(r"^(cryptopp/.*|arpa/inet\.h)$"), NO_WORLD),
     ("transport/iscsi", lambda f: f.startswith("transport/iscsi/"),
      lambda h: h.startswith(("transport/iscsi/", "scsi/", "auth/")), {"sys/uio.h"}, NO_WORLD),
     ("transport/net", lambda f: f.startswith("transport/net/"),

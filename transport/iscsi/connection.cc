@@ -18,13 +18,15 @@ Connection::Impl::Impl(Portal::State& state, std::string local, std::string peer
       local_address(std::move(local)),
       peer_address(std::move(peer)),
       peer_host(host_of(peer_address)),
-      login(std::make_unique<Login>(state)) {
+      arrival(++state.arrivals),
+      login(std::make_unique<Login>(state, peer_host)) {
   login_timer.arm(Milliseconds(state.options.login_timeout_ms), {});
 }
 
 Connection::Impl::Scope::Scope(Impl& impl, std::optional<TimePoint> time) : impl_(impl) {
   if (time) {
     impl.now = *time;
+    impl.portal.now = std::max(impl.portal.now, *time);
     for (Timer* timer : impl.timers()) timer->observe(*time);
   }
   if (impl.depth++ == 0) {
@@ -48,7 +50,12 @@ Connection::Impl::Scope::~Scope() {
 // Timers that follow from the state of the streams.
 void Connection::Impl::after_io() {
   if (phase != Phase::kClosing && hopeless())
-    drop("it sends requests and does not read the answers");
+    drop(Limit::kUnread, "it sends requests and does not read the answers");
+  const bool waits = congested();
+  if (waits && !waited)
+    portal.reached(Limit::kQueued, LogLevel::kInfo,
+                   who() + " does not read its answers: its commands wait until it does");
+  waited = waits;
   if (output.empty())
     send_timer.disarm();
   else if (!send_timer.armed())
@@ -154,7 +161,8 @@ void Connection::Impl::send_login(const Login::Result& result) {
 }
 
 void Connection::Impl::fail_login(Login::Result result) {
-  portal.warn("login of " + who() + " refused: " + printable(result.reason));
+  portal.reached(result.limit, LogLevel::kWarning,
+                 "login of " + who() + " refused: " + printable(result.reason));
   phase = Phase::kClosing;
   framer.stop();
   login_timer.disarm();
@@ -163,7 +171,8 @@ void Connection::Impl::fail_login(Login::Result result) {
     close_timer.arm(kFlushTime, exact_now());
     return;
   }
-  reply_timer.arm(portal.failures.record(peer_host, now), exact_now());
+  const std::string account = login ? login->account() : std::string();
+  reply_timer.arm(portal.failures.record(peer_host, account, now), exact_now());
   held_reply = std::move(result);
 }
 
@@ -203,7 +212,7 @@ std::optional<Login::Result> Connection::Impl::admit(const LoginRequest& request
 }
 
 void Connection::Impl::complete_login(const LoginRequest& request, Login::Result result) {
-  if (login->proved()) portal.failures.succeeded(peer_host);
+  if (login->proved()) portal.failures.succeeded(peer_host, login->account(), now);
   auto end = std::make_unique<Handover>();
   end->identity = login->identity();
   end->parameters = login->parameters();
@@ -267,6 +276,13 @@ void Connection::Impl::close(const std::string& reason) {
   close_timer.arm(kFlushTime, exact_now());
 }
 
+void Connection::Impl::close(Limit limit, const std::string& reason) {
+  if (phase == Phase::kClosing) return;
+  portal.reached(limit, LogLevel::kWarning, "connection of " + who() + " closed: " + reason);
+  end_session();
+  close_timer.arm(kFlushTime, exact_now());
+}
+
 void Connection::Impl::close_after_logout() {
   portal.info(who() + " logged out");
   end_session();
@@ -275,8 +291,18 @@ void Connection::Impl::close_after_logout() {
 }
 
 void Connection::Impl::drop(const std::string& reason) {
-  Scope scope(*this);
   if (phase != Phase::kClosing) portal.warn("connection of " + who() + " dropped: " + reason);
+  abandon();
+}
+
+void Connection::Impl::drop(Limit limit, const std::string& reason) {
+  if (phase != Phase::kClosing)
+    portal.reached(limit, LogLevel::kWarning, "connection of " + who() + " dropped: " + reason);
+  abandon();
+}
+
+void Connection::Impl::abandon() {
+  Scope scope(*this);
   end_session();
   abandoned = true;
 }
@@ -298,9 +324,9 @@ std::optional<TimePoint> Connection::Impl::deadline() const {
 }
 
 void Connection::Impl::expire() {
-  if (login_timer.due(now)) close("the login took too long");
-  if (pdu_timer.due(now)) close("a PDU did not arrive in time");
-  if (send_timer.due(now)) drop("it does not read what we send");
+  if (login_timer.due(now)) close(Limit::kLoginTime, "the login took too long");
+  if (pdu_timer.due(now)) close(Limit::kPduTime, "a PDU did not arrive in time");
+  if (send_timer.due(now)) drop(Limit::kUnread, "it does not read what we send");
   if (reply_timer.due(now)) {
     reply_timer.disarm();
     send_login(*held_reply);
@@ -312,7 +338,7 @@ void Connection::Impl::expire() {
     if (session->discovery())
       close("a discovery session without requests");
     else if (ping_sent)
-      drop("no answer to a ping");
+      drop(Limit::kSilent, "no answer to a ping");
     else
       session->ping();
   }

@@ -86,10 +86,13 @@ struct Connection::Impl {
   // A protocol violation or the like: the session ends, what is queued is sent, then the stream
   // closes.
   void close(const std::string& reason);
+  void close(Limit limit, const std::string& reason);
   // The same after an orderly logout: the initiator gets a moment to close first.
   void close_after_logout();
   // The session ends and the stream closes without another byte.
   void drop(const std::string& reason);
+  void drop(Limit limit, const std::string& reason);
+  void abandon();  // the same, without a word in the log
   void end_session();
 
   bool wants_close() const;
@@ -99,13 +102,12 @@ struct Connection::Impl {
 
   std::string who() const;  // for log lines
   // A client that does not read: its commands wait rather than pile up answers.
-  bool congested() const { return output.bytes() > kMaxQueuedBytes; }
+  bool congested() const { return output.bytes() > portal.options.max_queued_bytes; }
   bool hopeless() const { return output.control_pdus() > kMaxQueuedPdus; }
   std::optional<TimePoint> exact_now() const {
     return timed ? std::optional<TimePoint>(now) : std::nullopt;
   }
 
-  static constexpr std::size_t kMaxQueuedBytes = 4u << 20;
   static constexpr std::size_t kMaxQueuedPdus = 8192;
   static constexpr Milliseconds kFlushTime{2000};
   static constexpr Milliseconds kLingerTime{3000};
@@ -114,6 +116,7 @@ struct Connection::Impl {
   Portal::State& portal;
   Connection* self = nullptr;
   const std::string local_address, peer_address, peer_host;
+  const std::uint64_t arrival;  // the n-th
   std::shared_ptr<std::function<void()>> listener;
 
   Phase phase = Phase::kLogin;
@@ -131,6 +134,7 @@ struct Connection::Impl {
   bool timed = false;  // a call that was told the time is at work
   int depth = 0;
   bool had_output = false;  // when the outermost scope began
+  bool waited = false;      // the peer does not read, and this has been counted
   bool told_close = false;
   bool abandoned = false;  // nothing can be sent any more
   bool lingering = false;

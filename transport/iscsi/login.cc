@@ -22,7 +22,29 @@ bool in_list(std::string_view list, std::string_view item) {
 
 }  // namespace
 
-Login::Login(Portal::State& portal) : portal_(portal), negotiation_(portal.options) {}
+Login::Login(Portal::State& portal, std::string host)
+    : portal_(portal),
+      host_(std::move(host)),
+      access_(portal.access),
+      negotiation_(portal.options) {}
+
+namespace {
+
+Limit limit_of(LoginStatus status) {
+  switch (status) {
+    case LoginStatus::kAuthenticationFailure:
+      return Limit::kAuthentication;
+    case LoginStatus::kAuthorizationFailure:
+    case LoginStatus::kNotFound:
+      return Limit::kNotAllowed;
+    case LoginStatus::kServiceUnavailable:
+      return Limit::kInUse;
+    default:
+      return Limit::kBadLogin;
+  }
+}
+
+}  // namespace
 
 Login::Result Login::failure(const LoginRequest& request, LoginStatus status, std::string reason) {
   Result result;
@@ -33,17 +55,30 @@ Login::Result Login::failure(const LoginRequest& request, LoginStatus status, st
   result.response.task_tag = request.task_tag;
   result.response.status = static_cast<std::uint16_t>(status);
   result.reason = std::move(reason);
+  result.limit = limit_of(status);
   return result;
 }
 
 Login::Result Login::receive(const LoginRequest& request, scsi::Bytes data) {
-  const auto fail = [&](const Failure& f) { return failure(request, f.status, f.reason); };
+  const auto fail = [&](const Failure& f) {
+    Result result = failure(request, f.status, f.reason);
+    if (f.limit) result.limit = *f.limit;
+    return result;
+  };
   const auto invalid = [&](const char* reason) {
     return failure(request, LoginStatus::kInvalidRequest, reason);
   };
   if (auto bad = check_header(request)) return fail(*bad);
-  if (++rounds_ > kMaxRounds) return invalid("the login takes too many requests");
-  if (text_.size() + data.size() > kMaxTextLength) return invalid("the login's text is too long");
+  // Nobody gets in by rules that do not hold any more.
+  if (access_ != portal_.access)
+    return failure(request, LoginStatus::kServiceUnavailable,
+                   "who may log in has been changed meanwhile; the next login meets the new rules");
+  const auto too_much = [&](const char* reason) {
+    return fail({LoginStatus::kInvalidRequest, reason, Limit::kLoginText});
+  };
+  if (++rounds_ > kMaxRounds) return too_much("the login takes too many requests");
+  if (text_.size() + data.size() > portal_.options.max_text_bytes)
+    return too_much("the login's text is too long");
   text_.append(scsi::as_text(data));
 
   Result result;
@@ -115,7 +150,7 @@ Login::Check Login::identify(const LoginRequest& request, const std::vector<KeyV
   if (type != nullptr && *type != "Normal" && *type != "Discovery")
     return Failure{LoginStatus::kSessionTypeNotSupported, "unknown SessionType"};
   if (type != nullptr && *type == "Discovery") {
-    rule_ = &portal_.access.discovery;
+    rule_ = &access_->discovery;
     if (request.tsih != 0)
       return Failure{LoginStatus::kSessionDoesNotExist, "TSIH of a discovery session"};
   } else {
@@ -124,10 +159,11 @@ Login::Check Login::identify(const LoginRequest& request, const std::vector<KeyV
     identity_.target = portal_.find_target(auth::fold_case(*name));
     if (identity_.target == nullptr)
       return Failure{LoginStatus::kNotFound, "unknown target \"" + *name + "\""};
-    rule_ = &portal_.access.rule_for(identity_.target->name);
+    rule_ = &access_->rule_for(identity_.target->name);
   }
-  if (!rule_->allows(identity_.initiator))
-    return Failure{LoginStatus::kAuthorizationFailure, "this initiator is not among those allowed"};
+  if (!rule_->allows(identity_.initiator, host_))
+    return Failure{LoginStatus::kAuthorizationFailure,
+                   "this initiator, or its address, is not among those allowed"};
   authenticated_ = !rule_->chap_required();
 
   if (identity_.target != nullptr) {
@@ -189,16 +225,25 @@ Login::Check Login::security(const std::vector<KeyValue>& chap_keys, const std::
                     " is needed");
     answers_.emplace_back("AuthMethod", ours);
     if (rule_->chap_required())
-      chap_ = std::make_unique<auth::ChapTarget>(*rule_, portal_.access.algorithms,
+      chap_ = std::make_unique<auth::ChapTarget>(*rule_, identity_.initiator, access_->algorithms,
                                                  portal_.challenges, portal_.random);
     progress = true;
   }
   if (!chap_keys.empty()) {
     if (!chap_ || authenticated_) return failed("CHAP keys where none are due");
     auto step = chap_->receive(chap_keys);
+    if (step.progress != auth::ChapTarget::Progress::kMore &&
+        portal_.failures.locked(host_, chap_->account(), portal_.now))
+      return Failure{LoginStatus::kAuthenticationFailure,
+                     "too many failed logins from this address, or with this account: it is locked "
+                     "for a minute after the last",
+                     Limit::kLockedOut};
     if (step.progress == auth::ChapTarget::Progress::kFailed) return failed(std::move(step.reason));
     answers_.insert(answers_.end(), step.keys.begin(), step.keys.end());
-    if (step.progress == auth::ChapTarget::Progress::kDone) authenticated_ = true;
+    if (step.progress == auth::ChapTarget::Progress::kDone) {
+      authenticated_ = true;
+      identity_.user = chap_->user();
+    }
     progress = true;
   }
   // T=1 beside an offer only says that the initiator has no more to say (RFC 7143 appendix B does

@@ -39,6 +39,7 @@ struct LoginIdentity {
   std::uint16_t tsih = 0;  // 0: a new session
   std::uint16_t connection_id = 0;
   std::uint32_t first_cmd_sn = 0;
+  std::string user;  // that it has proved to be by CHAP; empty: nobody asked
 };
 
 // Takes one Login Request after the other and makes the response to each. It decides nothing about
@@ -46,7 +47,8 @@ struct LoginIdentity {
 // sends the last response.
 class Login {
  public:
-  explicit Login(Portal::State& portal);
+  // `host`: where it comes from.
+  Login(Portal::State& portal, std::string host);
 
   enum class Progress { kMore, kComplete, kFailed };
   struct Result {
@@ -54,6 +56,7 @@ class Login {
     LoginResponse response;  // without numbers
     std::string text;
     std::string reason;  // kFailed: why, for the log
+    Limit limit = Limit::kBadLogin;
   };
   Result receive(const LoginRequest& request, scsi::Bytes data);
 
@@ -63,6 +66,8 @@ class Login {
   const LoginIdentity& identity() const { return identity_; }
   // The initiator has proved itself, and not merely been let in.
   bool proved() const { return chap_ != nullptr && authenticated_; }
+  // The account that it named, if there is one.
+  std::string account() const { return chap_ ? chap_->account() : std::string(); }
   const Parameters& parameters() const { return negotiation_.parameters(); }
 
   static constexpr std::size_t kMaxRounds = 32;
@@ -71,6 +76,7 @@ class Login {
   struct Failure {
     LoginStatus status;
     std::string reason;
+    std::optional<Limit> limit = {};  // if it is none that goes with the status
   };
   using Check = std::optional<Failure>;
 
@@ -80,6 +86,8 @@ class Login {
   Check security(const std::vector<KeyValue>& chap_keys, const std::string* method, bool transit);
 
   Portal::State& portal_;
+  const std::string host_;
+  const std::shared_ptr<const auth::AccessPolicy> access_;
   LoginIdentity identity_;
   const auth::AccessRule* rule_ = nullptr;
   Negotiation negotiation_;

@@ -101,12 +101,12 @@ std::unique_ptr<Connection> Portal::accept(std::string local_address, std::strin
   State& state = *state_;
   if (state.shutting_down) return nullptr;
   const std::string host = host_of(peer_address);
-  const auto refuse = [&](const char* limit) {
-    state.warn("connection from " + peer_address + " closed: " + limit);
+  const auto refuse = [&](Limit limit, const char* why) {
+    state.reached(limit, LogLevel::kWarning, "connection from " + peer_address + " closed: " + why);
     return nullptr;
   };
   if (connections() >= state.options.max_connections)
-    return refuse("there are as many connections as are allowed");
+    return refuse(Limit::kConnections, "there are as many connections as are allowed");
   const auto without_target =
       std::count_if(state.connections.begin(), state.connections.end(),
                     [&](const auto* c) {
@@ -117,12 +117,38 @@ std::unique_ptr<Connection> Portal::accept(std::string local_address, std::strin
         return entry.second.host == host && !entry.second.logged_in;
       });
   if (static_cast<std::uint32_t>(without_target) >= state.options.max_connections_per_address)
-    return refuse("too many connections from this address have not logged in to a target");
+    return refuse(Limit::kConnectionsPerAddress,
+                  "too many connections from this address have not logged in to a target");
+  state.make_room_for_login();
 
   auto impl =
       std::make_unique<Connection::Impl>(state, std::move(local_address), std::move(peer_address));
   state.connections.insert(impl.get());
   return std::unique_ptr<Connection>(new Connection(std::move(impl)));
+}
+
+// Whoever logs in does so in a few round trips: it is the one that has been at it for longest that
+// means no good, and a host that does comes through although others hold all the places.
+void Portal::State::make_room_for_login() {
+  Connection::Impl* oldest = nullptr;
+  std::size_t logins = 0;
+  for (Connection::Impl* connection : connections) {
+    if (connection->phase != Connection::Impl::Phase::kLogin) continue;
+    ++logins;
+    if (oldest == nullptr || connection->arrival < oldest->arrival) oldest = connection;
+  }
+  if (logins < options.max_logins) return;
+  reached(
+      Limit::kLogins, LogLevel::kWarning,
+      "login of " + oldest->who() + " dropped: there are as many logins under way as are allowed");
+  oldest->abandon();
+}
+
+void Portal::State::reached(Limit limit, LogLevel level, const std::string& line) {
+  const auto untold = limits.count(limit, now);
+  if (!untold) return;
+  log(level,
+      *untold == 0 ? line : line + " (" + std::to_string(*untold) + " more like this before)");
 }
 
 std::unique_ptr<Connection> Portal::adopt(const Handover& handover,
@@ -181,11 +207,41 @@ void Portal::shut_down() {
   }
 }
 
+namespace {
+
+Portal::SessionInfo info_of(const Session& session) {
+  return {session.identity().target->name, session.identity().initiator,
+          session.connection().peer_address};
+}
+
+}  // namespace
+
+std::vector<Portal::SessionInfo> Portal::set_access(
+    std::shared_ptr<const auth::AccessPolicy> access, bool end_them) {
+  state_->access = std::move(access);
+  state_->failures.forget();
+  std::vector<SessionInfo> strangers;
+  const std::vector<Session*> all(state_->sessions.begin(), state_->sessions.end());
+  for (Session* session : all) {
+    // A listener may have ended some of those that come later.
+    if (!state_->sessions.contains(session)) continue;
+    const LoginIdentity& identity = session->identity();
+    const auth::AccessRule& rule = state_->access->rule_for(identity.target->name);
+    if (rule.still_allows(identity.initiator, session->connection().peer_host, identity.user))
+      continue;
+    strangers.push_back(info_of(*session));
+    if (!end_them) continue;
+    Connection::Impl::Scope scope(session->connection());
+    session->request_logout();
+  }
+  return strangers;
+}
+
+const LimitHits& Portal::limit_hits() const { return state_->limits.hits(); }
+
 std::vector<Portal::SessionInfo> Portal::sessions() const {
   std::vector<SessionInfo> all;
-  for (const Session* session : state_->sessions)
-    all.push_back({session->identity().target->name, session->identity().initiator,
-                   session->connection().peer_address});
+  for (const Session* session : state_->sessions) all.push_back(info_of(*session));
   std::sort(all.begin(), all.end(), [](const SessionInfo& a, const SessionInfo& b) {
     return std::tie(a.target, a.initiator) < std::tie(b.target, b.initiator);
   });

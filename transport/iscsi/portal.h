@@ -14,6 +14,7 @@
 #include "auth/access.h"
 #include "scsi/buffer.h"
 #include "scsi/target.h"
+#include "transport/iscsi/limits.h"
 
 namespace iscsi {
 
@@ -33,13 +34,16 @@ struct PortalOptions {
   bool data_digest = true;
   std::uint32_t max_connections = 256;  // TCP connections in all; past it a new one is closed
   std::uint32_t max_connections_per_address = 64;  // not logged in to a target
+  std::uint32_t max_logins = 128;                  // under way at a time; then the oldest goes
   std::uint32_t max_sessions_per_target = 1;       // other initiators are told 0301
   std::uint32_t command_window = 32;               // commands per session
   std::uint32_t login_timeout_ms = 15000;
   std::uint32_t ping_after_ms =
       30000;  // idle time before a NOP-In; the answer is due within as much
-  std::uint32_t send_timeout_ms = 60000;  // a peer that does not read for so long is dropped
-  std::size_t buffer_bytes = 256u << 20;  // record buffers of all sessions together
+  std::uint32_t send_timeout_ms = 60000;    // a peer that does not read for so long is dropped
+  std::size_t max_text_bytes = 32u << 10;   // of one login or text request, over all its PDUs
+  std::size_t max_queued_bytes = 4u << 20;  // answers to a peer that does not read; then it waits
+  std::size_t buffer_bytes = 256u << 20;    // record buffers of all sessions together
   std::size_t buffer_bytes_per_target = 64u << 20;
   // Portals that share one group's targets, each on a loop of its own; this one's number, from 0.
   // The first accepts.
@@ -56,6 +60,7 @@ using Random = std::function<void(scsi::MutableBytes)>;
 // One loop thread. Outlives its connections.
 class Portal {
  public:
+  // `access` is copied.
   Portal(PortalOptions options, const auth::AccessPolicy& access, scsi::BufferPool& buffers,
          Random random, Log log);
   ~Portal();
@@ -95,6 +100,14 @@ class Portal {
     std::string peer_address;
   };
   std::vector<SessionInfo> sessions() const;
+
+  // Other rules, from now on: logins that are under way have to begin again (0301). Sessions go on;
+  // gives those that the new rules would not let in, and if `end_them`, asks these to log out, as
+  // shut_down() does. Whoever was locked out may try again.
+  std::vector<SessionInfo> set_access(std::shared_ptr<const auth::AccessPolicy> access,
+                                      bool end_them);
+
+  const LimitHits& limit_hits() const;
 
   struct State;  // shared by the protocol's files
   State& state() { return *state_; }

@@ -24,13 +24,13 @@ struct Portal::State {
   State(PortalOptions portal_options, const auth::AccessPolicy& policy, scsi::BufferPool& pool,
         Random random_bytes, Log logger)
       : options(portal_options),
-        access(policy),
+        access(std::make_shared<const auth::AccessPolicy>(policy)),
         buffers(pool),
         random(std::move(random_bytes)),
         log(std::move(logger)) {}
 
   const PortalOptions options;
-  const auth::AccessPolicy& access;
+  std::shared_ptr<const auth::AccessPolicy> access;  // a login keeps the one it began with
   scsi::BufferPool& buffers;
   const Random random;
   const Log log;
@@ -44,8 +44,11 @@ struct Portal::State {
     bool logged_in = true;
   };
   std::map<std::uint64_t, Away> away;
+  std::uint64_t arrivals = 0;
   auth::OutstandingChallenges challenges;
   auth::LoginFailures failures;
+  LimitCounter limits;
+  TimePoint now{};  // the latest that any connection was told
   bool shutting_down = false;
 
   const TargetEntry* find_target(std::string_view name) const;
@@ -58,9 +61,13 @@ struct Portal::State {
   void release_nexus(scsi::NexusId nexus);
   // A connection from there leaves for another portal, and counts all the same.
   std::uint64_t count_elsewhere(const std::string& host);
+  // Drops the oldest login if there are as many as may be.
+  void make_room_for_login();
   // A session handle that no other session of the group has; never 0.
   std::uint16_t allocate_tsih();
 
+  // Counts, and writes the line unless there were too many like it.
+  void reached(Limit limit, LogLevel level, const std::string& line);
   void info(const std::string& line) const { log(LogLevel::kInfo, line); }
   void warn(const std::string& line) const { log(LogLevel::kWarning, line); }
   void debug(const std::string& line) const { log(LogLevel::kDebug, line); }

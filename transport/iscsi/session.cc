@@ -114,7 +114,10 @@ void Session::settle() {
 bool Session::acceptable_number(const Header& header) const {
   if (is_immediate(header)) return true;
   const std::uint32_t cmd_sn = command_number_of(header);
-  return window_.contains(cmd_sn) && !held_.contains(cmd_sn);
+  if (window_.contains(cmd_sn) && !held_.contains(cmd_sn)) return true;
+  portal_.reached(Limit::kCommandWindow, LogLevel::kInfo,
+                  connection_.who() + " sent a command outside of its window: passed over");
+  return false;
 }
 
 void Session::header_arrived() {
@@ -153,7 +156,10 @@ void Session::pdu_arrived() {
     case Plan::kIgnore:
       return;
     case Plan::kReject: {
-      reject(reject_reason_, header, connection_.framer.ahs());
+      if (reject_reason_ == RejectReason::kTooManyImmediate)
+        too_many(header, connection_.framer.ahs());
+      else
+        reject(reject_reason_, header, connection_.framer.ahs());
       // The number of a rejected command is used up: otherwise all that follow would wait for it.
       if (opcode_of(header) == Opcode::kScsiCommand && !is_immediate(header)) {
         Numbered item;

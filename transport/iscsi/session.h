@@ -109,6 +109,7 @@ class Session : public std::enable_shared_from_this<Session> {
   void refill_credits();
 
   // session_requests.cc
+  void too_many(const Header& header, scsi::Bytes ahs = {});
   void nop_out(Numbered& item);
   void manage(const Numbered& item);
   TaskManagementCode abort_held_or_unknown(const TaskManagementRequest& pdu);

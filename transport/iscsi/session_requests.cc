@@ -5,6 +5,12 @@
 
 namespace iscsi {
 
+void Session::too_many(const Header& header, scsi::Bytes ahs) {
+  portal_.reached(Limit::kImmediate, LogLevel::kInfo,
+                  connection_.who() + " has too many requests open that do not wait their turn");
+  reject(RejectReason::kTooManyImmediate, header, ahs);
+}
+
 // --- NOP ---
 
 void Session::nop_out(Numbered& item) {
@@ -14,7 +20,7 @@ void Session::nop_out(Numbered& item) {
     if (!pdu.immediate) reject(RejectReason::kInvalidField, item.header);
     return;
   }
-  if (connection_.congested()) return reject(RejectReason::kTooManyImmediate, item.header);
+  if (connection_.congested()) return too_many(item.header);
   NopIn answer;
   answer.lun = pdu.lun;
   answer.task_tag = pdu.task_tag;
@@ -39,7 +45,7 @@ void Session::manage(const Numbered& item) {
   const TaskManagementRequest pdu = TaskManagementRequest::decode(item.header);
   if (discovery()) return reject(RejectReason::kProtocolError, item.header);
   if (pending_management_ >= kMaxPendingManagement || connection_.congested())
-    return reject(RejectReason::kTooManyImmediate, item.header);
+    return too_many(item.header);
   const auto answer = [&](TaskManagementCode code) { managed(pdu.task_tag, code, false); };
   std::optional<scsi::TaskTag> tag;
   scsi::TaskFunction function = scsi::TaskFunction::kAbortTaskSet;
@@ -194,7 +200,7 @@ void Session::forget_text() {
 
 void Session::text(const Numbered& item) {
   const TextRequest pdu = TextRequest::decode(item.header);
-  if (connection_.congested()) return reject(RejectReason::kTooManyImmediate, item.header);
+  if (connection_.congested()) return too_many(item.header);
   if (pdu.task_tag == kReservedTag || (pdu.final && pdu.more)) {
     forget_text();
     return reject(RejectReason::kInvalidField, item.header);
@@ -206,7 +212,10 @@ void Session::text(const Numbered& item) {
              pdu.task_tag != text_task_tag_) {
     return reject(RejectReason::kInvalidField, item.header);
   }
-  if (++text_rounds_ > kMaxTextRounds || text_request_.size() + item.data.size() > kMaxTextLength) {
+  if (++text_rounds_ > kMaxTextRounds ||
+      text_request_.size() + item.data.size() > portal_.options.max_text_bytes) {
+    portal_.reached(Limit::kText, LogLevel::kWarning,
+                    connection_.who() + " sent a text request that is too long: rejected");
     forget_text();
     return reject(RejectReason::kProtocolError, item.header);
   }
@@ -242,7 +251,11 @@ void Session::answer_text(const Numbered& item, const std::string& request) {
     }
     if (pair.first == "MaxRecvDataSegmentLength") declared = true;
     for (const auto& [key, value] : answers) append_text(text_answer_, key, value);
-    if (text_answer_.size() > kMaxTextLength) return refuse();
+    if (text_answer_.size() > portal_.options.max_text_bytes) {
+      portal_.reached(Limit::kText, LogLevel::kWarning,
+                      connection_.who() + " asked for a text that is too long: rejected");
+      return refuse();
+    }
   }
   if (declared) parameters_.initiator_max_recv = negotiation.parameters().initiator_max_recv;
   send_text_piece(TextRequest::decode(item.header));
@@ -277,7 +290,9 @@ bool Session::send_targets(const std::string& value, std::string& answer) {
   for (const auto& target : portal_.targets) {
     if (discovery() ? value != "All" && target->name != name : target.get() != identity_.target)
       continue;
-    if (!portal_.access.rule_for(target->name).allows(identity_.initiator)) continue;
+    // Targets are hidden from those who may not use them.
+    if (!portal_.access->rule_for(target->name).allows(identity_.initiator, connection_.peer_host))
+      continue;
     append_text(answer, "TargetName", target->name);
     append_text(
         answer, "TargetAddress",

@@ -16,8 +16,7 @@ using KeyValue = std::pair<std::string, std::string>;
 
 inline constexpr std::size_t kMaxKeyLength = 63;
 inline constexpr std::size_t kMaxValueLength = 255;
-inline constexpr std::size_t kMaxNameLength = 223;        // of an iSCSI name (RFC 7143 4.2.7.2)
-inline constexpr std::size_t kMaxTextLength = 32 * 1024;  // of one request over all its PDUs
+inline constexpr std::size_t kMaxNameLength = 223;  // of an iSCSI name (RFC 7143 4.2.7.2)
 
 // The pairs of a whole text, in order; nothing if it is malformed: a pair without '=', a key that
 // is empty, too long or has other characters than the RFC gives it, no NUL at the end. Values may

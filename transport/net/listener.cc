@@ -58,7 +58,8 @@ Listener::Listener(Loop& loop, Sockets& sockets, Accept accept)
 
 Listener::~Listener() { stop_accepting(); }
 
-std::string Listener::open(const Address& address, bool ipv6_only) {
+std::string Listener::open(const Address& address, bool ipv6_only,
+                           const std::vector<Listener*>& besides) {
   VTL_CHECK(impl_->fd < 0);
   const int fd = ::socket(address.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) return explain(address, errno);
@@ -68,9 +69,20 @@ std::string Listener::open(const Address& address, bool ipv6_only) {
   if (address.family() == AF_INET6) {
     (void)::setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &v6_only, sizeof v6_only);
   }
-  if (::bind(fd, reinterpret_cast<const sockaddr*>(&address.storage), address.length) != 0 ||
-      ::listen(fd, kBacklog) != 0) {
-    const int error = errno;
+  // Only while it is bound: otherwise any process of this user could have the port as well.
+  const auto share = [&](int with) {
+    if (besides.empty()) return;
+    (void)::setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &with, sizeof with);
+    for (const Listener* other : besides)
+      (void)::setsockopt(other->impl_->fd, SOL_SOCKET, SO_REUSEPORT, &with, sizeof with);
+  };
+  share(1);
+  const bool bound =
+      ::bind(fd, reinterpret_cast<const sockaddr*>(&address.storage), address.length) == 0 &&
+      ::listen(fd, kBacklog) == 0;
+  const int error = errno;
+  share(0);
+  if (!bound) {
     ::close(fd);
     return explain(address, error);
   }

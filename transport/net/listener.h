@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "transport/net/address.h"
 #include "transport/net/loop.h"
@@ -26,8 +27,10 @@ class Listener {
   Listener& operator=(const Listener&) = delete;
 
   // Takes the port. An IPv6 address that is any ("[::]:3260") takes IPv4 as well, unless ipv6_only.
-  // An empty string, or what went wrong and what to do.
-  std::string open(const Address& address, bool ipv6_only = false);
+  // `besides`: listeners that may have a part of the address ("127.0.0.1:3260" of "0.0.0.0:3260")
+  // and will give it up. An empty string, or what went wrong and what to do.
+  std::string open(const Address& address, bool ipv6_only = false,
+                   const std::vector<Listener*>& besides = {});
   // Connections are taken from now on; those that came since open() have waited.
   void start();
   // The port that was bound, also when port 0 asked for any.

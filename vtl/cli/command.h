@@ -65,6 +65,13 @@ void add_config(CLI::App& app, Result& result);
 void add_cartridge(CLI::App& app, Result& result);
 void add_library(CLI::App& app, Result& result);
 
+void add_auth(CLI::App& app, Result& result);
+void add_reload(CLI::App& app, Result& result);
+void add_iscsi(CLI::App& app, Result& result);
+
+// Asks the server on `data` to read its configuration again, and prints what comes of it.
+int reload_server(const std::string& data, bool end_sessions, bool as_json);
+
 // CLI11 checks: an error text or nothing.
 std::string check_size(const std::string& text);
 std::string check_capacity(const std::string& text);    // a size that a cartridge can have

@@ -131,6 +131,9 @@ void add_serve(CLI::App& app, Result& result) {
       });
   command->add_flag("--realistic", options->realistic,
                     "Take the time of real drives to load, unload, rewind, locate and stream");
+  command->add_flag("!--no-sandbox", options->sandbox,
+                    "Keep all system calls, core dumps and tracing: for strace, debuggers and the "
+                    "like");
   command
       ->add_option("--threads", *threads,
                    "Threads that serve the devices, instead of what the configuration says: auto "

@@ -77,6 +77,9 @@ int main(int argc, char** argv) {
   vtl::cli::add_cartridge(app, result);
   vtl::cli::add_library(app, result);
   vtl::cli::add_profile(app, result);
+  vtl::cli::add_auth(app, result);
+  vtl::cli::add_reload(app, result);
+  vtl::cli::add_iscsi(app, result);
   try {
     app.parse(arguments_of(argc, argv));
   } catch (const CLI::ParseError& error) {

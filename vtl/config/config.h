@@ -76,8 +76,10 @@ std::string drive_target_name(const LibraryConfig& library,
 enum class ChapAlgorithm : std::uint8_t { kMd5 = 5, kSha1 = 6, kSha256 = 7, kSha3_256 = 8 };
 
 struct Account {
-  std::string user;  // CHAP_N, 1..255 characters
-  Secret secret;     // 12..16 characters, different from the target's own
+  std::string user;                          // CHAP_N, 1..255 characters
+  Secret secret;                             // 12..16 characters, different from the target's own
+  std::vector<std::string> initiators = {};  // iSCSI names of those whose it is; empty: anybody's
+  bool apart = false;                        // kept in the secrets file
   friend bool operator==(const Account&, const Account&) = default;
 };
 
@@ -86,10 +88,16 @@ struct AccessRule {
   bool chap = false;
   std::vector<std::string> users;       // with chap: accounts that may log in; empty: every account
   std::vector<std::string> initiators;  // iSCSI names that may log in; empty: any
+  std::vector<std::string> addresses = {};  // "192.0.2.0/24", "2001:db8::7": where from; empty: any
   friend bool operator==(const AccessRule&, const AccessRule&) = default;
 };
 
 struct AccessConfig {
+  // The file that holds accounts and `own`, beside vtl.yaml unless absolute. If the file does not
+  // say, it need not be there.
+  std::string secrets_file = "secrets.yaml";
+  // Secrets of up to 255 characters instead of 16: more than Windows' initiator takes.
+  bool long_secrets = false;
   std::vector<Account> accounts;
   // Mutual CHAP: who the targets are, to initiators that ask; empty: such initiators are refused.
   std::optional<Account> own;
@@ -114,6 +122,9 @@ struct IscsiConfig {
   bool data_digest = true;
   std::uint32_t max_connections = 256;
   std::uint32_t max_connections_per_address = 64;
+  std::uint32_t max_logins = 128;
+  std::uint32_t max_text_bytes = 32u << 10;
+  std::uint32_t max_queued_bytes = 4u << 20;
   std::uint32_t max_sessions_per_target = 1;
   std::uint32_t command_window = 32;
   std::uint32_t login_timeout_ms = 15000;
@@ -176,9 +187,12 @@ struct SourceFile {
   std::uint32_t mode = 0600;  // 0..07777
 };
 using ReadFile = std::function<std::variant<SourceFile, std::string>(const std::string& path)>;
+// What it says of a file that is not there.
+inline constexpr std::string_view kNoSuchFile = "cannot be opened: No such file or directory";
 ReadFile read_from_disk();  // files above 1 MiB are refused
 
 struct Loaded {
+  AccessConfig access;           // also when there are errors: as far as it could be read
   std::optional<Config> config;  // empty when there are errors
   std::vector<Problem> errors;   // all of them, by line
   std::vector<Problem> warnings;
@@ -187,6 +201,13 @@ struct Loaded {
 };
 // Reads `path` (DIR/vtl.yaml) and the secrets file that it may name, relative to its own folder.
 Loaded load(const std::string& path, const ReadFile& read = read_from_disk());
+
+// The secrets file of the configuration at `config_path`.
+std::string secrets_path(const AccessConfig& access, const std::string& config_path);
+
+// What `file` says otherwise than `running` does, of all that only a new start takes over: a
+// sentence each, "storage.pool is pool; it becomes /tapes at the next start".
+std::vector<std::string> changes_for_restart(const Config& running, const Config& file);
 
 // Checks that hold between settings and that command line options can break again: run after
 // overriding `listen` or `iscsi.threads`.

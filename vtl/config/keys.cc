@@ -67,11 +67,18 @@ const std::vector<Key<IscsiConfig>>& iscsi_keys() {
       number("max_connections", &C::max_connections, 1, 65535, "TCP connections in all."),
       number("max_connections_per_address", &C::max_connections_per_address, 1, 65535,
              "TCP connections from one address that have not logged in to a target."),
+      number("max_logins", &C::max_logins, 8, 65535,
+             "Logins under way at a time, from all addresses; for one more the oldest is dropped."),
       number("max_sessions_per_target", &C::max_sessions_per_target, 1, 1024,
              "Initiators that may use one drive or the changer at a time. Others are told to try "
              "later."),
       number("command_window", &C::command_window, 1, 1024,
              "Commands that a session may have open."),
+      size("max_text_bytes", &C::max_text_bytes, 8u << 10, 256u << 10,
+           "The text of one login or text request, over all its PDUs."),
+      size("max_queued_bytes", &C::max_queued_bytes, 1u << 20, 256u << 20,
+           "Answers that may wait for an initiator that does not read them; then its commands "
+           "wait, too."),
       number("login_timeout_ms", &C::login_timeout_ms, 1000, 600000,
              "Milliseconds within which a login must end."),
       number("ping_after_ms", &C::ping_after_ms, 1000, 3600000,

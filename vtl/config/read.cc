@@ -185,16 +185,31 @@ void read_listen(Section& root, std::vector<Endpoint>& out) {
 
 // --- access
 
-std::optional<Account> read_account(Section& section) {
+// Folds them.
+std::vector<std::string> read_initiators(const std::vector<Value>& values) {
+  std::vector<std::string> names;
+  for (const Value& value : values) {
+    const std::string name = folded(value.text);
+    if (const std::string allowed = check_initiator(name); !allowed.empty())
+      value.refuse(allowed);
+    else
+      names.push_back(name);
+  }
+  return names;
+}
+
+std::optional<Account> read_account(Section& section, bool long_secrets, bool ours) {
   Account account;
   if (const auto user = section.required("user")) take(user, check_user(user->text), account.user);
   if (const auto secret = section.required("secret")) {
-    const std::string wrong = check_secret(secret->text);
+    const std::string wrong = check_secret(secret->text, long_secrets);
     if (wrong.empty())
       account.secret = Secret(secret->text);
     else
       secret->error(wrong);  // never quoted
   }
+  if (const auto values = ours ? std::nullopt : section.scalars("initiators"))
+    account.initiators = read_initiators(*values);
   section.finish(Section::Names::kHide);
   if (account.user.empty() || account.secret.empty()) return std::nullopt;
   return account;
@@ -202,13 +217,14 @@ std::optional<Account> read_account(Section& section) {
 
 // Accounts and the targets' own account, of vtl.yaml or of the secrets file. True if there were
 // any.
-bool read_accounts(Section& section, AccessConfig& out) {
+bool read_accounts(Section& section, AccessConfig& out, bool apart) {
   bool any = section.has("own");
   if (auto list = section.list("accounts")) {
     for (Section& item : *list) {
       any = true;
-      const auto account = read_account(item);
+      auto account = read_account(item, out.long_secrets, false);
       if (!account) continue;
+      account->apart = apart;
       const auto same = [&](const Account& other) { return other.user == account->user; };
       if (std::any_of(out.accounts.begin(), out.accounts.end(), same))
         item.error_at("user", "found \"" + account->user + "\" a second time");
@@ -219,22 +235,28 @@ bool read_accounts(Section& section, AccessConfig& out) {
   if (!section.has("own")) return any;
   if (out.own)
     section.error_at("own", "found a second time: vtl.yaml and the secrets file both have it");
-  if (const auto account = read_account(own)) out.own = account;
+  if (auto account = read_account(own, out.long_secrets, true)) {
+    account->apart = apart;
+    out.own = std::move(account);
+  }
   return any;
 }
 
 bool readable_by_others(std::uint32_t mode) { return (mode & 077) != 0; }
 
-void read_secrets_file(const Value& name, const std::string& config_path, const ReadFile& read,
-                       AccessConfig& out) {
-  std::string path = name.text;
-  const std::size_t slash = config_path.rfind('/');
-  if (!path.starts_with('/') && slash != std::string::npos)
-    path = config_path.substr(0, slash + 1) + path;
+void read_secrets_file(Section& access, const std::string& config_path, const ReadFile& read,
+                       const Report& of_config, AccessConfig& out) {
+  const std::optional<Value> name = access.scalar("secrets_file");
+  if (name) out.secrets_file = name->text;
+  const std::string path = secrets_path(out, config_path);
   const auto source = read(path);
-  if (const auto* why = std::get_if<std::string>(&source)) return name.error(path + " " + *why);
+  if (const auto* why = std::get_if<std::string>(&source)) {
+    const bool optional = out.secrets_file == AccessConfig().secrets_file;
+    if (!optional || *why != kNoSuchFile) access.error_at("secrets_file", path + " " + *why);
+    return;
+  }
   const SourceFile& file = std::get<SourceFile>(source);
-  Report report{path, name.report->errors, name.report->warnings};
+  Report report{path, of_config.errors, of_config.warnings};
   if (readable_by_others(file.mode))
     report.errors->push_back(
         {path, 0, "",
@@ -248,7 +270,7 @@ void read_secrets_file(const Value& name, const std::string& config_path, const 
     return;
   }
   Section root(report, &std::get<Node>(parsed), "", 1);
-  read_accounts(root, out);
+  read_accounts(root, out, true);
   root.finish();
 }
 
@@ -259,14 +281,14 @@ AccessRule read_rule(Section section, AccessRule rule, std::vector<Value>& all_u
     for (const Value& value : *values) rule.users.push_back(value.text);
     all_users.insert(all_users.end(), values->begin(), values->end());
   }
-  if (const auto values = section.scalars("initiators")) {
-    rule.initiators.clear();
+  if (const auto values = section.scalars("initiators")) rule.initiators = read_initiators(*values);
+  if (const auto values = section.scalars("addresses")) {
+    rule.addresses.clear();
     for (const Value& value : *values) {
-      const std::string name = folded(value.text);
-      if (const std::string allowed = check_initiator(name); !allowed.empty())
+      if (const std::string allowed = check_network(value.text); !allowed.empty())
         value.refuse(allowed);
       else
-        rule.initiators.push_back(name);
+        rule.addresses.push_back(value.text);
     }
   }
   section.finish();
@@ -318,15 +340,15 @@ void read_rules(Section& access, std::size_t drives, AccessConfig& out) {
 }
 
 void read_access(Section& root, const std::string& path, std::uint32_t mode, const ReadFile& read,
-                 std::size_t drives, AccessConfig& out) {
+                 const Report& report, std::size_t drives, AccessConfig& out) {
   Section access = root.child("access");
-  const auto secrets_file = access.scalar("secrets_file");
-  if (read_accounts(access, out) && readable_by_others(mode))
+  read_flag(access, "long_secrets", out.long_secrets);
+  if (read_accounts(access, out, false) && readable_by_others(mode))
     access.error(fmt::format(
         "the file holds secrets and can be read by others (mode {:04o}), allowed: 0600; run "
         "chmod 600 {}, or keep accounts and own in a secrets_file",
         mode, path));
-  if (secrets_file) read_secrets_file(*secrets_file, path, read, out);
+  read_secrets_file(access, path, read, report, out);
   read_algorithms(access, out.algorithms);
   read_rules(access, drives, out);
   for (const Account& account : out.accounts)
@@ -339,11 +361,11 @@ void read_access(Section& root, const std::string& path, std::uint32_t mode, con
 // --- the rest, and what holds between values
 
 void read_root(Section& root, const std::string& path, std::uint32_t mode, const ReadFile& read,
-               Config& out, Loaded& loaded) {
+               const Report& report, Config& out, Loaded& loaded) {
   read_library(root, out.library);
   read_listen(root, out.listen);
   read_flag(root, "allow_insecure_listen", out.allow_insecure_listen);
-  read_access(root, path, mode, read, out.library.drives.size(), out.access);
+  read_access(root, path, mode, read, report, out.library.drives.size(), out.access);
 
   Section iscsi = root.child("iscsi");
   read_keys(iscsi, iscsi_keys(), out.iscsi);
@@ -377,6 +399,13 @@ void read_root(Section& root, const std::string& path, std::uint32_t mode, const
 
 }  // namespace
 
+std::string secrets_path(const AccessConfig& access, const std::string& config_path) {
+  const std::size_t slash = config_path.rfind('/');
+  if (access.secrets_file.starts_with('/') || slash == std::string::npos)
+    return access.secrets_file;
+  return config_path.substr(0, slash + 1) + access.secrets_file;
+}
+
 Loaded load(const std::string& path, const ReadFile& read) {
   Loaded loaded;
   const auto source = read(path);
@@ -398,10 +427,11 @@ Loaded load(const std::string& path, const ReadFile& read) {
   Report report{path, &loaded.errors, &loaded.warnings};
   Section root(report, &node, "", node.line);
   Config config;
-  if (node.kind == Node::Kind::kMap) read_root(root, path, file.mode, read, config, loaded);
+  if (node.kind == Node::Kind::kMap) read_root(root, path, file.mode, read, report, config, loaded);
   const auto by_line = [](const Problem& a, const Problem& b) { return a.line < b.line; };
   std::stable_sort(loaded.errors.begin(), loaded.errors.end(), by_line);
   std::stable_sort(loaded.warnings.begin(), loaded.warnings.end(), by_line);
+  loaded.access = config.access;
   if (loaded.errors.empty()) loaded.config = std::move(config);
   return loaded;
 }

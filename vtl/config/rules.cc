@@ -1,5 +1,6 @@
 #include "vtl/config/rules.h"
 
+#include <arpa/inet.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -100,6 +101,25 @@ std::string check_initiator(std::string_view text) {
          "digits>";
 }
 
+std::string check_network(std::string_view text) {
+  constexpr std::string_view kAllowed =
+      "an address or a network, such as 192.0.2.7, 192.0.2.0/24, 2001:db8::/32";
+  const std::size_t slash = std::min(text.find('/'), text.size());
+  const std::string address(text.substr(0, slash));
+  std::array<std::uint8_t, 16> bytes{};
+  const bool ipv4 = ::inet_pton(AF_INET, address.c_str(), bytes.data()) == 1;
+  if (!ipv4 && ::inet_pton(AF_INET6, address.c_str(), bytes.data()) != 1)
+    return std::string(kAllowed);
+  const std::size_t size = ipv4 ? 32 : 128;
+  std::optional<std::uint64_t> bits = size;
+  if (slash < text.size()) bits = parse_count(text.substr(slash + 1));
+  if (!bits || *bits > size) return fmt::format("{}; at most {} bits", kAllowed, size);
+  for (std::size_t bit = *bits; bit < size; ++bit)
+    if ((bytes[bit / 8] & 0x80 >> bit % 8) != 0)
+      return fmt::format("{}; the bits beyond the first {} are not 0", kAllowed, *bits);
+  return "";
+}
+
 std::string check_user(std::string_view text) {
   const bool printable = std::all_of(text.begin(), text.end(), [](char c) {
     return static_cast<unsigned char>(c) >= ' ' && c != 0x7f;
@@ -108,15 +128,21 @@ std::string check_user(std::string_view text) {
   return "1 to 255 printable characters";
 }
 
-std::string check_secret(std::string_view text) {
+std::string check_secret(std::string_view text, bool long_secrets) {
   const bool printable =
       std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c < 0x7f; });
   if (!printable)
     return "found a character that not every initiator takes, allowed: printable ASCII without "
            "spaces";
   // RFC 7143 9.2.1 wants 96 bits; Microsoft's initiator takes no more than 16 bytes.
-  if (text.size() >= 12 && text.size() <= 16) return "";
-  return fmt::format("found {} characters, allowed: 12 to 16", text.size());
+  const std::size_t max = long_secrets ? 255 : 16;
+  if (text.size() >= 12 && text.size() <= max) return "";
+  if (text.size() > max && !long_secrets)
+    return fmt::format(
+        "found {} characters, allowed: 12 to 16, as Windows takes no more; where no Windows host "
+        "logs in, access.long_secrets: true allows 255",
+        text.size());
+  return fmt::format("found {} characters, allowed: 12 to {}", text.size(), max);
 }
 
 std::string folded(std::string_view text) {

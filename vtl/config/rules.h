@@ -18,9 +18,11 @@ std::string format_naa(const std::array<std::uint8_t, 8>& naa);
 std::string check_serial(std::string_view text, std::size_t min, std::size_t max);
 std::string check_library_name(std::string_view text);
 std::string check_iqn_prefix(std::string_view text);
+std::string check_network(std::string_view text);    // "192.0.2.0/24", "2001:db8::7"
 std::string check_initiator(std::string_view text);  // folded to lower case
 std::string check_user(std::string_view text);
-std::string check_secret(std::string_view text);  // says what is wrong, without the secret
+// Says what is wrong, without the secret.
+std::string check_secret(std::string_view text, bool long_secrets = false);
 
 std::string folded(std::string_view text);   // ASCII letters to lower case: RFC 7143 4.2.7.2
 std::string profile_names();                 // "stk-l700, aws, ..."

@@ -38,6 +38,7 @@ ReadFile read_from_disk() {
   return [](const std::string& path) -> std::variant<SourceFile, std::string> {
     // Non-blocking: opening a pipe must not wait for a writer.
     const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0 && errno == ENOENT) return std::string(kNoSuchFile);
     if (fd < 0) return std::string("cannot be opened: ") + std::strerror(errno);
     auto file = read_open_file(fd);
     ::close(fd);

@@ -117,21 +117,30 @@ std::string rule_text(const AccessRule& rule, const AccessRule& defaults, std::s
   return key_line("chap", rule.chap ? "true" : "false", rule.chap == defaults.chap, indent) +
          key_line("users", quoted_list(rule.users), rule.users == defaults.users, indent) +
          key_line("initiators", quoted_list(rule.initiators),
-                  rule.initiators == defaults.initiators, indent);
+                  rule.initiators == defaults.initiators, indent) +
+         key_line("addresses", quoted_list(rule.addresses), rule.addresses == defaults.addresses,
+                  indent);
 }
 
 std::string access_text(const AccessConfig& access) {
   const AccessConfig defaults;
   std::string out = "access:\n";
   out += comment(
-      "CHAP: who may log in. Accounts may stand here, or in a file of their own with the keys "
-      "accounts and "
-      "own (secrets_file: secrets.yaml); whichever holds secrets must have mode 0600. Secrets have "
-      "12 to "
-      "16 characters.",
+      "CHAP: who may log in. \"vtl auth add\" keeps accounts in a file of their own, which need "
+      "not "
+      "be there if it is secrets.yaml; its keys accounts and own may stand here as well. Whichever "
+      "holds secrets must have mode 0600.",
       2);
-  out += comment("secrets_file: secrets.yaml", 2) + comment("accounts:", 2);
-  out += std::string("  #   - {user: backup01, secret: \"...\"}\n");
+  out += key_line("secrets_file", access.secrets_file, access.secrets_file == defaults.secrets_file,
+                  2);
+  out += comment(
+      "Secrets have 12 to 16 characters; true allows 255, which Windows' initiator does not take.",
+      2);
+  out += key_line("long_secrets", access.long_secrets ? "true" : "false", !access.long_secrets, 2);
+  out += comment(
+      "An account with initiators belongs to these iSCSI names only, and is none for others.", 2);
+  out += comment("accounts:", 2) +
+         "  #   - {user: backup01, secret: \"...\", initiators: [iqn.1993-08.org.debian:01:abc]}\n";
   out += comment(
       "Mutual CHAP: what the targets prove to initiators that ask. A secret different from all "
       "others.",
@@ -147,8 +156,9 @@ std::string access_text(const AccessConfig& access) {
       key_line("algorithms", "[" + algorithms + "]", access.algorithms == defaults.algorithms, 2);
   out += comment(
       "chap: true asks for it. users: accounts that may (none named: all). initiators: iSCSI names "
-      "that may "
-      "(none named: all).",
+      "that may (none named: all). addresses: where from, such as 192.0.2.0/24 or 2001:db8::7 "
+      "(none "
+      "named: everywhere). A target is hidden from those who may not.",
       2);
   out += "  discovery:\n" + rule_text(access.discovery, defaults.discovery, 4);
   out += "  targets:\n" + rule_text(access.targets, defaults.targets, 4);

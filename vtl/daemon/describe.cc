@@ -141,6 +141,70 @@ std::string no_element(const config::Config& config, std::string_view text) {
   return fmt::format("there is no element \"{}\": they are called {}", text, names);
 }
 
+namespace {
+
+// What is configured (empty: there is no key for it), and what a peer is told past it.
+struct LimitText {
+  std::string value;
+  std::string_view answer;
+};
+
+LimitText text_of(iscsi::Limit limit, const config::IscsiConfig& config) {
+  using iscsi::Limit;
+  const auto ms = [](std::uint32_t value) { return fmt::format("{} ms", value); };
+  switch (limit) {
+    case Limit::kConnections:
+      return {std::to_string(config.max_connections), "closed"};
+    case Limit::kConnectionsPerAddress:
+      return {std::to_string(config.max_connections_per_address), "closed"};
+    case Limit::kLogins:
+      return {std::to_string(config.max_logins), "the oldest is dropped"};
+    case Limit::kLoginTime:
+      return {ms(config.login_timeout_ms), "closed"};
+    case Limit::kLoginText:
+      return {config::format_size(config.max_text_bytes), "020B"};
+    case Limit::kBadLogin:
+      return {"", "0200, 0205 to 020B"};
+    case Limit::kNotAllowed:
+      return {"", "0202, 0203"};
+    case Limit::kAuthentication:
+    case Limit::kLockedOut:
+      return {"", "0201, late"};
+    case Limit::kInUse:
+      return {std::to_string(config.max_sessions_per_target), "0301"};
+    case Limit::kCommandWindow:
+      return {std::to_string(config.command_window), "passed over"};
+    case Limit::kImmediate:
+      return {"", "Reject 06"};
+    case Limit::kText:
+      return {config::format_size(config.max_text_bytes), "Reject 04"};
+    case Limit::kQueued:
+      return {config::format_size(config.max_queued_bytes), "its commands wait"};
+    case Limit::kUnread:
+      return {ms(config.send_timeout_ms), "dropped"};
+    case Limit::kPduTime:
+      return {ms(config.send_timeout_ms), "closed"};
+    case Limit::kSilent:
+      return {ms(config.ping_after_ms), "dropped"};
+  }
+  return {};
+}
+
+}  // namespace
+
+nlohmann::json describe_limits(const config::IscsiConfig& config, const iscsi::LimitHits& hits) {
+  auto out = nlohmann::json::array();
+  for (std::size_t i = 0; i < hits.size(); ++i) {
+    const auto limit = static_cast<iscsi::Limit>(i);
+    const LimitText text = text_of(limit, config);
+    out.push_back({{"name", name_of(limit)},
+                   {"value", text.value.empty() ? nlohmann::json() : nlohmann::json(text.value)},
+                   {"answer", text.answer},
+                   {"reached", hits[i]}});
+  }
+  return out;
+}
+
 nlohmann::json describe_element(const config::Config& config, const scsi::smc::Element& element) {
   nlohmann::json out = {{"address", element.address},
                         {"name", element_name(config, element.address)},

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "transport/iscsi/limits.h"
 #include "vtl/config/config.h"
 #include "vtl/library/library.h"
 
@@ -40,5 +41,8 @@ nlohmann::json describe_place(const config::Config& config, const Placement& pla
 // Label and place, and the figures of `summary` if there is one.
 nlohmann::json describe_cartridge(const config::Config& config, const Placement& placement,
                                   const CartridgeSummary* summary);
+
+// [{"name", "value": as configured, or null where there is no key, "answer", "reached": how often}]
+nlohmann::json describe_limits(const config::IscsiConfig& config, const iscsi::LimitHits& hits);
 
 }  // namespace vtl::daemon

@@ -102,6 +102,7 @@ DeviceLoop::Report DeviceLoop::report() const {
     if (drives_[i]) report.drives.push_back({i, drives_[i]->device().state(), drives_[i]->dirty()});
   }
   report.sessions = portal_->sessions();
+  report.limits = portal_->limit_hits();
   report.buffers_lent_bytes = buffers_.lent_bytes();
   report.buffers_resident_bytes = buffers_.resident_bytes();
   return report;

@@ -66,6 +66,7 @@ class DeviceLoop {
     std::vector<iscsi::Portal::SessionInfo> sessions;
     std::size_t buffers_lent_bytes = 0;
     std::size_t buffers_resident_bytes = 0;
+    iscsi::LimitHits limits{};
   };
   Report report() const;
 

@@ -137,9 +137,8 @@ void DeviceLoops::on_each(void (*what)(DeviceLoop&)) {
   }
 }
 
-template <class Answer>
-void DeviceLoops::ask(void (*question)(DeviceLoop&, scsi::Done<Answer>),
-                      scsi::Done<std::vector<Answer>> done) {
+template <class Answer, class Question>
+void DeviceLoops::ask(Question question, scsi::Done<std::vector<Answer>> done) {
   struct Answers {
     std::vector<Answer> all;
     std::size_t left;
@@ -209,6 +208,7 @@ void DeviceLoops::report(scsi::Done<DeviceLoop::Report> done) {
         for (Report& one : reports) {
           std::move(one.drives.begin(), one.drives.end(), std::back_inserter(all.drives));
           std::move(one.sessions.begin(), one.sessions.end(), std::back_inserter(all.sessions));
+          for (std::size_t i = 0; i < all.limits.size(); ++i) all.limits[i] += one.limits[i];
           all.buffers_lent_bytes += one.buffers_lent_bytes;
           all.buffers_resident_bytes += one.buffers_resident_bytes;
         }
@@ -217,6 +217,20 @@ void DeviceLoops::report(scsi::Done<DeviceLoop::Report> done) {
         std::sort(all.sessions.begin(), all.sessions.end(), [](const auto& a, const auto& b) {
           return std::tie(a.target, a.initiator) < std::tie(b.target, b.initiator);
         });
+        done(std::move(all));
+      });
+}
+
+void DeviceLoops::set_access(std::shared_ptr<const auth::AccessPolicy> access, bool end_them,
+                             scsi::Done<std::vector<iscsi::Portal::SessionInfo>> done) {
+  using Sessions = std::vector<iscsi::Portal::SessionInfo>;
+  ask<Sessions>(
+      [access = std::move(access), end_them](DeviceLoop& loop, scsi::Done<Sessions> answer) {
+        answer(loop.portal().set_access(access, end_them));
+      },
+      [done = std::move(done)](std::vector<Sessions> some) mutable {
+        Sessions all;
+        for (Sessions& one : some) std::move(one.begin(), one.end(), std::back_inserter(all));
         done(std::move(all));
       });
 }

@@ -48,6 +48,10 @@ class DeviceLoops {
 
   // Of all loops together: sessions by target, drives by number.
   void report(scsi::Done<DeviceLoop::Report> done);
+  // Who may log in from now on, on every loop before `done` is called; `done` gets the sessions
+  // that would not be let in any more. They go on, unless `end_them`.
+  void set_access(std::shared_ptr<const auth::AccessPolicy> access, bool end_them,
+                  scsi::Done<std::vector<iscsi::Portal::SessionInfo>> done);
   // Hosts are asked to log out, and nobody logs in any more.
   void shut_down();
   void drop_connections();
@@ -67,8 +71,8 @@ class DeviceLoops {
   void on_each(void (*what)(DeviceLoop&));
 
   // Puts the question to every loop and gives the answers, in the order of the loops.
-  template <class Answer>
-  void ask(void (*question)(DeviceLoop&, scsi::Done<Answer>), scsi::Done<std::vector<Answer>> done);
+  template <class Answer, class Question>
+  void ask(Question question, scsi::Done<std::vector<Answer>> done);
 
   std::vector<std::unique_ptr<DeviceLoop>> all_;
   std::vector<std::thread> threads_;

@@ -41,22 +41,21 @@ std::shared_ptr<spdlog::logger> stderr_logger(const char* pattern) {
 }  // namespace
 
 void start_log(config::LogLevel level) {
-  auto logger = stderr_logger("%Y-%m-%d %H:%M:%S.%e %-7l %v");
+  spdlog::set_default_logger(stderr_logger("%Y-%m-%d %H:%M:%S.%e %-7l %v"));
+  set_log_level(level);
+}
+
+void set_log_level(config::LogLevel level) {
   switch (level) {
     case config::LogLevel::kError:
-      logger->set_level(spdlog::level::err);
-      break;
+      return spdlog::default_logger_raw()->set_level(spdlog::level::err);
     case config::LogLevel::kWarning:
-      logger->set_level(spdlog::level::warn);
-      break;
+      return spdlog::default_logger_raw()->set_level(spdlog::level::warn);
     case config::LogLevel::kInfo:
-      logger->set_level(spdlog::level::info);
-      break;
+      return spdlog::default_logger_raw()->set_level(spdlog::level::info);
     case config::LogLevel::kDebug:
-      logger->set_level(spdlog::level::debug);
-      break;
+      return spdlog::default_logger_raw()->set_level(spdlog::level::debug);
   }
-  spdlog::set_default_logger(std::move(logger));
 }
 
 void start_command_log() {

@@ -11,6 +11,8 @@ namespace vtl::daemon {
 
 // A server's: once, before anything logs. Lines carry time and level.
 void start_log(config::LogLevel level);
+// From now on; any thread.
+void set_log_level(config::LogLevel level);
 // A command's: warnings and errors, as it prints its own.
 void start_command_log();
 

@@ -114,6 +114,7 @@ struct Management::Impl {
   static const Route kRoutes[];
 
   void show_server(Call&& call);
+  void reload(Call&& call);
   void show_library(Call&& call);
   void change_library(Call&& call);
   json library_with(std::vector<json> drives) const;
@@ -157,6 +158,7 @@ using Impl = Management::Impl;
 
 const Impl::Route Impl::kRoutes[] = {
     {"GET", "/v1/server", &Impl::show_server},
+    {"POST", "/v1/reload", &Impl::reload},
     {"GET", "/v1/library", &Impl::show_library},
     {"PATCH", "/v1/library", &Impl::change_library},
     {"POST", "/v1/moves", &Impl::move},
@@ -208,6 +210,15 @@ scsi::Done<Outcome> Impl::answer_outcome(Done done, int status, json body, std::
     log_done(done_text);
     done({status, std::move(body)});
   };
+}
+
+void Impl::reload(Call&& call) {
+  Fields fields(call.body);
+  const bool end_sessions = fields.flag("end_sessions").value_or(false);
+  if (const std::string problem = fields.problem(); !problem.empty())
+    return call.done(failure(400, problem));
+  if (!parts.reload) return call.done(failure(409, "no server runs on this directory"));
+  parts.reload(end_sessions, std::move(call.done));
 }
 
 void Impl::show_server(Call&& call) {

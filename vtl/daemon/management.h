@@ -48,6 +48,8 @@ struct ManagementParts {
   std::function<void(config::Growth, scsi::Done<Outcome>)> grow;
   // Given by a server; empty without one.
   std::function<void(scsi::Done<nlohmann::json>)> server;  // GET /v1/server
+  // POST /v1/reload; `end_sessions`: those that the new rules would not let in.
+  std::function<void(bool end_sessions, scsi::Done<Answer>)> reload;
   // What each drive says of itself, in their order.
   std::function<void(scsi::Done<std::vector<nlohmann::json>>)> drives;
   std::function<nlohmann::json()> scrub;                   // what the scrubber does

@@ -55,6 +55,7 @@ class LocalManager final : public Manager {
                      {},
                      {},
                      {},
+                     {},
                      {}}) {}
   ~LocalManager() override {
     loop_.post(

@@ -13,15 +13,17 @@
 #include <utility>
 
 #include "transport/iscsi/session.h"
-#include "transport/net/listener.h"
 #include "vtl/daemon/control.h"
 #include "vtl/daemon/describe.h"
 #include "vtl/daemon/device_loops.h"
 #include "vtl/daemon/devices.h"
+#include "vtl/daemon/listeners.h"
 #include "vtl/daemon/log.h"
 #include "vtl/daemon/management.h"
 #include "vtl/daemon/pool_watch.h"
+#include "vtl/daemon/reload.h"
 #include "vtl/daemon/reservation_file.h"
+#include "vtl/daemon/sandbox.h"
 #include "vtl/daemon/scrubber.h"
 #include "vtl/daemon/settings.h"
 #include "vtl/daemon/system.h"
@@ -66,15 +68,16 @@ bool pool_in_memory(const DataDirectory& directory) {
 
 class Server {
  public:
-  Server(DataDirectory directory, std::string version, std::ostream& out);
+  Server(DataDirectory directory, const ServeOptions& options, std::ostream& out);
   ~Server() { loops_.clear(); }
 
-  // Empty, or why it cannot serve.
-  std::vector<std::string> listen(const std::vector<config::Endpoint>& endpoints);
+  // Takes the ports. Empty, or why it cannot serve.
+  std::vector<std::string> listen() { return listeners_.prepare(directory_.config.listen); }
   ExitCode run();
 
  private:
   void opened(Outcome outcome);
+  void harden();
   // The targets there are, for whoever reads the standard output.
   void announce(const std::string& name, const scsi::Identity& identity);
   void announce_drives(std::size_t first);
@@ -90,9 +93,8 @@ class Server {
   ReservationFolder found_reservations();
 
   DataDirectory directory_;
-  std::string version_;
+  const ServeOptions options_;
   std::ostream& out_;
-  auth::AccessPolicy policy_;
   ReservationFolder reservations_;
   scsi::Target changer_target_;
   DeviceLoops loops_;
@@ -104,13 +106,15 @@ class Server {
   ControlServer control_;
   PoolWatch pool_watch_;
   Scrubber scrubber_;
-  std::vector<std::unique_ptr<net::Listener>> listeners_;
+  Listeners listeners_;
+  Reload reload_;
   net::Timer tick_timer_;
   std::uint64_t ticks_ = 0;
   net::Timer grace_timer_;
   net::Timer limit_timer_;
   net::Signal terminate_;
   net::Signal interrupt_;
+  net::Signal hangup_;
 
   bool stopping_ = false;
   bool drives_stopping_ = false;
@@ -145,13 +149,19 @@ nlohmann::json drive_description(const DeviceLoop::Report::OfDrive& drive) {
           {"dirty_objects", drive.dirty.objects},   {"append_failed", state.append_failed}};
 }
 
-Server::Server(DataDirectory directory, std::string version, std::ostream& out)
+// What the command line says beside the configuration.
+void override_config(const ServeOptions& options, config::Config& config) {
+  if (!options.listen.empty()) config.listen = options.listen;
+  config.storage.realistic = config.storage.realistic || options.realistic;
+  if (options.threads) config.iscsi.threads = *options.threads;
+}
+
+Server::Server(DataDirectory directory, const ServeOptions& options, std::ostream& out)
     : directory_(std::move(directory)),
-      version_(std::move(version)),
+      options_(options),
       out_(out),
-      policy_(access_policy(directory_.config)),
       reservations_(found_reservations()),
-      loops_(directory_.config, policy_, pool_in_memory(directory_),
+      loops_(directory_.config, access_policy(directory_.config), pool_in_memory(directory_),
              thread_count(directory_.config), changer_target_, reservations_),
       loop_(loops_.home()),
       room_(loop_, directory_, loops_.bays(), loops_.executors(), log_warning),
@@ -165,6 +175,9 @@ Server::Server(DataDirectory directory, std::string version, std::ostream& out)
                          [this, done = std::move(done)](DeviceLoop::Report report) mutable {
                            done(describe(report));
                          });
+                   },
+                   [this](bool end_sessions, scsi::Done<Answer> done) {
+                     reload_.run(end_sessions, std::move(done));
                    },
                    [this](scsi::Done<std::vector<nlohmann::json>> done) {
                      loops_.report([done = std::move(done)](DeviceLoop::Report report) mutable {
@@ -181,11 +194,20 @@ Server::Server(DataDirectory directory, std::string version, std::ostream& out)
                   *room_.files, *room_.executor),
       scrubber_(scrub_options(), room_.scrub_log, room_.library, room_.alerts, *room_.files,
                 *room_.executor),
+      listeners_(loop_, loops_.sockets(),
+                 [this](std::string local, std::string peer) {
+                   return loops_.accept(std::move(local), std::move(peer));
+                 }),
+      reload_(directory_, *room_.executor, loops_, listeners_,
+              [this](config::Config& config) { override_config(options_, config); }),
       tick_timer_(loop_),
       grace_timer_(loop_),
       limit_timer_(loop_),
       terminate_(loop_, SIGTERM, [this] { stop(); }),
-      interrupt_(loop_, SIGINT, [this] { stop(); }) {
+      interrupt_(loop_, SIGINT, [this] { stop(); }),
+      hangup_(loop_, SIGHUP, [this] {
+        if (!stopping_) reload_.run(false, [](const Answer&) {});
+      }) {
   loops_.on_idle([this] { connection_gone(); });
   room_.wanted = [this](const std::string& barcode) { scrubber_.release(barcode); };
 }
@@ -218,33 +240,6 @@ ReservationFolder Server::found_reservations() {
     });
   };
   return folder;
-}
-
-std::vector<std::string> Server::listen(const std::vector<config::Endpoint>& endpoints) {
-  std::vector<std::string> errors;
-  for (const config::Endpoint& endpoint : endpoints) {
-    const auto address = net::Address::parse(to_string(endpoint));
-    if (!address) {
-      errors.push_back("cannot listen on " + to_string(endpoint) +
-                       ": not an address of this machine");
-      continue;
-    }
-    auto listener = std::make_unique<net::Listener>(
-        loop_, loops_.sockets(), [this](std::string local, std::string peer) {
-          return loops_.accept(std::move(local), std::move(peer));
-        });
-    // Beside an IPv4 address of the same port, IPv6 keeps to itself.
-    const bool ipv6_only =
-        endpoint.ipv6 && std::any_of(endpoints.begin(), endpoints.end(), [&](const auto& other) {
-          return !other.ipv6 && other.port == endpoint.port;
-        });
-    if (std::string error = listener->open(*address, ipv6_only); !error.empty()) {
-      errors.push_back(std::move(error));
-      continue;
-    }
-    listeners_.push_back(std::move(listener));
-  }
-  return errors;
 }
 
 ExitCode Server::run() {
@@ -289,14 +284,26 @@ void Server::opened(Outcome outcome) {
     loop_.stop();
     return;
   }
-  for (const auto& listener : listeners_) {
-    listener->start();
-    log_info("listening on " + listener->address().to_string());
-  }
+  listeners_.switch_over();
   scrubber_.begin();
   tick();
+  harden();
   log_info(fmt::format("{} devices on {} threads", library.drives.size() + 1, loops_.size()));
   out_ << "ready\n" << std::flush;
+}
+
+// When everything has been opened: less is needed to go on.
+void Server::harden() {
+#ifdef __SANITIZE_ADDRESS__
+  // Its search for leaks traces the process at the end.
+  log_warning("without a sandbox: this program was built with AddressSanitizer");
+#else
+  if (!options_.sandbox) {
+    log_warning("without a sandbox (--no-sandbox): core dumps may hold secrets");
+  } else if (const std::string problem = enter_sandbox(); !problem.empty()) {
+    log_warning("the sandbox is incomplete: " + problem);
+  }
+#endif
 }
 
 void Server::announce(const std::string& name, const scsi::Identity& identity) {
@@ -343,7 +350,7 @@ void Server::stop() {
     give_up(fmt::format("the disks did not take everything within {} seconds",
                         kStopLimit.count() / 1000));
   });
-  for (const auto& listener : listeners_) listener->stop_accepting();
+  listeners_.stop_accepting();
   loops_.shut_down();
   grace_timer_.start(kLogoutGrace, [this] { loops_.drop_connections(); });
   connection_gone();
@@ -403,12 +410,11 @@ nlohmann::json Server::describe(const DeviceLoop::Report& report) const {
                         {"initiator", session.initiator},
                         {"address", session.peer_address}});
   }
-  auto listening = nlohmann::json::array();
-  for (const auto& listener : listeners_) listening.push_back(listener->address().to_string());
-  return {{"version", version_},
+  return {{"version", options_.version},
           {"pid", ::getpid()},
           {"threads", loops_.size()},
-          {"listening", std::move(listening)},
+          {"listening", listeners_.addresses()},
+          {"limits", describe_limits(directory_.config.iscsi, report.limits)},
           {"buffers_lent_bytes", report.buffers_lent_bytes},
           {"buffers_resident_bytes", report.buffers_resident_bytes},
           {"sessions", std::move(sessions)}};
@@ -432,16 +438,12 @@ ExitCode serve(const ServeOptions& options, std::ostream& out) {
   if (!opened.directory) return opened.problems.code;
 
   config::Config& config = opened.directory->config;
-  if (!options.listen.empty()) {
-    config.listen = options.listen;
-    const std::vector<std::string> problems = config::check_listen(config);
-    for (const std::string& problem : problems) log_error(problem);
-    if (!problems.empty()) return kExitConfig;
-  }
-  config.storage.realistic = config.storage.realistic || options.realistic;
+  override_config(options, config);
+  const std::vector<std::string> wrong = config::check_listen(config);
+  for (const std::string& problem : wrong) log_error(problem);
+  if (!wrong.empty()) return kExitConfig;
   if (config.storage.realistic) log_info("drives take the time of real ones (realistic)");
   if (options.threads) {
-    config.iscsi.threads = *options.threads;
     if (const std::string problem = config::check_threads(config); !problem.empty()) {
       log_error("--threads: " + problem);
       return kExitUsage;
@@ -449,9 +451,8 @@ ExitCode serve(const ServeOptions& options, std::ostream& out) {
   }
   std::signal(SIGPIPE, SIG_IGN);
   raise_descriptor_limit();
-  const std::vector<config::Endpoint> endpoints = config.listen;
-  Server server(std::move(*opened.directory), options.version, out);
-  const std::vector<std::string> problems = server.listen(endpoints);
+  Server server(std::move(*opened.directory), options, out);
+  const std::vector<std::string> problems = server.listen();
   for (const std::string& problem : problems) log_error(problem);
   if (!problems.empty()) return kExitFailed;
   return server.run();

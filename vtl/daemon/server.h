@@ -17,6 +17,7 @@ struct ServeOptions {
   std::vector<config::Endpoint> listen;  // instead of the configuration's; empty: those
   bool realistic = false;                // whatever the configuration says
   std::optional<std::uint32_t> threads;  // likewise; 0: one for each processor
+  bool sandbox = true;                   // false: core dumps, debuggers and tracers work
   std::string version;
 };
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "scsi/check.h"
 #include "scsi/smc/inventory.h"
 #include "vtl/daemon/system.h"
 
@@ -9,12 +10,17 @@ namespace vtl::daemon {
 namespace {
 
 auth::Account account(const config::Account& from) {
-  return {from.user, auth::Secret(from.secret.reveal())};
+  return {from.user, auth::Secret(from.secret.reveal()), from.initiators};
 }
 
 auth::AccessRule access_rule(const config::AccessConfig& access, const config::AccessRule& from) {
   auth::AccessRule rule;
   rule.initiators = from.initiators;
+  for (const std::string& address : from.addresses) {
+    const auto network = auth::Network::parse(address);
+    VTL_CHECK(network);  // the configuration has been checked
+    rule.addresses.push_back(*network);
+  }
   if (!from.chap) return rule;
   for (const config::Account& candidate : access.accounts) {
     const bool named =
@@ -55,6 +61,7 @@ auth::AccessPolicy access_policy(const config::Config& config) {
   const config::AccessConfig& access = config.access;
   auth::AccessPolicy policy;
   policy.algorithms.clear();
+  if (access.long_secrets) policy.max_secret_length = auth::Secret::kMaxLongLength;
   for (const config::ChapAlgorithm algorithm : access.algorithms) {
     policy.algorithms.push_back(static_cast<auth::ChapAlgorithm>(algorithm));
   }
@@ -80,6 +87,9 @@ iscsi::PortalOptions portal_options(const config::Config& config) {
   options.data_digest = from.data_digest;
   options.max_connections = from.max_connections;
   options.max_connections_per_address = from.max_connections_per_address;
+  options.max_logins = from.max_logins;
+  options.max_text_bytes = from.max_text_bytes;
+  options.max_queued_bytes = from.max_queued_bytes;
   options.max_sessions_per_target = from.max_sessions_per_target;
   options.command_window = from.command_window;
   options.login_timeout_ms = from.login_timeout_ms;

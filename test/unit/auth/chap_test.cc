@@ -20,13 +20,14 @@ RandomBytes counting() {
 
 struct World {
   AccessRule rule;
+  std::string initiator = "iqn.1993-08.org.debian:01:abc";
   OutstandingChallenges outstanding;
   RandomBytes random = counting();
   std::vector<ChapAlgorithm> enabled = AccessPolicy{}.algorithms;
 
   World() { rule.accounts.push_back({"alice", Secret("secret-of-alice")}); }
   std::unique_ptr<ChapTarget> login() {
-    return std::make_unique<ChapTarget>(rule, enabled, outstanding, random);
+    return std::make_unique<ChapTarget>(rule, initiator, enabled, outstanding, random);
   }
 };
 
@@ -269,20 +270,80 @@ TEST_CASE("binary values are hex or base64", "[auth]") {
   CHECK(decode_binary("0bAQI=", 2));
 }
 
+TEST_CASE("an account that is one initiator's is none for others", "[auth]") {
+  World world;
+  world.rule.accounts[0].initiators = {"iqn.1993-08.org.debian:01:ABC"};
+  auto own = world.login();
+  CHECK(own->receive({{"CHAP_N", "alice"}, {"CHAP_R", "0x00"}}).progress == Progress::kFailed);
+  own = world.login();
+  auto challenge = own->receive({{"CHAP_A", "5"}});
+  CHECK(own->receive({{"CHAP_N", "alice"}, {"CHAP_R", response_to(challenge, "secret-of-alice")}})
+            .progress == Progress::kDone);
+  CHECK(own->user() == "alice");
+  world.initiator = "iqn.1993-08.org.debian:01:abcd";
+  auto other = world.login();
+  challenge = other->receive({{"CHAP_A", "5"}});
+  const auto refused =
+      other->receive({{"CHAP_N", "alice"}, {"CHAP_R", response_to(challenge, "secret-of-alice")}});
+  CHECK(refused.progress == Progress::kFailed);
+  // In the words of a wrong secret.
+  CHECK(refused.reason == "wrong CHAP name or secret, user \"alice\"");
+  CHECK(other->account() == "alice");
+}
+
 TEST_CASE("failures delay answers per address, within bounds", "[auth]") {
   using namespace std::chrono_literals;
   LoginFailures failures;
   const LoginFailures::TimePoint start{};
-  CHECK(failures.record("192.0.2.1", start) == 250ms);
-  CHECK(failures.record("192.0.2.1", start) == 500ms);
-  CHECK(failures.record("192.0.2.2", start) == 250ms);
-  for (int i = 0; i < 100; ++i) failures.record("192.0.2.1", start);
-  CHECK(failures.record("192.0.2.1", start) == 4000ms);
-  failures.succeeded("192.0.2.1");
-  CHECK(failures.record("192.0.2.1", start) == 250ms);
-  CHECK(failures.record("192.0.2.2", start + 11min) == 250ms);  // forgotten meanwhile
+  CHECK(failures.record("192.0.2.1", "", start) == 250ms);
+  CHECK(failures.record("192.0.2.1", "", start) == 500ms);
+  CHECK(failures.record("192.0.2.2", "", start) == 250ms);
+  for (int i = 0; i < 100; ++i) failures.record("192.0.2.1", "", start);
+  CHECK(failures.record("192.0.2.1", "", start) == 4000ms);
+  failures.succeeded("192.0.2.1", "alice", start);
+  CHECK(failures.record("192.0.2.1", "", start) == 250ms);
+  CHECK(failures.record("192.0.2.2", "", start + 11min) == 250ms);  // forgotten meanwhile
   for (int i = 0; i < 3000; ++i)
-    failures.record(std::to_string(i), start + 11min + std::chrono::milliseconds(i));
+    failures.record(std::to_string(i), "", start + 11min + std::chrono::milliseconds(i));
   CHECK(failures.count("192.0.2.2") == 0);
   CHECK(failures.count("2999") == 1);
+}
+
+TEST_CASE("many failures lock an address for a minute, and tries meanwhile do not prolong it",
+          "[auth]") {
+  using namespace std::chrono_literals;
+  LoginFailures failures;
+  const LoginFailures::TimePoint start{};
+  for (std::size_t i = 0; i < LoginFailures::kAddressLimit; ++i) {
+    CHECK(!failures.locked("192.0.2.1", "alice", start));
+    failures.record("192.0.2.1", "", start);
+  }
+  CHECK(failures.locked("192.0.2.1", "alice", start));
+  CHECK(!failures.locked("192.0.2.2", "alice", start));
+  failures.record("192.0.2.1", "", start + 59s);
+  CHECK(failures.locked("192.0.2.1", "alice", start + 59s));
+  CHECK(!failures.locked("192.0.2.1", "alice", start + 60s));
+  failures.record("192.0.2.1", "", start + 60s);  // one try, then it is shut again
+  CHECK(failures.locked("192.0.2.1", "alice", start + 61s));
+  failures.forget();
+  CHECK(!failures.locked("192.0.2.1", "alice", start + 61s));
+}
+
+TEST_CASE("guessing at an account from many addresses does not lock out the host that has it",
+          "[auth]") {
+  using namespace std::chrono_literals;
+  LoginFailures failures;
+  const LoginFailures::TimePoint start{};
+  failures.succeeded("192.0.2.1", "alice", start);
+  for (std::size_t i = 0; i < LoginFailures::kAccountLimit; ++i)
+    failures.record("203.0.113." + std::to_string(i), "alice", start);
+  CHECK(failures.locked("198.51.100.1", "alice", start));
+  CHECK(!failures.locked("198.51.100.1", "bob", start));
+  CHECK(!failures.locked("192.0.2.1", "alice", start));
+  // Nor does somebody at the same address, behind a translator.
+  for (std::size_t i = 0; i < 2 * LoginFailures::kAddressLimit; ++i)
+    failures.record("192.0.2.1", "bob", start);
+  CHECK(failures.locked("192.0.2.1", "bob", start));
+  CHECK(!failures.locked("192.0.2.1", "alice", start));
+  CHECK(!failures.locked("198.51.100.1", "alice", start + 60s));
 }

@@ -14,7 +14,8 @@ const std::string kDevices =
 
 Edited edit(const std::string& text, std::uint32_t slots, std::uint32_t ie_slots,
             std::vector<Drive> drives = {}) {
-  const ReadFile read = [&](const std::string&) -> std::variant<SourceFile, std::string> {
+  const ReadFile read = [&](const std::string& path) -> std::variant<SourceFile, std::string> {
+    if (path != "/data/vtl.yaml") return std::string(kNoSuchFile);
     return SourceFile{text, 0600};
   };
   const Loaded now = load("/data/vtl.yaml", read);
@@ -95,7 +96,8 @@ TEST_CASE("drives are added behind those there are, however these are written") 
 
 TEST_CASE("a file that somebody has changed since it was read is not added to") {
   const std::string text = "library:\n  slots: 20\n" + kDevices;
-  const ReadFile read = [&](const std::string&) -> std::variant<SourceFile, std::string> {
+  const ReadFile read = [&](const std::string& path) -> std::variant<SourceFile, std::string> {
+    if (path != "/data/vtl.yaml") return std::string(kNoSuchFile);
     return SourceFile{text, 0600};
   };
   LibraryConfig running = load("/data/vtl.yaml", read).config->library;

@@ -22,7 +22,10 @@ RandomBytes seeded(unsigned seed) {
 std::optional<Config> read_back(const Config& config) {
   const SourceFile file{write_default(config), 0600};
   return load("/data/vtl.yaml",
-              [&](const std::string&) -> std::variant<SourceFile, std::string> { return file; })
+              [&](const std::string& path) -> std::variant<SourceFile, std::string> {
+                if (path != "/data/vtl.yaml") return std::string(kNoSuchFile);
+                return file;
+              })
       .config;
 }
 

@@ -1,0 +1,202 @@
+// Who may log in: names, addresses, other rules while sessions go on, and the limits that hold for
+// everybody.
+#include "logins.h"
+#include "requests.h"
+#include "world.h"
+
+using namespace iscsi;
+using namespace iscsi::test;
+
+namespace {
+
+std::shared_ptr<const auth::AccessPolicy> shared(auth::AccessPolicy policy) {
+  return std::make_shared<const auth::AccessPolicy>(std::move(policy));
+}
+
+auth::AccessPolicy only_from(const char* network) {
+  auth::AccessPolicy policy;
+  policy.targets[kDrive].addresses = {*auth::Network::parse(network)};
+  return policy;
+}
+
+std::uint64_t reached(const World& world, Limit limit) {
+  return world.portal->limit_hits()[static_cast<std::size_t>(limit)];
+}
+
+std::string targets_shown(World& world, const std::string& peer) {
+  auto i = world.connect(peer);
+  LoginOptions discovery;
+  discovery.discovery = true;
+  discovery.keys = {};
+  REQUIRE(status_of(i->login(discovery)) == 0);
+  TextRequest request;
+  request.task_tag = 5;
+  request.cmd_sn = i->cmd_sn++;
+  i->send(request.encode(), scsi::as_bytes(text_of({{"SendTargets", "All"}})));
+  const Data text = i->expect(Opcode::kTextResponse).data;
+  return std::string(scsi::as_text(text));
+}
+
+// What becomes of a login as alice with this secret.
+std::uint16_t chap_login(World& world, const std::string& peer, const std::string& secret) {
+  auto i = world.connect(peer);
+  i->login_request(Stage::kSecurity, {}, names_and({{"AuthMethod", "CHAP"}, {"CHAP_A", "5"}}));
+  const auto id = static_cast<std::uint8_t>(std::stoul(i->login_keys["CHAP_I"]));
+  const auto challenge = auth::decode_binary(i->login_keys["CHAP_C"], 64).value();
+  const auto response =
+      auth::chap_response(auth::ChapAlgorithm::kMd5, id, auth::Secret(secret), challenge);
+  LoginRequest request;
+  request.transit = true;
+  request.next = Stage::kOperational;
+  request.task_tag = 0x77;
+  request.isid = LoginOptions{}.isid;
+  i->send(request.encode(),
+          scsi::as_bytes(text_of({{"CHAP_N", "alice"}, {"CHAP_R", auth::encode_hex(response)}})));
+  i->pass(5s);
+  return status_of(i->expect(Opcode::kLoginResponse));
+}
+
+}  // namespace
+
+TEST_CASE("a target is hidden from addresses that may not use it, and they are told 0202",
+          "[iscsi]") {
+  World world({}, only_from("192.0.2.0/24"));
+  CHECK(status_of(world.connect("192.0.2.7:40000")->login()) == 0);
+  CHECK(targets_shown(world, "192.0.2.7:1").find(kDrive) != std::string::npos);
+  CHECK(targets_shown(world, "198.51.100.7:1").find(kDrive) == std::string::npos);
+  CHECK(targets_shown(world, "198.51.100.7:1").find(kChanger) != std::string::npos);
+  auto stranger = world.connect("198.51.100.7:40000");
+  const Received response =
+      first_request(*stranger, {.transit = true, .next = Stage::kOperational}, text_of(kNames));
+  check_refused(*stranger, response, 0x0202);
+  CHECK(reached(world, Limit::kNotAllowed) == 1);
+}
+
+TEST_CASE("other rules: sessions go on, who would not be let in any more is named", "[iscsi]") {
+  World world;
+  auto session = world.session();
+  const auto strangers = world.portal->set_access(shared(chap_policy()), false);
+  REQUIRE(strangers.size() == 1);
+  CHECK(strangers[0].initiator == kInitiatorName);
+  CHECK(strangers[0].target == kDrive);
+  CHECK(session->run(session->command({0x00})) == 0);
+  // Who comes now meets the new rules.
+  auto late = world.connect();
+  check_refused(*late,
+                first_request(*late, {.transit = true, .next = Stage::kOperational},
+                              text_of(names_and({{"AuthMethod", "None"}}))),
+                0x0201);
+  // And the initiator itself, when it comes again - without losing the session that it has.
+  CHECK(session->run(session->command({0x00})) == 0);
+  CHECK(status_of(world.connect()->login(alice())) == 0);  // reinstated
+  CHECK(world.portal->set_access(shared(chap_policy()), false).empty());
+}
+
+TEST_CASE("other rules: sessions that would not be let in are asked to log out, then end",
+          "[iscsi]") {
+  World world(shared_targets());
+  auto session = world.session();
+  LoginOptions other = other_host();
+  auto kept = world.session(other);
+  auth::AccessPolicy policy;
+  policy.any_target.initiators = {other.initiator};
+  CHECK(world.portal->set_access(shared(std::move(policy)), true).size() == 1);
+  const AsyncMessage message = session->expect(Opcode::kAsyncMessage).as<AsyncMessage>();
+  CHECK(message.event == AsyncEvent::kLogoutRequest);
+  CHECK(!session->closed());
+  session->pass(5s);
+  CHECK(session->closed());
+  CHECK(world.portal->sessions().size() == 1);
+  CHECK(kept->run(kept->command({0x00})) == 0);
+}
+
+TEST_CASE("a login that began under other rules has to begin again", "[iscsi]") {
+  World world({}, chap_policy());
+  auto i = world.connect();
+  i->login_request(Stage::kSecurity, {}, names_and({{"AuthMethod", "CHAP"}, {"CHAP_A", "5"}}));
+  auth::AccessPolicy policy = chap_policy();
+  policy.any_target.accounts[0].secret = auth::Secret("another-of-alice");
+  world.portal->set_access(shared(std::move(policy)), false);
+  LoginRequest request;
+  request.transit = true;
+  request.next = Stage::kOperational;
+  request.task_tag = 0x77;
+  request.isid = LoginOptions{}.isid;
+  i->send(request.encode(), scsi::as_bytes(text_of({{"CHAP_N", "alice"}, {"CHAP_R", "0x00"}})));
+  CHECK(status_of(i->expect(Opcode::kLoginResponse)) == 0x0301);
+  CHECK(i->closed());
+}
+
+TEST_CASE("an address that fails too often is locked, whatever it answers then", "[iscsi]") {
+  World world({}, chap_policy());
+  for (std::size_t n = 0; n < auth::LoginFailures::kAddressLimit; ++n)
+    CHECK(chap_login(world, "192.0.2.66:1", "secret-of-mallory") == 0x0201);
+  CHECK(reached(world, Limit::kAuthentication) == auth::LoginFailures::kAddressLimit);
+  CHECK(chap_login(world, "192.0.2.66:1", "secret-of-alice") == 0x0201);
+  CHECK(reached(world, Limit::kLockedOut) == 1);
+  CHECK(chap_login(world, "192.0.2.7:1", "secret-of-alice") == 0);
+  // Other secrets: what failed may be right now.
+  world.portal->set_access(shared(chap_policy()), false);
+  CHECK(chap_login(world, "192.0.2.66:1", "secret-of-alice") == 0);
+}
+
+TEST_CASE("one login more than may be under way: the oldest makes room", "[iscsi]") {
+  PortalOptions options;
+  options.max_logins = 4;
+  World world(options);
+  std::vector<std::unique_ptr<ScriptedInitiator>> silent;
+  for (int i = 0; i < 4; ++i)
+    silent.push_back(world.connect("192.0.2." + std::to_string(i) + ":1"));
+  CHECK(!silent[0]->closed());
+  auto host = world.connect("198.51.100.1:1");
+  CHECK(silent[0]->closed());
+  CHECK(!silent[1]->closed());
+  CHECK(status_of(host->login()) == 0);
+  auto next = world.connect("198.51.100.2:1");  // a session is no login any more
+  CHECK(!silent[1]->closed());
+  CHECK(reached(world, Limit::kLogins) == 1);
+  CHECK(world.portal->connections() == 6);
+}
+
+TEST_CASE("each limit that is reached is counted", "[iscsi]") {
+  PortalOptions options;
+  options.max_connections = 3;
+  options.max_connections_per_address = 2;
+  options.max_text_bytes = 8192;
+  World world(options);
+  auto a = world.connect("192.0.2.1:1");
+  auto b = world.connect("192.0.2.1:2");
+  CHECK(world.portal->accept("192.0.2.9:3260", "192.0.2.1:3") == nullptr);
+  CHECK(reached(world, Limit::kConnectionsPerAddress) == 1);
+  auto c = world.connect("192.0.2.2:1");
+  CHECK(world.portal->accept("192.0.2.9:3260", "192.0.2.3:1") == nullptr);
+  CHECK(reached(world, Limit::kConnections) == 1);
+
+  LoginRequest request;
+  request.task_tag = 1;
+  request.more = true;
+  const std::string text(8192, 'a');
+  a->send(request.encode(), scsi::as_bytes(text));
+  CHECK(status_of(a->expect(Opcode::kLoginResponse)) == 0);
+  a->send(request.encode(), scsi::as_bytes("b"));
+  CHECK(status_of(a->expect(Opcode::kLoginResponse)) == 0x020B);
+  CHECK(reached(world, Limit::kLoginText) == 1);
+
+  b->pass(16s);
+  CHECK(b->closed());
+  CHECK(reached(world, Limit::kLoginTime) == 1);
+}
+
+TEST_CASE("a flood makes ten lines, then one in ten seconds that says how many there were",
+          "[iscsi]") {
+  LimitCounter counter;
+  const LimitCounter::TimePoint start{1h};
+  for (int i = 0; i < 10; ++i) CHECK(counter.count(Limit::kLogins, start) == 0u);
+  for (int i = 0; i < 1000; ++i) CHECK(!counter.count(Limit::kLogins, start + 9s));
+  CHECK(counter.count(Limit::kConnections, start) == 0u);  // each limit by itself
+  CHECK(counter.count(Limit::kLogins, start + 10s) == 1000u);
+  CHECK(!counter.count(Limit::kLogins, start + 11s));
+  CHECK(counter.count(Limit::kLogins, start + 10min) == 1u);
+  CHECK(counter.hits()[static_cast<std::size_t>(Limit::kLogins)] == 1013);
+  for (std::size_t i = 0; i < kLimits; ++i) CHECK(!name_of(static_cast<Limit>(i)).empty());
+}
