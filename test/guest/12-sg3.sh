@@ -1,5 +1,6 @@
 # sg3-utils over everything that the devices say of themselves: drives of three generations, with and
 # without a cartridge, and the changer. Nothing may be refused, and no tool may complain of what it gets.
+# limit: 300
 # shellcheck source=lib.sh
 . /vtl/lib.sh
 serve --cartridges 20 --generation 9x4,8x4,5x2

@@ -1,5 +1,5 @@
 # Bacula: two backups onto two tapes by its own mtx-changer, with barcodes as labels, and both restored and compared.
-# limit: 300
+# limit: 420
 # shellcheck source=lib.sh
 . /vtl/lib.sh
 serve --slots 8 --ie-slots 2 --cartridges 4
