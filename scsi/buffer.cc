@@ -53,6 +53,7 @@ std::byte* map_slab(std::size_t size) {
   std::byte* aligned = start + before;
   ::munmap(aligned + size, kHugePage - before);
   ::madvise(aligned, size, MADV_HUGEPAGE);  // a kernel without huge pages serves small ones
+  ::madvise(aligned, size, MADV_DONTDUMP);  // people's data, and now and then a key
   return aligned;
 }
 

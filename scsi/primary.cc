@@ -40,7 +40,11 @@ PrimaryUnit::PrimaryUnit(std::span<const CommandRow> rows, PrimaryOptions option
                std::move(options.identity)),
       mode_(std::move(options.mode)),
       log_(std::move(options.log)),
-      now_ms_(std::move(options.now_ms)) {}
+      reservations_(options.persistence.store != nullptr),
+      reservation_store_(options.persistence.store),
+      now_ms_(std::move(options.now_ms)) {
+  reservations_.restore(std::move(options.persistence.kept));
+}
 
 // --- nexuses and resets ---
 
@@ -182,9 +186,34 @@ void PrimaryUnit::persistent_reserve_out(Task& task) {
     finish(task, *std::move(ended));
     return;
   }
-  task.parameter_list(length, [this, &task](Buffer list) {
-    finish(task, reservations_.persistent_reserve_out(task.nexus(), task.cdb(1) & 0x1F, task.cdb(2),
-                                                      list.view()));
+  task.parameter_list(length, [this, &task](Buffer list) { persistently(task, list.view()); });
+}
+
+// What has to outlive a loss of power is durable before the command is answered. Until then nothing
+// has changed, so that a failure has nothing to undo. Meanwhile nexuses may come and go.
+void PrimaryUnit::persistently(Task& task, Bytes parameters) {
+  const std::uint8_t action = task.cdb(1) & 0x1F;
+  Reservations next = reservations_;
+  ReservationResult result =
+      next.persistent_reserve_out(task.nexus(), action, task.cdb(2), parameters);
+  KeptReservations kept = next.kept();
+  if (kept == reservations_.kept()) {
+    reservations_.take_over(std::move(next));
+    return finish(task, std::move(result));
+  }
+  reservation_store_->keep(std::move(kept), [this, &task, action, next = std::move(next),
+                                             result = std::move(result)](bool done) mutable {
+    if (done) {
+      reservations_.take_over(std::move(next));
+      return finish(task, std::move(result));
+    }
+    // SPC-4 5.12.7: a registration that the device server has no resources for. For the others
+    // no clause names a code: the device cannot do what it can otherwise.
+    const bool registers =
+        action == static_cast<int>(PersistentReserveOut::kRegister) ||
+        action == static_cast<int>(PersistentReserveOut::kRegisterAndIgnoreExistingKey);
+    task.fail(registers ? Sense::illegal_request(Asc::kInsufficientRegistrationResources)
+                        : Sense::make(SenseKey::kHardwareError, Asc::kInternalTargetFailure));
   });
 }
 

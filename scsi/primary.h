@@ -17,12 +17,19 @@
 
 namespace scsi {
 
+// Persistent reservations beyond a loss of power.
+struct PersistenceOptions {
+  ReservationStore* store = nullptr;  // outlives the unit; none: APTPL = 1 is refused
+  KeptReservations kept;              // what it had kept when this unit was made
+};
+
 struct PrimaryOptions {
   Identity identity;
   InquiryOptions inquiry;
   ModeOptions mode;
   std::vector<LogPage> log;
   std::function<std::uint64_t()> now_ms;  // wall clock, milliseconds since 1970
+  PersistenceOptions persistence;
 };
 
 class PrimaryUnit : public LogicalUnit {
@@ -81,12 +88,14 @@ class PrimaryUnit : public LogicalUnit {
 
  private:
   void finish(Task& task, ReservationResult result);
+  void persistently(Task& task, Bytes parameters);
   void set_prevented(NexusId nexus, bool prevented);
 
   Inquiry inquiry_;
   ModePages mode_;
   LogPages log_;
   Reservations reservations_;
+  ReservationStore* reservation_store_;
   std::function<std::uint64_t()> now_ms_;
   std::set<NexusId> prevented_by_;
   std::map<NexusId, std::vector<std::byte>> echo_buffers_;

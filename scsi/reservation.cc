@@ -26,9 +26,7 @@ ReservationResult conflicting() {
 }
 
 std::optional<ReservationType> type_of(std::uint8_t scope_and_type) {
-  const std::uint8_t code = scope_and_type & 0x0F;
-  if (code != 1 && code != 3 && (code < 5 || code > 8)) return std::nullopt;
-  return static_cast<ReservationType>(code);
+  return reservation_type(scope_and_type & 0x0F);
 }
 
 bool all_registrants(ReservationType type) {
@@ -68,6 +66,11 @@ std::optional<std::vector<std::vector<std::byte>>> parse_transport_ids(Bytes lis
 
 }  // namespace
 
+std::optional<ReservationType> reservation_type(std::uint8_t code) {
+  if (code != 1 && code != 3 && (code < 5 || code > 8)) return std::nullopt;
+  return static_cast<ReservationType>(code);
+}
+
 // --- nexuses ---
 
 void Reservations::nexus_established(const NexusInfo& nexus) {
@@ -81,7 +84,7 @@ void Reservations::nexus_lost(NexusId nexus) {
 
 void Reservations::reset() { reserve_holder_.reset(); }
 
-std::optional<Reservations::Port> Reservations::port_of(NexusId nexus) const {
+std::optional<ReservationPort> Reservations::port_of(NexusId nexus) const {
   const auto it = nexuses_.find(nexus);
   if (it == nexuses_.end()) return std::nullopt;
   return it->second;
@@ -93,13 +96,13 @@ std::optional<NexusId> Reservations::nexus_of(const Port& port) const {
   return std::nullopt;
 }
 
-const Reservations::Registration* Reservations::find(const Port& port) const {
+const Registration* Reservations::find(const Port& port) const {
   const auto it = std::find_if(registrations_.begin(), registrations_.end(),
                                [&](const Registration& r) { return r.port == port; });
   return it == registrations_.end() ? nullptr : &*it;
 }
 
-Reservations::Registration* Reservations::find(const Port& port) {
+Registration* Reservations::find(const Port& port) {
   return const_cast<Registration*>(std::as_const(*this).find(port));
 }
 
@@ -126,6 +129,27 @@ void Reservations::attend(ReservationResult& result, const Port& port, Asc asc) 
 void Reservations::attend_registrants(ReservationResult& result, const Port& but, Asc asc) const {
   for (const Registration& r : registrations_)
     if (!(r.port == but)) attend(result, r.port, asc);
+}
+
+// --- persistence through power loss (SPC-4 5.12.5) ---
+
+// The generation is not kept: it begins at 0 with every start, whatever APTPL says (SPC-4 6.15.2).
+KeptReservations Reservations::kept() const {
+  if (!active_ || registrations_.empty()) return {};
+  return {registrations_, reservation_};
+}
+
+void Reservations::restore(KeptReservations kept) {
+  active_ = !kept.registrations.empty();
+  registrations_ = std::move(kept.registrations);
+  reservation_ = std::move(kept.reservation);
+}
+
+void Reservations::take_over(Reservations&& other) {
+  registrations_ = std::move(other.registrations_);
+  reservation_ = std::move(other.reservation_);
+  active_ = other.active_;
+  generation_ = other.generation_;
 }
 
 // --- the gate ---
@@ -169,8 +193,9 @@ ReservationResult Reservations::persistent_reserve_in(NexusId, std::uint8_t serv
   if (reserve_holder_) return conflicting();
   ByteBuilder out;
   if (service_action == static_cast<std::uint8_t>(PersistentReserveIn::kReportCapabilities)) {
-    // CRH, SIP_C, ATP_C, no PTPL_C; TMV; all six types.
-    out.u16(8).u8(0x1C).u8(0x80).u8(0xEA).u8(0x01).u16(0);
+    // CRH, SIP_C, ATP_C, PTPL_C; TMV, PTPL_A; all six types.
+    out.u16(8).u8(0x1Cu | (persists_ ? 0x01u : 0u)).u8(0x80u | (active_ ? 0x01u : 0u));
+    out.u8(0xEA).u8(0x01).u16(0);
     ReservationResult result;
     result.data = out.take();
     return result;
@@ -275,7 +300,8 @@ ReservationResult Reservations::register_key(const Port& port, bool ignore_exist
 
   const bool key_matches = reservation_key == (own != nullptr ? own->key : 0);
   if (!ignore_existing && !key_matches) return conflicting();
-  if ((flags & kAptpl) != 0) return refused(Sense::invalid_field_in_parameter_list(kFlagsByte, 0));
+  const bool persist = (flags & kAptpl) != 0;
+  if (persist && !persists_) return refused(Sense::invalid_field_in_parameter_list(kFlagsByte, 0));
   const bool names_ports = (flags & kSpecIPt) != 0;
   // SPEC_I_PT is for the first REGISTER of a nexus (SPC-4 6.16.3).
   if (names_ports && (ignore_existing || own != nullptr))
@@ -297,11 +323,13 @@ ReservationResult Reservations::register_key(const Port& port, bool ignore_exist
     if (own == nullptr) return result;
     unregister(port, result);
     ++generation_;
+    active_ = persist;
     return result;
   }
   if (own != nullptr) {
     own->key = key;
     ++generation_;
+    active_ = persist;
     return result;
   }
   std::vector<Port> added{port};
@@ -314,6 +342,7 @@ ReservationResult Reservations::register_key(const Port& port, bool ignore_exist
     return refused(Sense::illegal_request(Asc::kInsufficientRegistrationResources));
   for (Port& p : added) registrations_.push_back({std::move(p), key, (flags & kAllTgPt) != 0});
   ++generation_;
+  active_ = persist;
   return result;
 }
 
@@ -333,7 +362,7 @@ void Reservations::unregister(const Port& port, ReservationResult& result) {
 ReservationResult Reservations::reserve_persistently(const Port& port, ReservationType type) {
   if (reservation_)
     return is_holder(port) && reservation_->type == type ? ReservationResult{} : conflicting();
-  reservation_ = Reservation{type, port};
+  reservation_ = PersistentReservation{type, port};
   return {};
 }
 
@@ -390,7 +419,7 @@ ReservationResult Reservations::preempt(const Port& port, std::uint64_t key, Res
   }
   if (takes_reservation) {
     if (reservation_->type != type) attend_registrants(result, port, Asc::kReservationsReleased);
-    reservation_ = Reservation{type, port};
+    reservation_ = PersistentReservation{type, port};
   } else if (registrations_.empty()) {
     reservation_.reset();
   }

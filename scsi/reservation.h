@@ -3,9 +3,9 @@
 // happen. The caller - the shared command handlers of scsi - raises the unit attentions, aborts the
 // tasks and sends the status.
 //
-// Registrations belong to initiator ports (TransportID, target port) and outlive their nexus; they
-// end with the process (no persistence through power loss: APTPL = 1 is refused with 5/26/00). One
-// thread: the unit's loop.
+// Registrations belong to initiator ports (TransportID, target port) and outlive their nexus. While
+// APTPL is active they outlive the process too: kept() says what has to be kept then, and restore()
+// takes it back; whoever keeps it is a ReservationStore. One thread: the unit's loop.
 #pragma once
 
 #include <cstdint>
@@ -16,6 +16,7 @@
 #include "scsi/bytes.h"
 #include "scsi/command.h"
 #include "scsi/command_table.h"
+#include "scsi/done.h"
 #include "scsi/sense.h"
 
 namespace scsi {
@@ -29,6 +30,8 @@ enum class ReservationType : std::uint8_t {
   kWriteExclusiveAllRegistrants = 7,
   kExclusiveAccessAllRegistrants = 8,
 };
+
+std::optional<ReservationType> reservation_type(std::uint8_t code);  // nothing if there is none
 
 // The service actions of PERSISTENT RESERVE IN (5Eh) and OUT (5Fh), CDB byte 1 bits 4-0.
 enum class PersistentReserveIn : std::uint8_t {
@@ -65,8 +68,45 @@ struct ReservationResult {
   std::vector<NexusId> aborted;
 };
 
+// An I_T nexus as persistent reservations see it: it outlives the session. An initiator port is
+// recognised by its TransportID, which for iSCSI is the initiator's name and ISID.
+struct ReservationPort {
+  std::vector<std::byte> transport_id;
+  std::uint16_t relative_target_port = 1;
+  friend bool operator==(const ReservationPort&, const ReservationPort&) = default;
+};
+struct Registration {
+  ReservationPort port;
+  std::uint64_t key = 0;
+  bool all_target_ports = false;
+  friend bool operator==(const Registration&, const Registration&) = default;
+};
+struct PersistentReservation {
+  ReservationType type = ReservationType::kWriteExclusive;
+  ReservationPort holder;  // of no meaning for the all registrants types
+  friend bool operator==(const PersistentReservation&, const PersistentReservation&) = default;
+};
+// What outlives a loss of power (SPC-4 5.12.5); without registrations there is nothing to keep.
+struct KeptReservations {
+  std::vector<Registration> registrations;  // in the order of registration
+  std::optional<PersistentReservation> reservation;
+  friend bool operator==(const KeptReservations&, const KeptReservations&) = default;
+};
+
+// Where a unit's reservations are kept while they have to outlive a loss of power. The unit's loop.
+class ReservationStore {
+ public:
+  virtual ~ReservationStore() = default;
+  // `done` gets true when `state` is durable in place of what was kept before, and false when it
+  // cannot be made so and what was kept before still is. One at a time.
+  virtual void keep(KeptReservations state, Done<bool> done) = 0;
+};
+
 class Reservations {
  public:
+  // `persists`: APTPL = 1 is taken; without, it is refused with 5/26/00.
+  explicit Reservations(bool persists = false) : persists_(persists) {}
+
   void nexus_established(const NexusInfo& nexus);
   void nexus_lost(NexusId nexus);  // ends its RESERVE; its registration stays
   void reset();  // LOGICAL UNIT RESET, target reset: ends RESERVE; registrations stay
@@ -92,6 +132,14 @@ class Reservations {
   ReservationResult persistent_reserve_out(NexusId nexus, std::uint8_t service_action,
                                            std::uint8_t scope_and_type, Bytes parameters);
 
+  // What has to outlive a loss of power as things are: nothing while APTPL is not active.
+  KeptReservations kept() const;
+  // What has outlived one; before the first nexus.
+  void restore(KeptReservations kept);
+  // Registrations and reservation become those of `other`, a copy of this one that has gone on
+  // alone; nexuses and RESERVE stay what they are here.
+  void take_over(Reservations&& other);
+
   bool registered(NexusId nexus) const;
   bool holds_persistent_reservation(NexusId nexus) const;
   bool reserved_by(NexusId nexus) const { return reserve_holder_ == nexus; }  // RESERVE(6)/(10)
@@ -102,20 +150,7 @@ class Reservations {
   static constexpr std::uint32_t kMaxParameterListLength = 16384;
 
  private:
-  struct Port {  // an I_T nexus as persistent reservations see it: it outlives the session
-    std::vector<std::byte> transport_id;
-    std::uint16_t relative_target_port = 1;
-    friend bool operator==(const Port&, const Port&) = default;
-  };
-  struct Registration {
-    Port port;
-    std::uint64_t key = 0;
-    bool all_target_ports = false;
-  };
-  struct Reservation {
-    ReservationType type;
-    Port holder;  // of no meaning for the all registrants types
-  };
+  using Port = ReservationPort;
 
   std::optional<Port> port_of(NexusId nexus) const;
   std::optional<NexusId> nexus_of(const Port& port) const;
@@ -132,10 +167,12 @@ class Reservations {
   ReservationResult clear(const Port& port);
   ReservationResult preempt(const Port& port, std::uint64_t key, ReservationType type, bool abort);
 
+  bool persists_;
   std::map<NexusId, Port> nexuses_;
   std::optional<NexusId> reserve_holder_;
   std::vector<Registration> registrations_;  // in the order of registration
-  std::optional<Reservation> reservation_;
+  std::optional<PersistentReservation> reservation_;
+  bool active_ = false;           // APTPL, as the last valid registration had it
   std::uint32_t generation_ = 0;  // PRGENERATION
 };
 

@@ -40,6 +40,8 @@ vtl_gate(integration SERIAL TIMEOUT 900 COMMAND ${release}/vtl_integration
          ENVIRONMENT "VTL_BINARY=${tsan}/vtl;TSAN_OPTIONS=halt_on_error=1 exitcode=66 second_deadlock_stack=1")
 vtl_gate(tshark SERIAL TIMEOUT 600 COMMAND ${test}/integration/tshark-check ${release})
 vtl_gate(kill9 SERIAL TIMEOUT 600 COMMAND ${release}/vtl_kill9 5)
+vtl_gate(session_fuzz SERIAL TIMEOUT 200 COMMAND ${release}/vtl_session_fuzz 15 1
+         ENVIRONMENT "VTL_BINARY=${asan}/vtl;ASAN_OPTIONS=quarantine_size_mb=64")
 vtl_gate(soak SERIAL TIMEOUT 300 COMMAND ${release}/vtl_soak 20)
 vtl_gate(powercut SERIAL TIMEOUT 120 COMMAND ${release}/vtl_powercut ext4 10)
 vtl_gate(powercut_control SERIAL TIMEOUT 120 COMMAND ${release}/vtl_powercut ext4 5 sync)
@@ -59,6 +61,11 @@ if(VTL_LANE STREQUAL full)
   # 100 000 with those of the push.
   vtl_gate(sim_long TIMEOUT 7200 COMMAND ${release}/vtl_sim --seed 1201 --seeds 98800)
   vtl_gate(sim_sweep_long TIMEOUT 3600 COMMAND ${release}/vtl_sim --sweep)
+  foreach(fuzzer ${fuzzers})
+    vtl_gate(search_${fuzzer} TIMEOUT 900 COMMAND ${test}/fuzz/search ${fuzzer} 600)
+  endforeach()
+  vtl_gate(session_fuzz_long SERIAL TIMEOUT 1200 COMMAND ${release}/vtl_session_fuzz 600
+           ENVIRONMENT "VTL_BINARY=${asan}/vtl;ASAN_OPTIONS=quarantine_size_mb=64")
   vtl_gate(cartridge_long TIMEOUT 7200 COMMAND ${asan}/unit_cartridge
            ENVIRONMENT "VTL_SWEEP=full;VTL_CRASH_ROUNDS=3000;VTL_DAMAGE_ROUNDS=3000")
 endif()

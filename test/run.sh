@@ -20,8 +20,13 @@ for preset in release asan tsan; do
   cmake --preset "$preset" -DVTL_LANE="$lane" >/dev/null
 done
 cmake --build --preset release
-cmake --build --preset release --target vtl_integration vtl_kill9 vtl_soak vtl_powercut vtl_sim bench vtl_path
-cmake --build --preset asan --target unit_tests fuzz_replay vtl_sim
+cmake --build --preset release --target vtl_integration vtl_kill9 vtl_session_fuzz vtl_soak vtl_powercut vtl_sim \
+  bench vtl_path
+cmake --build --preset asan --target unit_tests fuzz_replay vtl_sim vtl
 cmake --build --preset tsan --target vtl
+if [ "$lane" = full ]; then
+  cmake --preset fuzz >/dev/null
+  cmake --build --preset fuzz --target fuzz_search
+fi
 
 exec ctest --test-dir build/release --output-on-failure --no-tests=error "$@"

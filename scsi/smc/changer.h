@@ -36,6 +36,7 @@ struct ChangerOptions {
   std::function<std::uint64_t()> now_ms;  // wall clock, milliseconds since 1970
   // For the log; may be empty. Not of what was refused before the inventory was asked.
   std::function<void(const MoveEnd&)> move_ended;
+  PersistenceOptions persistence;
 };
 
 class Changer : public PrimaryUnit, public InventoryObserver {

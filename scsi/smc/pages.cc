@@ -126,6 +126,7 @@ PrimaryOptions Changer::primary_options(const ChangerOptions& options, const Inv
     tape_alert_.page_2e().told(nexus, first, last);
   };
   primary.now_ms = options.now_ms;
+  primary.persistence = options.persistence;
   return primary;
 }
 

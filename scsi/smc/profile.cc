@@ -35,6 +35,7 @@ struct Model {
   std::string_view applications, ours;
   std::uint8_t generation = 8;
   SerialForm serial_form = SerialForm::kPlain;
+  std::string_view family = "ibm";
 };
 
 constexpr LibraryProfile profile(const Model& m) {
@@ -45,6 +46,7 @@ constexpr LibraryProfile profile(const Model& m) {
           .revision = m.revision,
           .serial_form = m.serial_form,
           .drive_generation = m.generation,
+          .drive_family = m.family,
           .transport = range(m.map, m.map.transport, 1, 1),
           .storage = range(m.map, m.map.storage, m.sizes.slots, m.sizes.default_slots),
           .import_export = range(m.map, m.map.import_export, m.sizes.import_export,
@@ -176,7 +178,8 @@ constexpr std::array kProfiles = {
              .sizes = {96, 96, 15, 15, 4},
              .applications = "",
              .ours = kRevisionToo,
-             .generation = 6}),
+             .generation = 6,
+             .family = "hp"}),
     profile({.name = "hp-esl",
              .description = "HP ESL E-Series",
              .vendor = "HP",
@@ -186,7 +189,8 @@ constexpr std::array kProfiles = {
              .sizes = {712, 200, 40, 20, 24},
              .applications = "",
              .ours = kRevisionToo,
-             .generation = 6}),
+             .generation = 6,
+             .family = "hp"}),
     profile({.name = "hp-eml",
              .description = "HP EML E-Series",
              .vendor = "HP",
@@ -196,7 +200,8 @@ constexpr std::array kProfiles = {
              .sizes = {505, 100, 25, 10, 16},
              .applications = "",
              .ours = kRevisionToo,
-             .generation = 6}),
+             .generation = 6,
+             .family = "hp"}),
     profile({.name = "quantum-scalar",
              .description = "Quantum Scalar i2000 (ADIC)",
              .vendor = "ADIC",

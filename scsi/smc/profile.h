@@ -28,7 +28,8 @@ struct LibraryProfile {
   std::string_view product;
   std::string_view revision;
   SerialForm serial_form;
-  std::uint8_t drive_generation;  // default; drives are IBM ULT3580-TDn
+  std::uint8_t drive_generation;  // default
+  std::string_view drive_family;  // default: a name that ssc::find_drive_family() knows
   ElementRange transport, storage, import_export, drives;
   // For people: whose published lists name it, and what of it is not a device's but ours.
   std::string_view applications;

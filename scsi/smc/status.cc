@@ -115,8 +115,9 @@ void Changer::request_volume_element_address(Task& task) {
   if (search.sequence_fits && wants_primary_tags(search.action))
     selection = select_elements(inventory_.elements(), type, u16_at(task, 2), 0xFFFF);
   std::erase_if(selection, [&](const Element* e) {
-    return !e->full || (search.type != 0 && static_cast<std::uint8_t>(e->type) != search.type) ||
-           e->address < search.first || !matches(search.pattern, volume_tag(*e, tag_characters_));
+    const std::string_view tag = volume_tag(*e, tag_characters_);  // without one nothing is found
+    return tag.empty() || (search.type != 0 && static_cast<std::uint8_t>(e->type) != search.type) ||
+           e->address < search.first || !matches(search.pattern, tag);
   });
   if (selection.size() > u16_at(task, 4)) selection.resize(u16_at(task, 4));
   send_element_status(task, selection,

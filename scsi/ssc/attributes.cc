@@ -260,6 +260,8 @@ std::optional<Sense> parse(Bytes list, std::vector<Attribute>& out) {
     const Bytes value = in.bytes(size);
     if (!in.ok()) return Sense::parameter_list_length_error();
     if (!is_host_attribute(id)) return Sense::invalid_field_in_parameter_list(at);
+    if (format > kText)
+      return Sense::invalid_field_in_parameter_list(static_cast<std::uint16_t>(at + 2), 1);
     if (const HostAttribute* known = find_host_attribute(id); known != nullptr && size != 0) {
       if (format != known->format)
         return Sense::invalid_field_in_parameter_list(static_cast<std::uint16_t>(at + 2), 1);
@@ -304,7 +306,7 @@ void TapeDrive::Impl::write_attribute(Task& task) {
     task.fail(Sense::make(SenseKey::kDataProtect, Asc::kWriteProtected));
     return;
   }
-  task.want(length, Task::Shorter::kRefuse, [this, &task](Buffer list) {
+  task.parameter_list(length, [this, &task](Buffer list) {
     std::vector<Attribute> written;
     if (Outcome refused = parse(list.view(), written)) {
       task.fail(*refused);

@@ -2,20 +2,14 @@
 // encryption (SSC-5). Values that cross TapeMedium.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <memory>
 #include <vector>
 
 #include "scsi/protection.h"
+#include "scsi/secret.h"
 
 namespace scsi::ssc {
-
-// For what must not stay in memory; not optimised away.
-inline void wipe(MutableBytes bytes) {
-  volatile std::byte* at = bytes.data();
-  for (std::size_t i = 0; i < bytes.size(); ++i) at[i] = std::byte{};
-}
 
 // SSC-5, key-associated data: what a host has recorded with the blocks under a key, for whoever
 // looks for the key.
@@ -36,13 +30,12 @@ struct Encryption {
   Encryption() = default;
   Encryption(const Encryption&) = delete;
   Encryption& operator=(const Encryption&) = delete;
-  ~Encryption() { wipe(key); }
 
   Write write = Write::kDisable;
   Read read = Read::kDisable;
   Check check = Check::kDefault;  // CEEM: how the blocks that are read must have been written
   bool raw_readable = false;      // RDMC: blocks written now may be read in raw mode
-  std::array<std::byte, 32> key{};
+  SecretKey key;
   std::vector<KeyAssociatedData> associated;  // ascending by type
 };
 

@@ -22,9 +22,10 @@ void density_descriptor(ByteBuilder& out, const Generation& generation, bool wri
 }
 
 // 56 bytes.
-void medium_type_descriptor(ByteBuilder& out, const Generation& generation, bool worm) {
+void medium_type_descriptor(ByteBuilder& out, const Generation& generation, std::uint8_t type,
+                            bool worm) {
   const std::string number = std::to_string(generation.number);
-  out.u8(worm ? generation.medium_type_worm : generation.medium_type_data).u8(0).u16(52);
+  out.u8(type).u8(0).u16(52);
   out.u8(1).u8(generation.density_code).zeros(8);  // one density code of nine
   out.u16(kWidthTenthMm).u16(generation.length_m).zeros(2);
   out.ascii(kOrganization, 8).ascii("LTO" + number + (worm ? "WORM" : "Data"), 8);
@@ -49,9 +50,10 @@ void TapeDrive::Impl::report_density_support(Task& task) {
     if (reach == Access::kNone) continue;
     if (media && each.number != medium->info().generation) continue;
     if (medium_types) {
-      if (!media || !medium->info().worm) medium_type_descriptor(out, each, false);
+      if (!media || !medium->info().worm)
+        medium_type_descriptor(out, each, medium_type(each, false), false);
       if (each.medium_type_worm != 0 && (!media || medium->info().worm))
-        medium_type_descriptor(out, each, true);
+        medium_type_descriptor(out, each, medium_type(each, true), true);
       continue;
     }
     std::uint64_t capacity_mb = each.capacity_mb;

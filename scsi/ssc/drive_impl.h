@@ -90,11 +90,13 @@ struct TapeDrive::Impl {
 
   explicit Impl(TapeDriveOptions drive_options);
   struct Table;
-  static std::span<const CommandRow> rows(std::uint8_t generation);  // rows.cc
+  static std::span<const CommandRow> rows(const DriveFamily& family,
+                                          std::uint8_t generation);  // rows.cc
   PrimaryOptions primary_options();
 
   // --- state (tape_drive.cc) ---
   TapeDriveOptions options;
+  const DriveFamily& family;
   const Generation& generation;
   TapeDrive* unit = nullptr;
   std::unique_ptr<TapeMedium> medium;
@@ -201,6 +203,8 @@ struct TapeDrive::Impl {
   bool reserved(NexusId nexus) const;  // it holds a reservation
   BlockHandling handling_of(NexusId nexus) const;
   Outcome locked_out(NexusId nexus) const;
+  Outcome encryption_refusal(NexusId nexus) const;  // of a WRITE
+  bool encryptable() const;                         // the cartridge that is in
 
   // --- verify.cc
   void verify(Task& task);
@@ -299,6 +303,7 @@ struct TapeDrive::Impl {
   // --- pages as data: vpd.cc, mode_data.cc, log_data.cc, volume_log.cc
   InquiryOptions inquiry_options();
   ModeOptions mode_options();
+  std::uint8_t medium_type(const Generation& of_medium, bool worm) const;
   ModePage partition_page();
   void apply_compression();  // as mode pages 0Fh and 10h have it
   std::vector<LogPage> log_pages();

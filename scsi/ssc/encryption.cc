@@ -13,7 +13,7 @@ constexpr std::size_t kScope = 4, kControl = 5, kWriteMode = 6, kReadMode = 7, k
                       kKeyFormat = 9, kKadFormat = 10, kKeyLength = 18, kKey = 20;
 constexpr std::uint8_t kLock = 0x01;
 constexpr std::uint8_t kSdk = 0x08, kCkod = 0x04, kCkorp = 0x02, kCkorl = 0x01;
-constexpr std::size_t kKeyBytes = 32;
+constexpr std::size_t kKeyBytes = SecretKey::size();
 
 struct KadLimit {
   std::uint8_t type;
@@ -80,7 +80,7 @@ std::optional<Sense> EncryptionParameters::read_key(Bytes page, Encryption& out)
     return wrong(kKeyLength, 7);
   const Bytes rest = page.subspan(kKey);
   if (rest.size() < length) return Sense::parameter_list_length_error();
-  if (needs_key(page)) std::copy_n(rest.begin(), kKeyBytes, out.key.begin());
+  if (needs_key(page)) std::copy_n(rest.begin(), kKeyBytes, out.key.data());
   return read_associated(page, kKey + length, out.associated);
 }
 
@@ -249,8 +249,8 @@ std::vector<std::byte> EncryptionParameters::status(NexusId nexus) const {
                           : shared_by_           ? Scope::kAllNexus
                                                  : Scope::kPublic;
   const Set& set = set_of(nexus);
-  const Encryption none;
-  const Encryption& encryption = set.encryption ? *set.encryption : none;
+  static const Encryption kNone;
+  const Encryption& encryption = set.encryption ? *set.encryption : kNone;
   const unsigned check = static_cast<unsigned>(encryption.check);
   ByteBuilder out;
   out.u16(0x0020).u16(0);
@@ -265,12 +265,12 @@ std::vector<std::byte> EncryptionParameters::status(NexusId nexus) const {
   return out.take();
 }
 
-std::vector<std::byte> EncryptionParameters::capabilities(bool mounted) {
+std::vector<std::byte> EncryptionParameters::capabilities(bool applies) {
   ByteBuilder out;
   out.u16(0x0010).u16(40).u8(0x01).zeros(15);  // CFG_P: configuration is not prevented
   out.u8(kAlgorithmIndex).u8(0).u16(20);
   // AVFMV; MAC_C, DED_C, decryption and encryption by hardware.
-  out.u8((mounted ? 0x80u : 0u) | 0x3Au);
+  out.u8((applies ? 0x80u : 0u) | 0x3Au);
   out.u8(0x10);  // NONCE_C: the device makes the nonce
   out.u16(kKadLimits[0].longest).u16(kKadLimits[1].longest).u16(kKeyBytes);
   // EEMC_C: external mode is supported; RDMC_C: raw reading only of what is marked for it; EAREM.

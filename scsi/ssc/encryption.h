@@ -46,8 +46,9 @@ class EncryptionParameters {
   bool locked_out(NexusId nexus) const;
   bool any() const;  // some nexus' blocks are encrypted or decrypted
 
-  std::vector<std::byte> status(NexusId nexus) const;        // page 0020h
-  static std::vector<std::byte> capabilities(bool mounted);  // page 0010h
+  std::vector<std::byte> status(NexusId nexus) const;  // page 0020h
+  // Page 0010h; `applies`: to the volume that is mounted.
+  static std::vector<std::byte> capabilities(bool applies);
 
   // --- what clears parameters; 2A/12 is due to the affected
   Affected demounted();  // those set with CKOD

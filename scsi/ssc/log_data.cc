@@ -157,18 +157,18 @@ Parameters TapeDrive::Impl::compression_statistics(bool with_enabled) const {
   return out;
 }
 
-// Page 30h, tape usage: the life of the cartridge that is in.
+// Page 30h, tape usage: the life of the cartridge that is in; errors since it was loaded.
 Parameters TapeDrive::Impl::tape_usage() const {
   const bool loaded = load == Load::kReady;
   return {counter(0x0001, loaded ? medium->info().load_count : 0, 4),
           counter(0x0002, loaded ? data_sets(medium->info().bytes_written_life) : 0, 8),
           counter(0x0003, 0, 4),
-          counter(0x0004, counters.write_errors, 2),
+          counter(0x0004, loaded ? mount.write_errors : 0, 2),
           counter(0x0005, 0, 2),
           counter(0x0006, 0, 2),
           counter(0x0007, loaded ? data_sets(medium->info().bytes_read_life) : 0, 8),
           counter(0x0008, 0, 4),
-          counter(0x0009, counters.read_errors, 2),
+          counter(0x0009, loaded ? mount.read_errors : 0, 2),
           counter(0x000A, 0, 2),
           counter(0x000B, 0, 2)};
 }

@@ -1,5 +1,4 @@
-// Mode pages of an IBM LTO drive, as data. Offsets count from the first byte of the
-// page.
+// Mode pages of an LTO drive, as data. Offsets count from the first byte of the page.
 #include "scsi/ssc/drive_impl.h"
 
 namespace scsi::ssc {
@@ -43,15 +42,18 @@ ModeOptions TapeDrive::Impl::mode_options() {
     apply_compression();
   };
   // Device configuration: write delay 10 s, LOIS, EEG and SEW; SWP and the compression switch.
-  pages.push_back(page(0x10, 0, 0x0E, {{7, 0x64}, {8, 0x40}, {10, 0x18}, {14, 0x01}},
-                       {{6, 0xFF}, {7, 0xFF}, {10, 0x04}, {14, 0x01}}));
+  pages.push_back(page(0x10, 0, 0x0E,
+                       {{7, 0x64}, {8, 0x40}, {10, family.at_end_of_medium}, {14, 0x01}},
+                       {{6, 0xFF}, {7, 0xFF}, {10, 0x04}, {14, 0xFF}}));
   pages.back().ignore_unchangeable = true;
   pages.back().current = [this](NexusId, MutableBytes bytes) {
     if (load == Load::kReady)
       set(bytes, 3, static_cast<std::uint8_t>(medium->position().partition));
   };
   pages.back().changed = [this](NexusId, Bytes bytes) {
+    // Any algorithm but none (00h) is the one that there is.
     const bool on = bytes[14] != std::byte{0};
+    modes().set_byte(0x10, 0, 14, on ? 1 : 0);
     const unsigned others = modes().value_byte(0x0F, 0, 2) & 0x7Fu;
     modes().set_byte(0x0F, 0, 2, static_cast<std::uint8_t>(others | (on ? 0x80u : 0u)));
     apply_compression();
@@ -73,11 +75,13 @@ ModeOptions TapeDrive::Impl::mode_options() {
   };
   // IBM read/write control: the Windows driver refuses a drive without it. The encryption method is
   // "application managed"; LTFS shows whether encryption is on, and whether the medium can have it.
-  pages.push_back(page(0x25, 0, 0x1E, {{5, 0x01}, {6, 0x01}, {27, 0x50}}, {}));
-  pages.back().current = [this](NexusId nexus, MutableBytes bytes) {
-    if (encryption.in_use(nexus) != nullptr) set(bytes, 20, 0x01);
-    if (load == Load::kReady && medium->info().generation >= 4) set(bytes, 24, 0x01);
-  };
+  if (family.read_write_control) {
+    pages.push_back(page(0x25, 0, 0x1E, {{5, 0x01}, {6, 0x01}, {27, 0x50}}, {}));
+    pages.back().current = [this](NexusId nexus, MutableBytes bytes) {
+      if (encryption.in_use(nexus) != nullptr) set(bytes, 20, 0x01);
+      if (load == Load::kReady && medium->info().generation >= 4) set(bytes, 24, 0x01);
+    };
+  }
 
   ModeOptions out;
   out.pages = std::move(pages);
@@ -88,11 +92,16 @@ ModeOptions TapeDrive::Impl::mode_options() {
       const MediumInfo& label = medium->info();
       const Generation* of_medium = find_generation(label.generation);
       now.density = of_medium->density_code;
-      now.medium_type = label.worm ? of_medium->medium_type_worm : of_medium->medium_type_data;
+      now.medium_type = medium_type(*of_medium, label.worm);
     }
     return now;
   };
   return out;
+}
+
+std::uint8_t TapeDrive::Impl::medium_type(const Generation& of_medium, bool worm) const {
+  if (!family.medium_type_tells_generation) return worm ? 0x01 : 0x00;
+  return worm ? of_medium.medium_type_worm : of_medium.medium_type_data;
 }
 
 void TapeDrive::Impl::apply_compression() {

@@ -94,6 +94,12 @@ void TapeDrive::Impl::space(Task& task, std::int64_t count) {
       task.good();
       return;
     }
+    // Nothing was spaced over: what was to be on the medium before is not, and INFORMATION counts
+    // it.
+    if (outcome.fault && outcome.fault->kind == MediumFault::Kind::kWriteError) {
+      task.fail(*located(outcome));
+      return;
+    }
     Sense sense;
     switch (outcome.stop) {
       case Stop::kNone:

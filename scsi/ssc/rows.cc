@@ -1,5 +1,8 @@
-// The command table of a tape drive: one row per command, the same for every generation but for the
-// recommended timeouts.
+// The command table of a tape drive: one row per command, the same for every family and generation
+// but for the recommended timeouts, and that LTO-3 knows no encryption.
+#include <algorithm>
+#include <utility>
+
 #include "scsi/primary_rows.h"
 #include "scsi/ssc/drive_impl.h"
 
@@ -14,14 +17,30 @@ struct Timeouts {
                 write_filemarks = 1620;
   std::uint32_t read_buffer = 480, write_buffer = 540;
 };
-constexpr Timeouts kLto5{16380, 1560, 780, 2040, 2040, 1500, 16920};
-constexpr Timeouts kLto6{24600, 3000, 780, 2940, 2040, 1500, 24600};
-constexpr Timeouts kLto7{27540, 3000, 960, 2880, 2880, 2280, 28860};
-constexpr Timeouts kLto8{54896, 3000, 960, 2880, 2880, 2280, 47700};
-constexpr Timeouts kLto9{74341, 3000, 960, 2940, 2940, 2340, 63300};
+// The figures that LTFS, to which these vendors contribute, has for each family.
+using ByGeneration = std::array<Timeouts, 5>;  // LTO-5 to LTO-9; others as the nearest
+constexpr ByGeneration kIbm{{{16380, 1560, 780, 2040, 2040, 1500, 16920},
+                             {24600, 3000, 780, 2940, 2040, 1500, 24600},
+                             {27540, 3000, 960, 2880, 2880, 2280, 28860},
+                             {54896, 3000, 960, 2880, 2880, 2280, 47700},
+                             {74341, 3000, 960, 2940, 2940, 2340, 63300}}};
+constexpr Timeouts kHpUntil6{18000, 1560, 600, 1200, 1200, 1200, 18000,
+                             780,   600,  600, 300,  300,  60,   60};
+constexpr Timeouts kHp7{29400, 3000, 1020, 2700, 2700, 1920, 28860, 780, 780, 1980, 1920, 1920};
+constexpr Timeouts kHpFrom8{53040, 3000, 840, 2940, 2940, 2340, 53040, 780, 660, 1980, 1680, 1680};
+constexpr ByGeneration kHp{{kHpUntil6, kHpUntil6, kHp7, kHpFrom8, kHpFrom8}};
+constexpr Timeouts kQuantum5{19200, 1980, 1020, 2700, 2700, 1920, 19980,
+                             960,   780,  3120, 1920, 1740, 660,  720};
+constexpr Timeouts kQuantum6{29400, 3840, 1020, 2700, 2700, 1920, 30000,
+                             960,   780,  3120, 1920, 1740, 660,  720};
+constexpr Timeouts kQuantum7{27540, 3240, 840, 2940, 2940, 2340, 28860, 960, 660, 2040, 1560, 1680};
+constexpr Timeouts kQuantumFrom8{46380, 3240, 840, 2940, 2940, 2340,
+                                 47700, 960,  660, 2040, 1560, 1680};
+constexpr ByGeneration kQuantum{{kQuantum5, kQuantum6, kQuantum7, kQuantumFrom8, kQuantumFrom8}};
 
 using enum ReservationRule;
 constexpr std::uint8_t kAny = 0xFF;
+constexpr std::uint8_t kSecurityProtocolIn = 0xA2, kSecurityProtocolOut = 0xB5;
 
 constexpr CommandRow row(const char* name, std::uint8_t opcode, std::int32_t service_action,
                          std::uint8_t cdb_length, std::array<std::uint8_t, 16> usage,
@@ -139,9 +158,9 @@ struct TapeDrive::Impl::Table {
             {0x92, 0x1B, 0, F, F, F, F, F, F, F, F, F, 0, 0, 0, 0}, gate::kAll, kConflict,
             kCall<&I::locate_16>, t.locate),
         kReportLuns,
-        row("SECURITY PROTOCOL IN", 0xA2, kNoServiceAction, 12,
-            {0xA2, F, F, F, 0, 0, F, F, F, F, 0, 0}, gate::kAnyState, kAllowedForRead,
-            kCall<&I::security_protocol_in>),
+        row("SECURITY PROTOCOL IN", kSecurityProtocolIn, kNoServiceAction, 12,
+            {kSecurityProtocolIn, F, F, F, 0, 0, F, F, F, F, 0, 0}, gate::kAnyState,
+            kAllowedForRead, kCall<&I::security_protocol_in>),
         row("REPORT IDENTIFYING INFORMATION", 0xA3, 0x05, 12,
             {0xA3, 0x05, 0, 0, 0, 0, F, F, F, F, 0xFE, 0}, gate::kAnyState, kAllowedForRead,
             kCall<&I::report_identifying_information>),
@@ -151,32 +170,38 @@ struct TapeDrive::Impl::Table {
         kSetTimestamp,
         row("READ MEDIA SERIAL NUMBER", 0xAB, 0x01, 12, {0xAB, 0x01, 0, 0, 0, 0, F, F, F, F, 0, 0},
             gate::kAll, kAllowedForRead, kCall<&I::read_media_serial_number>),
-        row("SECURITY PROTOCOL OUT", 0xB5, kNoServiceAction, 12,
-            {0xB5, F, F, F, 0, 0, F, F, F, F, 0, 0}, gate::kAnyState, kConflict,
+        row("SECURITY PROTOCOL OUT", kSecurityProtocolOut, kNoServiceAction, 12,
+            {kSecurityProtocolOut, F, F, F, 0, 0, F, F, F, F, 0, 0}, gate::kAnyState, kConflict,
             kCall<&I::security_protocol_out>),
     };
   }
+  static constexpr auto make_all(const ByGeneration& t) {
+    return std::array{make(t[0]), make(t[1]), make(t[2]), make(t[3]), make(t[4])};
+  }
 };
 
-std::span<const CommandRow> TapeDrive::Impl::rows(std::uint8_t generation) {
-  static constexpr auto kRows5 = Table::make(kLto5);
-  static constexpr auto kRows6 = Table::make(kLto6);
-  static constexpr auto kRows7 = Table::make(kLto7);
-  static constexpr auto kRows8 = Table::make(kLto8);
-  static constexpr auto kRows9 = Table::make(kLto9);
-  switch (generation) {
-    case 6:
-      return kRows6;
-    case 7:
-      return kRows7;
-    case 8:
-      return kRows8;
-    case 9:
-    case 10:
-      return kRows9;
-    default:
-      return kRows5;
-  }
+namespace {
+
+// Tape encryption came with LTO-4.
+std::vector<CommandRow> without_encryption(std::span<const CommandRow> all) {
+  std::vector<CommandRow> out;
+  for (const CommandRow& each : all)
+    if (each.opcode != kSecurityProtocolIn && each.opcode != kSecurityProtocolOut)
+      out.push_back(each);
+  return out;
+}
+
+}  // namespace
+
+std::span<const CommandRow> TapeDrive::Impl::rows(const DriveFamily& family,
+                                                  std::uint8_t generation) {
+  static constexpr std::array kRows{Table::make_all(kIbm), Table::make_all(kHp),
+                                    Table::make_all(kQuantum)};
+  static const std::array kRows3{without_encryption(kRows[0][0]), without_encryption(kRows[1][0]),
+                                 without_encryption(kRows[2][0])};
+  const auto vendor = static_cast<std::size_t>(family.vendor);
+  if (generation < 4) return kRows3[vendor];
+  return kRows[vendor][std::clamp<std::size_t>(generation, 5, 9) - 5];
 }
 
 }  // namespace scsi::ssc

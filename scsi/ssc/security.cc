@@ -93,7 +93,7 @@ void TapeDrive::Impl::encryption_page(Task& task, std::uint32_t page) {
     case kOutSupport:
       return task.good(support_page(kOutSupport, std::array{kSetEncryption}));
     case kCapabilities:
-      return task.good(EncryptionParameters::capabilities(load == Load::kReady));
+      return task.good(EncryptionParameters::capabilities(encryptable()));
     case kKeyFormats:  // 00h: the key itself
       return task.good(ByteBuilder().u16(kKeyFormats).u16(1).u8(0).take());
     case kManagement:
@@ -141,11 +141,13 @@ void TapeDrive::Impl::security_protocol_out(Task& task) {
     task.good();
     return;
   }
-  task.parameter_list(length, [this, &task](Buffer list) {
+  task.want(length, Task::Shorter::kTake, [this, &task, length](Buffer list) {
     const NexusId nexus = task.nexus();
-    const EncryptionParameters::Result result =
-        encryption.set(nexus, std::as_const(list).view(), {load == Load::kReady, reserved(nexus)});
-    wipe(list.view());
+    EncryptionParameters::Result result{Sense::parameter_list_length_error(), {}};
+    if (list.size() == length)
+      result = encryption.set(nexus, std::as_const(list).view(),
+                              {load == Load::kReady, reserved(nexus)});
+    wipe(list.view());  // a key, or some of one
     if (result.refused) {
       task.fail(*result.refused);
       return;
@@ -174,6 +176,20 @@ BlockHandling TapeDrive::Impl::handling_of(NexusId nexus) const {
 TapeDrive::Impl::Outcome TapeDrive::Impl::locked_out(NexusId nexus) const {
   if (!encryption.locked_out(nexus)) return std::nullopt;
   return key_changed();
+}
+
+// Since LTO-4.
+bool TapeDrive::Impl::encryptable() const {
+  return load == Load::kReady && medium->info().generation >= 4;
+}
+
+// What is to be encrypted is not written in clear, nor where no drive would look for it.
+TapeDrive::Impl::Outcome TapeDrive::Impl::encryption_refusal(NexusId nexus) const {
+  if (Outcome refused = locked_out(nexus)) return refused;
+  const auto parameters = encryption.in_use(nexus);
+  if (!parameters || parameters->write == Encryption::Write::kDisable || encryptable())
+    return std::nullopt;
+  return Sense::make(SenseKey::kDataProtect, Asc::kCannotWriteMedium);
 }
 
 }  // namespace scsi::ssc

@@ -7,9 +7,9 @@
 namespace scsi::ssc {
 
 namespace {
-const Generation& known_generation(std::uint8_t number) {
+const Generation& known_generation(const DriveFamily& family, std::uint8_t number) {
   const Generation* generation = find_generation(number);
-  VTL_CHECK(generation != nullptr && !generation->ibm_product.empty());
+  VTL_CHECK(generation != nullptr && !family.model(number).product.empty());
   return *generation;
 }
 }  // namespace
@@ -17,7 +17,9 @@ const Generation& known_generation(std::uint8_t number) {
 // --- construction ---
 
 TapeDrive::Impl::Impl(TapeDriveOptions drive_options)
-    : options(std::move(drive_options)), generation(known_generation(options.generation)) {
+    : options(std::move(drive_options)),
+      family(*options.family),
+      generation(known_generation(family, options.generation)) {
   started_ms = now_ms();
 }
 
@@ -26,14 +28,15 @@ PrimaryOptions TapeDrive::Impl::primary_options() {
           .inquiry = inquiry_options(),
           .mode = mode_options(),
           .log = log_pages(),
-          .now_ms = options.now_ms};
+          .now_ms = options.now_ms,
+          .persistence = std::move(options.persistence)};
 }
 
 TapeDrive::TapeDrive(TapeDriveOptions options)
     : TapeDrive(std::make_unique<Impl>(std::move(options))) {}
 
 TapeDrive::TapeDrive(std::unique_ptr<Impl> impl)
-    : PrimaryUnit(Impl::rows(impl->generation.number), impl->primary_options()),
+    : PrimaryUnit(Impl::rows(impl->family, impl->generation.number), impl->primary_options()),
       impl_(std::move(impl)) {
   impl_->unit = this;
 }

@@ -6,6 +6,7 @@
 
 #include "scsi/identity.h"
 #include "scsi/primary.h"
+#include "scsi/ssc/drive_family.h"
 #include "scsi/ssc/medium.h"
 #include "scsi/ssc/profile.h"
 
@@ -13,7 +14,8 @@ namespace scsi::ssc {
 
 struct TapeDriveOptions {
   Identity identity;
-  std::uint8_t generation = 8;
+  const DriveFamily* family = &drive_families().front();
+  std::uint8_t generation = 8;               // one that the family has
   std::uint32_t max_block_bytes = 8u << 20;  // READ BLOCK LIMITS
   std::string library_serial;                // VPD B3h; may be empty
   std::uint16_t element_address = 0;         // VPD B4h
@@ -22,6 +24,7 @@ struct TapeDriveOptions {
   // Some nexus prevents removal from now on, or none does any more; before the command that says so
   // is answered.
   std::function<void(bool prevented)> prevented_changed;
+  PersistenceOptions persistence;
 };
 
 // What happened to a cartridge that the robot wants to put in or take out.

@@ -161,7 +161,7 @@ void TapeDrive::Impl::write(Task& task) {
     return;
   }
   Outcome refusal_now = write_refusal();
-  if (!refusal_now) refusal_now = locked_out(task.nexus());
+  if (!refusal_now) refusal_now = encryption_refusal(task.nexus());
   if (refusal_now) {
     task.fail(*refusal_now);
     return;

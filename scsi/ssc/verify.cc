@@ -21,6 +21,7 @@ void TapeDrive::Impl::verify(Task& task) {
     if ((how & kFixed) != 0) return refuse(0);
     if ((how & kByteCompare) != 0) return refuse(1);
     if ((how & kByFilemarks) != 0 && (how & kToEnd) != 0) return refuse(5);
+    if (const Outcome refused = locked_out(task.nexus())) return task.fail(*refused);
     verify_on(task, immediate, (how & kToEnd) != 0 ? 0 : task.cdb_field(2, 3), (how & kToEnd) != 0);
     return;
   }

@@ -36,11 +36,11 @@ std::vector<LogParameter> TapeDrive::Impl::volume_statistics() const {
     total += capacity(i).maximum;
     used += capacity(i).used;
   }
-  const std::uint16_t write_errors = static_cast<std::uint16_t>(medium->append_failed() ? 1 : 0);
   const auto text = [](std::uint16_t code, std::string_view value, std::size_t width) {
     return LogParameter::text(code, value, width);
   };
-  const std::string personality = "Ultrium-" + std::to_string(label.generation);
+  const std::string personality =  // nine characters
+      (label.generation < 10 ? "Ultrium-" : "Ultrium") + std::to_string(label.generation);
   // First encrypted object, and first one behind it that is not: none where nothing is, else
   // unknown.
   const auto encrypted = [this](std::uint32_t i) -> std::uint64_t {
@@ -50,14 +50,15 @@ std::vector<LogParameter> TapeDrive::Impl::volume_statistics() const {
       number(0x0000, 1, 1),
       number(0x0001, label.load_count, 4),
       number(0x0002, data_sets(label.bytes_written_life), 8),
-      // Recovered write errors; likewise below where a medium of files has none.
+      // Recovered write errors; likewise below where a medium of files has none. Of errors before
+      // this load nothing is kept.
       number(0x0003, 0, 4),
-      number(0x0004, write_errors, 2),
+      number(0x0004, mount.write_errors, 2),
       number(0x0005, 0, 2),
       number(0x0006, 0, 2),
       number(0x0007, data_sets(label.bytes_read_life), 8),
       number(0x0008, 0, 4),
-      number(0x0009, 0, 2),
+      number(0x0009, mount.read_errors, 2),
       number(0x000A, 0, 2),
       number(0x000B, 0, 2),
       number(0x000C, mount.write_errors, 2),

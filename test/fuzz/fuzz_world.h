@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <memory>
 
+#include "scsi/crc32c.h"
 #include "test/unit/iscsi/test_unit.h"
 #include "transport/iscsi/connection.h"
 #include "transport/iscsi/pdu.h"
@@ -52,7 +53,7 @@ struct Peer {
     while (!bytes.empty()) {
       const scsi::MutableBytes span = connection->recv_span();
       if (span.empty()) return;
-      const std::size_t n = std::min(span.size(), bytes.size());
+      const std::size_t n = std::min({span.size(), bytes.size(), chunk});
       std::memcpy(span.data(), bytes.data(), n);
       connection->received(n, now);
       bytes = bytes.subspan(n);
@@ -67,7 +68,9 @@ struct Peer {
       for (const iovec& span : spans) {
         if (span.iov_len == 0) std::abort();
         const auto* bytes = static_cast<const std::byte*>(span.iov_base);
-        if (n == 0 && last.size() < 65536) last.insert(last.end(), bytes, bytes + span.iov_len);
+        if (last.size() < 65536) last.insert(last.end(), bytes, bytes + span.iov_len);
+        said += span.iov_len;
+        crc = scsi::crc32c(scsi::Bytes(bytes, span.iov_len), crc);
         n += span.iov_len;
       }
       connection->sent(n, now);
@@ -86,7 +89,11 @@ struct Peer {
   std::unique_ptr<iscsi::Connection> connection;
   iscsi::TimePoint now{std::chrono::hours(1)};
   bool reading = true;
+  std::size_t chunk = ~std::size_t{0};  // bytes that come at a time
   std::vector<std::byte> last;
+  // All that the target has said.
+  std::uint64_t said = 0;
+  std::uint32_t crc = 0;
 };
 
 inline std::vector<std::byte> pdu_bytes(iscsi::Header header, scsi::Bytes data) {

@@ -43,4 +43,12 @@ check "transfer to the last" changer transfer 1 40
 check "mtx status" changer status
 says "it is there" 'Storage Element 40:Full :VolumeTag=VTL001L8'
 refused "fewer slots" 'only more' host vtl library grow --slots 39
+
+# ---- and a drive more
+check "vtl library grow --drives" host vtl library grow --drives 3
+check "mtx status" changer status
+says "there are three drives" '3 Drives, 45 Slots'
+check "load it" changer load 2 2
+check "mtx status" changer status
+says "it has the cartridge" 'Data Transfer Element 2:Full \(Storage Element 2 Loaded\)'
 summary

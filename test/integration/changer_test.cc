@@ -72,6 +72,52 @@ TEST_CASE("slots are added under a host that is logged in") {
   CHECK(place_of(library, "VTL001L8") == "slot-" + more);
 }
 
+TEST_CASE(
+    "a drive that another host has reserved gives its cartridge up, a reserved changer nothing") {
+  Library library;
+  Initiator drive = library.load(1);
+  REQUIRE(drive.none({0x16, 0, 0, 0, 0, 0}).good());
+  Initiator changer = library.attach_changer();
+  CHECK(move_medium(changer, kFirstDrive, kFirstSlot).good());
+  CHECK(move_medium(changer, kFirstSlot, kFirstDrive).good());
+  CHECK(drive.clear_unit_attentions().good());
+  REQUIRE(changer.none({0x16, 0, 0, 0, 0, 0}).good());
+  CHECK(changer.logout());  // and the reservation ends with the session
+  Initiator again = library.attach_changer();
+  CHECK(move_medium(again, kFirstDrive, kFirstSlot).good());
+}
+
+TEST_CASE("a kill at any moment of a growth leaves the old library or the new one") {
+  Library library({"--drives", "2", "--slots", "10", "--cartridges", "5"});
+  const std::string data = library.daemon.data();
+  std::size_t drives = 2, slots = 10;
+  for (int round = 0; round < 8; ++round) {
+    CAPTURE(round, drives, slots);
+    std::thread growing([&] {
+      (void)run_vtl({"library", "grow", "--drives", std::to_string(drives + 1), "--slots",
+                     std::to_string(slots + 5), "--data", data});
+    });
+    std::this_thread::sleep_for(std::chrono::milliseconds(15 * round));
+    CHECK(library.daemon.stop(9) == 128 + 9);
+    growing.join();  // without the server it may make the change by itself
+    CHECK(run_vtl({"config", "check", "--data", data}).code == 0);
+    library.daemon.start();
+    const auto shown = vtl_json({"library", "show", "--data", data});
+    std::size_t drives_now = 0, slots_now = 0;
+    for (const auto& element : shown["elements"]) {
+      drives_now += element["type"] == "drive" ? 1 : 0;
+      slots_now += element["type"] == "storage" ? 1 : 0;
+    }
+    const bool grown = drives_now == drives + 1 && slots_now == slots + 5;
+    CHECK((grown || (drives_now == drives && slots_now == slots)));
+    CHECK(Initiator::discover(library.daemon.portal()).size() == 1 + drives_now);
+    CHECK(place_of(library, "VTL001L8") == "slot-1");
+    drives = drives_now;
+    slots = slots_now;
+  }
+  CHECK(drives > 2);
+}
+
 TEST_CASE("a cleaning cartridge by MOVE MEDIUM: it cleans, comes out, and has a use less") {
   Library library;
   const std::string data = library.daemon.data();

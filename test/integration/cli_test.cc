@@ -56,6 +56,7 @@ TEST_CASE("warnings of a command go to standard error, beside the result") {
 TEST_CASE("profiles are listed and shown, and init chooses one for an application") {
   CHECK(has(run_vtl({"profile", "list"}).out, "\nquantum-scalar "));
   CHECK(has(run_vtl({"profile", "show", "ibm-3584"}).out, "IBM 03584L32 0402"));
+  CHECK(has(run_vtl({"profile", "show", "hp-msl"}).out, "HP Ultrium 6-SCSI by default"));
   const Ended unknown = run_vtl({"profile", "show", "ibm"});
   CHECK(unknown.code == 1);
   CHECK(has(unknown.err, "vtl profile list"));
@@ -68,7 +69,7 @@ TEST_CASE("profiles are listed and shown, and init chooses one for an applicatio
   CHECK(made.code == 0);
   CHECK(has(made.out, "Chosen for IBM Spectrum Protect:\n  profile ibm-3584: "));
   CHECK(run_vtl({"library", "grow", "--slots", "300", "--data", parent + "/library"}).out ==
-        "300 slots, 20 import/export slots\n");
+        "300 slots, 20 import/export slots, 10 drives\n");
   CHECK(run_vtl({"library", "grow", "--slots", "299", "--data", parent + "/library"}).code == 1);
   CHECK(run_vtl({"config", "check", "--data", parent + "/library"}).code == 0);
   std::filesystem::remove_all(parent);

@@ -43,6 +43,7 @@ std::optional<std::int32_t> CommandResult::information() const {
 
 Initiator::Initiator(LoginOptions options)
     : iscsi_(iscsi_create_context(options.initiator.c_str())) {
+  if (options.isid != 0) iscsi_set_isid_random(iscsi_, options.isid, 0);
   iscsi_set_noautoreconnect(iscsi_, 1);
   iscsi_set_timeout(iscsi_, options.timeout_seconds);
   iscsi_set_header_digest(

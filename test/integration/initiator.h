@@ -15,7 +15,8 @@ using ByteString = std::vector<std::uint8_t>;
 
 struct LoginOptions {
   std::string initiator = "iqn.2026-11.local.test:initiator";
-  std::string user, password;                // CHAP, if given
+  std::uint32_t isid = 0;      // 0: another one each time, and with it another initiator port
+  std::string user, password;  // CHAP, if given
   std::string target_user, target_password;  // mutual
   bool header_digest = false;
   bool immediate_data = true;

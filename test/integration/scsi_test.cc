@@ -57,6 +57,23 @@ TEST_CASE("identity of the devices") {
   }
 }
 
+TEST_CASE("drives of another family: the changer knows them, and they take their longest block") {
+  Library library({"--identity", "hp"});
+  Initiator drive = library.load(1);
+  CHECK(text(drive.in({0x12, 0, 0, 0, 96, 0}, 96).data, 8, 24) == "HPE     Ultrium 8-SCSI  ");
+  Initiator changer = library.attach_changer();
+  const CommandResult status = changer.in({0xb8, 4, 0x01, 0xf4, 0, 1, 1, 0, 4, 0, 0, 0}, 1024);
+  REQUIRE(status.good());
+  CHECK(text(status.data, 0, status.data.size())
+            .find("HPE     Ultrium 8-SCSI  " + text(vpd(drive, 0x80), 4, 10)) != std::string::npos);
+  CHECK(drive.in({0x05, 0, 0, 0, 0, 0}, 6).data == ByteString{0, 0xff, 0xff, 0xff, 0, 1});
+  const ByteString longest = pattern(0xffffff, 1);
+  REQUIRE(write_block(drive, longest).good());
+  REQUIRE(write_filemarks(drive, 1).good());
+  REQUIRE(rewind_tape(drive).good());
+  CHECK(read_block(drive, longest.size()).data == longest);
+}
+
 TEST_CASE("readiness and unit attention of a new nexus") {
   Library library;
   Initiator drive;

@@ -105,6 +105,83 @@ TEST_CASE("cartridges go from thread to thread while drives write and read") {
   CHECK(library.daemon.stop() == 0);
 }
 
+TEST_CASE("drives are added on every thread while hosts write, and stay") {
+  ThreeThreads library;
+  const std::string data = library.daemon.data();
+  std::atomic<bool> stop{false};
+  std::vector<std::unique_ptr<Client>> clients;
+  for (int n = 1; n <= 3; ++n) {
+    auto drive = std::make_shared<Initiator>(library.load(n));
+    clients.push_back(std::make_unique<Client>([drive, n, &stop](Client& client) {
+      for (std::uint64_t round = 0; !stop; ++round)
+        write_and_read(client, *drive, round * 100 + static_cast<std::uint64_t>(n));
+      client.want(drive->logout(), "logout");
+    }));
+  }
+  Initiator changer = library.attach_changer();
+  const auto before = Initiator::discover(library.daemon.portal());
+  CHECK(before.size() == 11);
+  const auto serial_of = [](Initiator& device) {
+    return device.in({0x12, 1, 0x80, 0, 0xFF, 0}, 255).data;
+  };
+  const ByteString changer_serial = serial_of(changer);
+
+  const Ended refused = run_vtl({"library", "grow", "--drives", "501", "--data", data});
+  CHECK(refused.code == 1);
+  CHECK(refused.err.find("491 drives cannot be added while the server runs") != std::string::npos);
+  CHECK(run_vtl({"library", "grow", "--drives", "9", "--data", data}).code == 1);
+  CHECK(changer.none({0, 0, 0, 0, 0, 0}).good());
+  const Ended grown =
+      run_vtl({"library", "grow", "--drives", "13", "--generation", "9", "--data", data});
+  CHECK(grown.err == "");
+  REQUIRE(grown.code == 0);
+  CHECK(grown.out.find("228 slots, 20 import/export slots, 13 drives\ndrive-11  LTO-9  ") == 0);
+
+  CHECK(changer.none({0, 0, 0, 0, 0, 0}).sense_code() == "6/2A/01");
+  CHECK(changer.none({0, 0, 0, 0, 0, 0}).sense_code() == "6/28/00");
+  CHECK(changer.none({0, 0, 0, 0, 0, 0}).good());
+  CHECK(serial_of(changer) == changer_serial);
+  const auto after = Initiator::discover(library.daemon.portal());
+  REQUIRE(after.size() == 14);
+  CHECK(std::equal(before.begin(), before.end(), after.begin()));
+  CHECK(changer.in({0x1A, 8, 0x1D, 0, 0xFF, 0}, 255).data.at(21) == 13);
+
+  // Element status names the new drives as they name themselves, and each takes a cartridge.
+  std::vector<ByteString> serials;
+  for (int n = 11; n <= 13; ++n) {
+    CAPTURE(n);
+    const int element = kFirstDrive + n - 1;
+    CHECK(library.daemon.drive(n) == after.at(static_cast<std::size_t>(n)).first);
+    const CommandResult status =
+        changer.in({0xB8, 4, element >> 8, element & 0xFF, 0, 1, 1, 0, 0x10, 0, 0, 0}, 4096);
+    REQUIRE(status.data.size() == 16 + 50);
+    Initiator drive = library.attach_drive(n);
+    CHECK(std::string(status.data.begin() + 32, status.data.begin() + 56) ==
+          "IBM     ULT3580-TD9     ");
+    serials.push_back(serial_of(drive));
+    CHECK(std::equal(serials.back().begin() + 4, serials.back().end(), status.data.begin() + 56,
+                     status.data.end()));
+    REQUIRE(move_medium(changer, kFirstSlot + n, element).good());
+    REQUIRE(drive.wait_ready().good());
+    CHECK(write_block(drive, pattern(100000, static_cast<std::uint64_t>(n))).good());
+    CHECK(write_filemarks(drive, 1).good());
+  }
+  stop = true;
+  CHECK(join(clients) == "");
+
+  // A kill, and everything is where it was.
+  CHECK(library.daemon.stop(9) == 128 + 9);
+  library.daemon.start();
+  for (int n = 11; n <= 13; ++n) {
+    CAPTURE(n);
+    Initiator drive = library.attach_drive(n);
+    CHECK(serial_of(drive) == serials.at(static_cast<std::size_t>(n - 11)));
+    REQUIRE(drive.wait_ready().good());
+    CHECK(read_block(drive, 100000).data == pattern(100000, static_cast<std::uint64_t>(n)));
+  }
+  CHECK(library.daemon.stop() == 0);
+}
+
 TEST_CASE("what a host forbids on one thread the changer knows on another") {
   ThreeThreads library;
   for (const int n : {1, 2, 3}) {

@@ -12,6 +12,12 @@
 
 namespace {
 
+// Of the first line that has this in it.
+std::string line_of(const std::string& text, const std::string& part) {
+  const auto end = text.begin() + static_cast<std::ptrdiff_t>(text.find(part));
+  return std::to_string(1 + std::count(text.begin(), end, '\n'));
+}
+
 bool has(const std::string& text, const std::string& part) {
   return text.find(part) != std::string::npos;
 }
@@ -72,7 +78,7 @@ TEST_CASE("two libraries that name the same pool") {
     CHECK(has(refused.err, "pool " + pool + " is in use"));
     CHECK(has(refused.err, "pid " + std::to_string(library.daemon.pid())));
     CHECK(has(refused.err, library.daemon.data()));
-    CHECK(has(refused.err, "storage.pool of " + other + "/vtl.yaml"));
+    CHECK(has(refused.err, other + "/vtl.yaml:" + line_of(yaml, "pool: ") + ": storage.pool: "));
   }
   // The pool's own library is served and managed on, and alone again afterwards.
   CHECK(run_vtl({"library", "show", "--data", library.daemon.data()}).code == 0);
@@ -262,7 +268,7 @@ TEST_CASE("damaged YAML names file, line and key, and nothing starts") {
     write_text(data + "/vtl.yaml", yaml);
     const Ended ended = run_vtl({"serve", "--data", data, "--listen", any_port()});
     CHECK(ended.code == 3);
-    CHECK(has(ended.err, "storage.pool"));
+    CHECK(has(ended.err, "/vtl.yaml:" + line_of(yaml, "pool: ") + ": storage.pool: cannot open"));
     CHECK(has(ended.err, data + "/elsewhere"));
   }
   SECTION("a value out of range") {

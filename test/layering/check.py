@@ -10,7 +10,7 @@ import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
-GROUND = {f"scsi/{n}.h" for n in ("bytes", "buffer", "check", "crc32c", "done", "protection")} | {"scsi/ssc/profile.h"}
+GROUND = {f"scsi/{n}.h" for n in ("bytes", "buffer", "check", "crc32c", "done", "protection", "secret")} | {"scsi/ssc/profile.h"}
 GROUND_FILES = GROUND | {h.replace(".h", ".cc") for h in GROUND}
 
 STD = re.compile(r"^[a-z_]+$")  # <vector>: no dot, no slash
@@ -45,7 +45,7 @@ RULES = [
      lambda h: h.startswith(("vtl/interchange/", "vtl/cartridge/")) or h in GROUND,
      {"nlohmann/json.hpp", "fmt/format.h", "fmt/core.h"} | LANGUAGE, {"thread", "mutex"}),
     ("vtl/config", lambda f: f.startswith("vtl/config/"),
-     lambda h: h.startswith("vtl/config/") or h in GROUND | {"scsi/smc/profile.h"},
+     lambda h: h.startswith("vtl/config/") or h in GROUND | {"scsi/smc/profile.h", "scsi/ssc/drive_family.h"},
      re.compile(r"^(yaml-cpp/.*|fmt/.*|arpa/inet\.h|errno\.h|sys/stat\.h|sys/types\.h|unistd\.h|fcntl\.h)$"), {"thread", "mutex"}),
     ("vtl/daemon and vtl/cli", lambda f: f.startswith(("vtl/daemon/", "vtl/cli/")), lambda h: True, re.compile("."), set()),
 ]

@@ -25,27 +25,40 @@ void Host::connect() {
   options.target = target_;
   options.isid = {std::byte{0x80}, {}, {}, std::byte{number_}, {}, {}};
   options.digests = world_.swarm().digests;
+  if (world_.swarm().chap)
+    options.chap = Credentials{number_ % 2 == 0 ? "7,5" : "8,6", Process::kUser, Process::kSecret,
+                               Process::kTargetUser, Process::kTargetSecret};
   options.initial_r2t = world_.swarm().initial_r2t;
   options.immediate_data = world_.swarm().immediate_data;
   // Over the end of the numbers' circle now and then.
   options.first_cmd_sn =
       world_.random().chance(300) ? 0xFFFFFFFA : static_cast<std::uint32_t>(world_.random().next());
+  disguise(options);
   line_ = world_.connect(*this);
   if (line_ == nullptr) return;
   initiator_ = std::make_unique<Initiator>(std::move(options));
   heard_ = world_.now();
+  call();
+  flush();
+}
+
+void Host::call() {
   initiator_->login([this](std::uint16_t status) {
     world_.trace(fmt::format("host {} logged in: {:04x}", number_, status));
-    check(status == 0, fmt::format("a login was refused: {:04x}", status));
+    login_ended(status);
   });
-  flush();
+}
+
+void Host::login_ended(std::uint16_t status) {
+  check(status == 0, fmt::format("a login was refused: {:04x}", status));
+  if (world_.swarm().chap) ++world_.count().chap_logins;
 }
 
 bool Host::act() {
   if (waits_ && world_.now() < wait_until_) return false;
   waits_ = false;
   if (line_ == nullptr) {
-    if (retiring_) return false;
+    if (retiring_ || !wants_line()) return false;
     connect();
     return line_ != nullptr;
   }

@@ -29,6 +29,7 @@ class Host {
   bool retired() const { return retiring_ && line_ == nullptr; }
   // It may arrive late, on the line that was given up with it, and take the next session's place.
   bool gave_a_login_up() const { return gave_a_login_up_; }
+  virtual bool may_be_refused() const { return false; }
   bool logged_out() const { return initiator_ != nullptr && initiator_->logged_out(); }
   void receive(scsi::Bytes bytes);
   void flush();  // the initiator's output to the line
@@ -37,6 +38,10 @@ class Host {
   virtual bool act_online() = 0;
   virtual void forget_session() = 0;
   virtual bool busy() const = 0;
+  virtual bool wants_line() { return true; }
+  virtual void disguise(InitiatorOptions&) {}  // before it calls
+  virtual void call();                         // its first words: a login
+  virtual void login_ended(std::uint16_t status);
 
   World& world_;
   std::unique_ptr<Initiator> initiator_;
@@ -109,6 +114,28 @@ class Intruder final : public Host {
   const DriveHost& owner_;
   const std::size_t drive_;
   unsigned waiting_ = 0;
+};
+
+// Somebody who may ask which targets there are and nothing else - and one who may not even do that,
+// as it has no secret or a wrong one, or does not log in at all.
+class Caller final : public Host {
+ public:
+  explicit Caller(World& world);
+  static constexpr const char* kName = "iqn.1993-08.org.debian:01:caller";
+  bool busy() const override { return asked_; }
+  bool may_be_refused() const override { return kind_ != Kind::kDiscovery; }
+
+ private:
+  enum class Kind { kDiscovery, kNoSecret, kWrongSecret, kUnknownUser, kBlindDiscovery, kNoLogin };
+  bool wants_line() override;
+  void disguise(InitiatorOptions& options) override;
+  void call() override;
+  void login_ended(std::uint16_t status) override;
+  bool act_online() override;
+  void forget_session() override { asked_ = heard_list_ = false; }
+
+  Kind kind_ = Kind::kDiscovery;
+  bool asked_ = false, heard_list_ = false;
 };
 
 class ChangerHost final : public Host {

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "auth/chap.h"
+#include "auth/digest.h"
 #include "scsi/crc32c.h"
 #include "test/sim/random.h"
 #include "transport/iscsi/serial.h"
@@ -48,30 +50,99 @@ void Initiator::send(iscsi::Header header, scsi::Bytes data) {
   digest(scsi::Bytes(output_).subspan(start));
 }
 
-void Initiator::login(std::function<void(std::uint16_t)> done) {
-  login_done_ = std::move(done);
+void Initiator::send_login(iscsi::Stage current, bool transit, const Keys& keys) {
   iscsi::LoginRequest request;
-  request.transit = true;
-  request.current = iscsi::Stage::kOperational;
-  request.next = iscsi::Stage::kFullFeature;
+  request.transit = transit;
+  request.current = current;
+  if (transit)
+    request.next = current == iscsi::Stage::kSecurity ? iscsi::Stage::kOperational
+                                                      : iscsi::Stage::kFullFeature;
   request.isid = options_.isid;
   request.task_tag = 1;
   request.cmd_sn = cmd_sn_;
+  request.exp_stat_sn = exp_stat_sn_;
   std::string text;
-  const auto key = [&](const char* name, const std::string& value) {
-    iscsi::append_text(text, name, value);
-  };
-  key("InitiatorName", options_.name);
-  key("SessionType", "Normal");
-  key("TargetName", options_.target);
-  key("HeaderDigest", options_.digests ? "CRC32C" : "None");
-  key("DataDigest", options_.digests ? "CRC32C" : "None");
-  key("InitialR2T", options_.initial_r2t ? "Yes" : "No");
-  key("ImmediateData", options_.immediate_data ? "Yes" : "No");
-  key("FirstBurstLength", std::to_string(options_.first_burst));
-  key("MaxBurstLength", std::to_string(options_.max_burst));
-  key("MaxRecvDataSegmentLength", std::to_string(options_.max_recv));
-  key("ErrorRecoveryLevel", "0");
+  for (const auto& [name, value] : keys) iscsi::append_text(text, name, value);
+  send(request.encode(), scsi::as_bytes(text));
+}
+
+Initiator::Keys Initiator::who() const {
+  Keys keys = {{"InitiatorName", options_.name},
+               {"SessionType", options_.discovery ? "Discovery" : "Normal"}};
+  if (!options_.discovery) keys.emplace_back("TargetName", options_.target);
+  return keys;
+}
+
+Initiator::Keys Initiator::parameters() const {
+  const char* const digest = options_.digests ? "CRC32C" : "None";
+  Keys keys = {{"HeaderDigest", digest}, {"DataDigest", digest}};
+  keys.emplace_back("MaxRecvDataSegmentLength", std::to_string(options_.max_recv));
+  keys.emplace_back("ErrorRecoveryLevel", "0");
+  if (options_.discovery) return keys;
+  keys.emplace_back("InitialR2T", options_.initial_r2t ? "Yes" : "No");
+  keys.emplace_back("ImmediateData", options_.immediate_data ? "Yes" : "No");
+  keys.emplace_back("FirstBurstLength", std::to_string(options_.first_burst));
+  keys.emplace_back("MaxBurstLength", std::to_string(options_.max_burst));
+  return keys;
+}
+
+void Initiator::login(std::function<void(std::uint16_t)> done) {
+  login_done_ = std::move(done);
+  Keys keys = who();
+  if (options_.chap) {
+    step_ = Step::kMethod;
+    keys.emplace_back("AuthMethod", "CHAP");
+    return send_login(iscsi::Stage::kSecurity, false, keys);
+  }
+  for (auto& key : parameters()) keys.push_back(std::move(key));
+  send_login(iscsi::Stage::kOperational, true, keys);
+}
+
+// The security stage, from one answer to the next request (RFC 7143 12.1.3).
+void Initiator::authenticate(const iscsi::LoginResponse& response, const Data& data) {
+  constexpr std::uint8_t kIdentifier = 17;
+  const Credentials& own = *options_.chap;
+  const auto pairs = iscsi::parse_text(scsi::as_text(data));
+  check(pairs.has_value(), "login keys that cannot be read");
+  std::map<std::string, std::string> keys(pairs->begin(), pairs->end());
+  check(response.transit == (step_ == Step::kProof), "a login that skips its authentication");
+  if (step_ == Step::kMethod) {
+    check(keys["AuthMethod"] == "CHAP", "a login that goes on without CHAP");
+    step_ = Step::kAlgorithm;
+    return send_login(iscsi::Stage::kSecurity, false, {{"CHAP_A", own.algorithms}});
+  }
+  if (step_ == Step::kAlgorithm) {
+    algorithm_ = auth::chap_algorithm(std::uint32_t(std::stoul(keys["CHAP_A"]))).value();
+    const auto challenge = auth::decode_binary(keys["CHAP_C"], 1024);
+    check(challenge && challenge->size() >= 16, "a challenge that is too short");
+    const auto proof =
+        auth::chap_response(algorithm_, static_cast<std::uint8_t>(std::stoul(keys["CHAP_I"])),
+                            auth::Secret(own.secret), *challenge);
+    challenge_.assign(proof.rbegin(), proof.rend());
+    step_ = Step::kProof;
+    return send_login(iscsi::Stage::kSecurity, true,
+                      {{"CHAP_N", own.user},
+                       {"CHAP_R", auth::encode_hex(proof)},
+                       {"CHAP_I", std::to_string(kIdentifier)},
+                       {"CHAP_C", auth::encode_hex(challenge_)}});
+  }
+  const auto proof =
+      auth::chap_response(algorithm_, kIdentifier, auth::Secret(own.target_secret), challenge_);
+  check(keys["CHAP_N"] == own.target_user && keys["CHAP_R"] == auth::encode_hex(proof),
+        "the target does not prove itself");
+  step_ = Step::kOperational;
+  send_login(iscsi::Stage::kOperational, true, parameters());
+}
+
+void Initiator::send_targets(std::function<void(const std::string&)> done) {
+  text_done_ = std::move(done);
+  iscsi::TextRequest request;
+  request.final = true;
+  request.task_tag = next_tag_++;
+  request.cmd_sn = cmd_sn_++;
+  request.exp_stat_sn = exp_stat_sn_;
+  std::string text;
+  iscsi::append_text(text, "SendTargets", "All");
   send(request.encode(), scsi::as_bytes(text));
 }
 
@@ -251,6 +322,11 @@ void Initiator::handle(const iscsi::Header& header, Data data) {
       logged_in_ = false;
       logged_out_ = true;
       return;
+    case Opcode::kTextResponse: {
+      check(text_done_ != nullptr, "text that was not asked for");
+      check(iscsi::TextResponse::decode(header).final, "a list of targets in pieces");
+      return std::exchange(text_done_, {})(std::string(scsi::as_text(data)));
+    }
     case Opcode::kAsyncMessage:
       return;
     default:
@@ -262,6 +338,9 @@ void Initiator::handle(const iscsi::Header& header, Data data) {
 void Initiator::login_response(const iscsi::Header& header, const Data& data) {
   const iscsi::LoginResponse response = iscsi::LoginResponse::decode(header);
   check(!logged_in_ && login_done_, "a login response out of place");
+  check(response.status == 0 || scsi::as_text(data).find("CHAP_R") == std::string_view::npos,
+        "the target proves itself to somebody that it refuses");
+  if (response.status == 0 && step_ != Step::kOperational) return authenticate(response, data);
   if (response.status == 0) {
     check(response.transit && response.next == iscsi::Stage::kFullFeature, "a login without end");
     const auto pairs = iscsi::parse_text(scsi::as_text(data));

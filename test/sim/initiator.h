@@ -8,10 +8,12 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "auth/access.h"
 #include "scsi/bytes.h"
 #include "transport/iscsi/pdu.h"
 
@@ -39,8 +41,16 @@ struct Answer {
   unsigned at(std::size_t i) const { return std::to_integer<unsigned>(sense[i]); }
 };
 
+// What both sides prove themselves with.
+struct Credentials {
+  std::string algorithms = "7,5";  // CHAP_A
+  std::string user, secret, target_user, target_secret;
+};
+
 struct InitiatorOptions {
   std::string name, target;
+  bool discovery = false;  // then of no target
+  std::optional<Credentials> chap;
   iscsi::Isid isid{};
   bool digests = false;
   bool initial_r2t = false;
@@ -72,6 +82,7 @@ class Initiator {
   void manage(iscsi::TaskManagementFunction function, std::uint32_t tag,
               std::function<void(iscsi::TaskManagementCode)> done);
   void ping();
+  void send_targets(std::function<void(const std::string& text)> done);
   std::size_t outstanding() const { return tasks_.size(); }
   bool waits_for_ping() const { return ping_tag_ != 0; }
   bool waits_for_management() const { return !managements_.empty(); }
@@ -94,6 +105,11 @@ class Initiator {
   bool parse();
   void heard(const iscsi::Header& header);
   void handle(const iscsi::Header& header, Data data);
+  using Keys = std::vector<std::pair<std::string, std::string>>;
+  void send_login(iscsi::Stage current, bool transit, const Keys& keys);
+  Keys who() const;
+  Keys parameters() const;
+  void authenticate(const iscsi::LoginResponse& response, const Data& data);
   void login_response(const iscsi::Header& header, const Data& data);
   void data_in(const iscsi::Header& header, const Data& data);
   void scsi_response(const iscsi::Header& header, const Data& data);
@@ -106,6 +122,10 @@ class Initiator {
   bool digests_ = false;
   bool logged_in_ = false, logging_out_ = false, logged_out_ = false;
   std::function<void(std::uint16_t)> login_done_;
+  enum class Step { kMethod, kAlgorithm, kProof, kOperational } step_ = Step::kOperational;
+  Data challenge_;  // to the target
+  auth::ChapAlgorithm algorithm_{};
+  std::function<void(const std::string&)> text_done_;
   std::uint32_t target_max_recv_ = 8192;
   std::uint32_t cmd_sn_, exp_stat_sn_ = 0, next_tag_ = 0x100;
   bool heard_any_ = false;

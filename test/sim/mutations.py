@@ -4,7 +4,7 @@
 test/sim/mutations.py DIRECTORY [NAME...]   copies what git knows to DIRECTORY, breaks and builds it there, and prints for each
                                             mutation the first seed that fails. SEEDS=n: gives up after so many (1000).
 """
-import os, pathlib, re, shutil, subprocess, sys
+import os, pathlib, re, subprocess, sys
 
 WRITER, CARTRIDGE = "vtl/cartridge/log_writer.cc", "vtl/cartridge/open_cartridge.cc"
 CUT, CLOSE = "vtl/cartridge/open_cartridge_cut.cc", "vtl/cartridge/open_cartridge_close.cc"
@@ -52,8 +52,11 @@ def main():
     root, where = pathlib.Path(__file__).parents[2], pathlib.Path(sys.argv[1]).resolve()
     chosen = [m for m in MUTATIONS if not sys.argv[2:] or any(n in m[0] for n in sys.argv[2:])]
     for name in run(["git", "ls-files"], root).stdout.split():
-        (where / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(root / name, where / name)
+        to, text = where / name, (root / name).read_bytes()
+        to.parent.mkdir(parents=True, exist_ok=True)
+        if to.exists() and to.read_bytes() == text:
+            continue  # with an older time than what was built of it, a mutation would stay
+        to.write_bytes(text)
     run(["cmake", "--preset", "release", "-DVTL_LANE=full"], where)
     seeds = os.environ.get("SEEDS", "1000")
     missed = 0

@@ -167,6 +167,11 @@ Process::Process(const Swarm& swarm, std::uint64_t seed, vtl::test::MemoryFiles&
   library =
       std::make_unique<vtl::Library>(std::move(options), store, files, executor, std::move(ports));
   inventory = std::make_unique<NotedInventory>(*library, books);
+  if (swarm.chap) {
+    policy_.any_target.accounts = {{kUser, auth::Secret(kSecret)}};
+    policy_.any_target.mutual = {{kTargetUser, auth::Secret(kTargetSecret)}};
+    policy_.discovery = policy_.any_target;
+  }
   iscsi::PortalOptions portal_options;
   portal_options.max_recv_data_segment_length = 65536;
   portal_options.first_burst_length = 65536;

@@ -119,6 +119,9 @@ class Process {
   std::unique_ptr<iscsi::Portal> portal;
 
   static constexpr const char* kPool = "/lib/pool";
+  // Where CHAP is asked for: what hosts prove themselves with, and what the target does.
+  static constexpr const char *kUser = "backup", *kSecret = "first-secret-01";
+  static constexpr const char *kTargetUser = "library", *kTargetSecret = "other-secret-02";
   static vtl::LibraryOptions library_options(const Swarm& swarm);
   static vtl::PoolStoreOptions store_options(const Swarm& swarm, Random& random);
 

@@ -10,6 +10,7 @@ Swarm make_swarm(Random& random, std::uint64_t seed) {
   Swarm s;
   s.harsh = seed % 4 == 3;
   s.cutting = seed % 4 == 1;
+  s.chap = seed % 4 == 2;
   const auto half = [&] { return random.chance(500); };
   // Now and then a world without any fault: what fails there fails for everyone.
   if (!random.chance(100)) {
@@ -76,6 +77,7 @@ std::string Swarm::text() const {
   add(prevent, "prevent");
   add(exchange, "exchange");
   add(intruders, "intruders");
+  add(chap, "chap");
   return out;
 }
 
@@ -93,6 +95,9 @@ void Counts::add(const Counts& o) {
   write_faults_told += o.write_faults_told;
   stalls += o.stalls;
   managements += o.managements;
+  chap_logins += o.chap_logins;
+  logins_refused += o.logins_refused;
+  discoveries += o.discoveries;
   steps += o.steps;
   given_up += o.given_up;
 }
@@ -101,10 +106,11 @@ std::string Counts::text() const {
   return fmt::format(
       "{} seeds: {} commands, {} records read and right, {} barriers, {} moves; {} crashes, {} "
       "disk faults, {} write errors told (and {} as deferred errors), {} stalls, {} connections "
-      "({} cut), {} task managements; {} steps; "
+      "({} cut), {} logins with CHAP, {} refused, {} discoveries, {} task managements; {} steps; "
       "{} given up for too many possibilities",
       worlds, commands, records_verified, barriers, moves, crashes, faults, write_faults,
-      write_faults_told, stalls, connections, cuts, managements, steps, given_up);
+      write_faults_told, stalls, connections, cuts, chap_logins, logins_refused, discoveries,
+      managements, steps, given_up);
 }
 
 }  // namespace sim

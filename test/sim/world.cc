@@ -47,6 +47,7 @@ World::World(std::uint64_t seed, bool print_trace, const Swarm& swarm,
     intruders_.push_back(std::make_unique<Intruder>(*this, *hosts_[i], i));
   for (const auto& host : hosts_) everybody_.push_back(host.get());
   for (const auto& intruder : intruders_) everybody_.push_back(intruder.get());
+  if (swarm_.chap) everybody_.push_back((caller_ = std::make_unique<Caller>(*this)).get());
   everybody_.push_back(changer_.get());
 }
 
@@ -230,7 +231,8 @@ bool World::deliver(Line& line) {
   };
   if (line.target->wants_close()) {
     check(line.host == nullptr || line.swallowed || line.host->retired() ||
-              line.host->logged_out() || line.host->gave_a_login_up(),
+              line.host->logged_out() || line.host->gave_a_login_up() ||
+              line.host->may_be_refused(),
           "the target closed a line");
     if (line.host != nullptr) hang_up(line);
     line.target->lost(now_);
@@ -371,7 +373,11 @@ void World::step() {
     disk_fails_ = false;
   }
   if (!work()) pass(std::chrono::milliseconds(1 + random_.below(250)));
-  if (process_->is_open() && counts_.steps % 64 == 0) process_->check_places();
+  if (!process_->is_open() || counts_.steps % 64 != 0) return;
+  process_->check_places();
+  for (const auto& session : process_->portal->sessions())
+    check(session.initiator != Caller::kName || session.target.empty(),
+          "somebody without the secret is logged in to " + session.target);
 }
 
 void World::until(const char* what, const std::function<bool()>& reached) {

@@ -83,6 +83,7 @@ class World {
   std::vector<std::unique_ptr<Line>> lines_;
   std::vector<std::unique_ptr<DriveHost>> hosts_;
   std::vector<std::unique_ptr<Intruder>> intruders_;
+  std::unique_ptr<Caller> caller_;
   std::unique_ptr<ChangerHost> changer_;
   std::vector<Host*> everybody_;
   bool calm_ = false;

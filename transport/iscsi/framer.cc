@@ -58,6 +58,8 @@ Framer::Event Framer::next() {
       count_digest(source);
       if (place_ != Place::kNowhere && n != 0)
         std::memcpy(destination_.data() + data_done_, source.data(), n);
+      // A short list may have brought a key: what was passed on does not stay here.
+      if (data_length() <= kStagingSize) std::memset(staging_.data() + begin_, 0, n);
       begin_ += n;
       data_done_ += n;
       if (data_done_ < data_length()) return Event::kNeedMore;

@@ -78,9 +78,13 @@ Portal::Portal(PortalOptions options, const auth::AccessPolicy& access, scsi::Bu
 
 Portal::~Portal() { VTL_CHECK(state_->connections.empty()); }
 
-void Portal::add_target(std::string name, std::string alias, scsi::Target& target) {
+void Portal::add_target(std::string name, std::string alias, scsi::Target& target,
+                        std::size_t reserve_bytes) {
   add_target_elsewhere(std::move(name), std::move(alias), state_->options.portal);
-  state_->targets.back()->target = &target;
+  TargetEntry& entry = *state_->targets.back();
+  entry.target = &target;
+  // A quarter of the target's share of the pool; the rest is for what is being written.
+  entry.reserve_bytes = std::min(reserve_bytes, state_->options.buffer_bytes_per_target / 4);
 }
 
 void Portal::add_target_elsewhere(std::string name, std::string alias, std::size_t portal) {

@@ -64,8 +64,10 @@ class Portal {
 
   // `name` as configured ("iqn..."), lower case; `target` outlives the portal. Its sessions take
   // their buffers under owner number n of the pool, where n counts the targets from 0 in the order
-  // in which they are added.
-  void add_target(std::string name, std::string alias, scsi::Target& target);
+  // in which they are added. All of them together keep at most `reserve_bytes` for what has not
+  // been asked for yet, however large a target's share of the pool is.
+  void add_target(std::string name, std::string alias, scsi::Target& target,
+                  std::size_t reserve_bytes = SIZE_MAX);
   // The same of a target that another portal of the group has, so that all count alike: its name is
   // told in discovery, and who logs in to it leaves for there (handover.h).
   void add_target_elsewhere(std::string name, std::string alias, std::size_t portal);

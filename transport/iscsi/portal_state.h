@@ -17,6 +17,7 @@ struct TargetEntry {
   scsi::Target* target = nullptr;  // nullptr: another portal has it
   std::size_t portal = 0;
   scsi::BufferPool::Owner owner = 0;
+  std::size_t reserve_bytes = 0;  // of all its sessions together
 };
 
 struct Portal::State {

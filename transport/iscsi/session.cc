@@ -47,9 +47,7 @@ void Session::establish(bool replaces) {
     nexus_ = portal_.allocate_nexus();
     established_ = true;
     if (parameters_.immediate_data || !parameters_.initial_r2t) {
-      // A quarter of the target's share of the pool is for credits; the rest is for what is being
-      // written.
-      const std::size_t share = portal_.options.buffer_bytes_per_target / 4 /
+      const std::size_t share = identity_.target->reserve_bytes /
                                 portal_.options.max_sessions_per_target / parameters_.first_burst;
       const std::size_t most = std::clamp<std::size_t>(share, 1, portal_.options.command_window);
       while (credits_.size() < most) {

@@ -225,6 +225,29 @@ class PosixFileSystem final : public FileSystem {
 
 }  // namespace
 
+std::string folder_of(const std::string& path) {
+  const std::size_t slash = path.rfind('/');
+  if (slash == std::string::npos) return ".";
+  return slash == 0 ? "/" : path.substr(0, slash);
+}
+
+Result<std::unique_ptr<File>> replace_file(FileSystem& files, const std::string& path,
+                                           scsi::Bytes bytes) {
+  const std::string aside = path + ".new";
+  const Result<bool> left_over = files.exists(aside);
+  if (!left_over) return left_over.error();
+  if (*left_over) {
+    if (Status removed = files.remove(aside); !removed) return removed.error();
+  }
+  auto file = files.open(aside, FileSystem::Mode::kCreate);
+  if (!file) return file.error();
+  if (Status written = (*file)->pwrite(bytes, 0); !written) return written.error();
+  if (Status synced = (*file)->fdatasync(); !synced) return synced.error();
+  if (Status renamed = files.rename(aside, path); !renamed) return renamed.error();
+  if (Status synced = files.sync_directory(folder_of(path)); !synced) return synced.error();
+  return std::move(*file);
+}
+
 std::unique_ptr<FileSystem> make_posix_file_system() { return std::make_unique<PosixFileSystem>(); }
 
 }  // namespace vtl

@@ -93,6 +93,13 @@ class FileSystem {
   virtual Result<std::unique_ptr<File>> lock(const std::string& path) = 0;
 };
 
+// `path` holds `bytes` from now on, durably: written aside, synced, renamed over, the folder
+// synced. Gives the file, open for reading and writing. After a failure it holds what it held
+// before, unless the very last step has failed.
+Result<std::unique_ptr<File>> replace_file(FileSystem& files, const std::string& path,
+                                           scsi::Bytes bytes);
+std::string folder_of(const std::string& path);
+
 // The operating system's.
 std::unique_ptr<FileSystem> make_posix_file_system();
 

@@ -218,18 +218,20 @@ Status read_all(OpenCartridge& cartridge, VerifyReport& report, const Progress& 
 Result<VerifyReport> verify_cartridge(FileSystem& files, const std::string& dir,
                                       const Progress& progress) {
   VerifyReport report;
-  Result<Findings> found = check_label(files, dir, false);
-  if (!found) return found.error();
-  report.repairable = std::move(*found);
-  const std::size_t of_label = report.repairable.size();
+  const Result<LabelFindings> label = check_label(files, dir, false);
+  if (!label) return label.error();
+  report.repairable = label->damaged;
   OpenCartridge::Opened opened = OpenCartridge::open(files, dir, {}, nullptr);
   if (opened.fault) return io_error(*opened.fault);
   const Status read = read_all(*opened.cartridge, report, progress);
-  if (found = check_segments(*opened.cartridge, false); found)
+  if (const auto found = check_segments(*opened.cartridge, false); found)
     report.repairable.insert(report.repairable.end(), found->begin(), found->end());
   const MaybeFault fault = opened.cartridge->close({});
-  report.notes = opened.cartridge->take_notes();
-  if (found = check_label(files, dir, false); found && found->size() < of_label)
+  report.notes = label->torn;
+  for (std::string& note : opened.cartridge->take_notes()) report.notes.push_back(std::move(note));
+  const auto after = check_label(files, dir, false);
+  if (after &&
+      after->damaged.size() + after->torn.size() < label->damaged.size() + label->torn.size())
     report.notes.push_back(dir +
                            "/CART: written anew when the cartridge was closed, so that both "
                            "copies of the label are good again");
@@ -242,9 +244,10 @@ Result<VerifyReport> verify_cartridge(FileSystem& files, const std::string& dir,
 Result<RepairReport> repair_cartridge(FileSystem& files, const std::string& dir,
                                       const Progress& progress) {
   RepairReport report;
-  Result<Findings> found = check_label(files, dir, true);
-  if (!found) return found.error();
-  report.repaired = std::move(*found);
+  Result<LabelFindings> label = check_label(files, dir, true);
+  if (!label) return label.error();
+  report.repaired = std::move(label->damaged);
+  report.after.notes = std::move(label->torn);
   // First what its table of segments knows of, then what the files say without one.
   for (const bool every_trailer : {false, true}) {
     OpenCartridge::Options options;
@@ -252,12 +255,12 @@ Result<RepairReport> repair_cartridge(FileSystem& files, const std::string& dir,
     OpenCartridge::Opened opened = OpenCartridge::open(files, dir, options, nullptr);
     if (opened.fault) return io_error(*opened.fault);
     OpenCartridge& cartridge = *opened.cartridge;
-    if (found = check_segments(cartridge, true); found)
+    if (const auto found = check_segments(cartridge, true); found)
       report.repaired.insert(report.repaired.end(), found->begin(), found->end());
     Status read = ok_status();
     if (every_trailer) {
       read = read_all(cartridge, report.after, progress);
-      if (found = check_segments(cartridge, false); found)
+      if (auto found = check_segments(cartridge, false); found)
         report.after.repairable = std::move(*found);
     }
     const MaybeFault fault = cartridge.close({});

@@ -132,10 +132,11 @@ MaybeFault OpenCartridge::recover() {
     };
     input.repair = [this](PartitionLog& log) {
       LogWriter writer(log, *stage_, make_writer(log.number)->config());
-      return !writer.seal();
+      return mended(writer.seal());
     };
     input.mend_header = [this](PartitionLog& log) {
-      return make_writer(log.number)->mend_header(log.segments.back()).ok();
+      const Status status = make_writer(log.number)->mend_header(log.segments.back());
+      return mended(status ? MaybeFault() : write_fault(status.error()));
     };
     if (MaybeFault fault = recover_partition(*logs_[p], input)) return fault;
     if (logs_[p]->unreadable) leave_alone("the disk cannot read a part of it");
@@ -144,6 +145,14 @@ MaybeFault OpenCartridge::recover() {
     cart_.next_epoch = std::max(cart_.next_epoch, logs_[p]->highest_epoch + 1);
   }
   return std::nullopt;
+}
+
+// What could not be mended must not be called clean, or no load would try again.
+bool OpenCartridge::mended(const MaybeFault& fault) {
+  if (!fault) return true;
+  leave_alone("what was damaged in it could not be written anew");
+  notes_.push_back(fault->detail);
+  return false;
 }
 
 // The overwritten past goes to the trash. A directory that the label does not know yet is what an

@@ -94,6 +94,7 @@ class OpenCartridge {
   OpenCartridge(FileSystem& files, std::string dir, Options options);
   MaybeFault load(const scsi::ssc::LoadRecord* drive);
   MaybeFault recover();
+  bool mended(const MaybeFault& fault);
   MaybeFault make_durable(PartitionLog& log);
   Status write_again(File& file, std::uint64_t from);
   void remember_durable(PartitionLog& log);

@@ -47,8 +47,8 @@ std::array<std::byte, 2 * kBlock> new_label(format::Cart cart) {
   return slots;
 }
 
-Result<Findings> check_cart(FileSystem& files, const std::string& dir, bool mend) {
-  Findings found;
+Result<LabelFindings> check_cart(FileSystem& files, const std::string& dir, bool mend) {
+  LabelFindings found;
   const std::string path = dir + "/CART";
   const auto copies = read_cart_copies(files, dir);
   const auto& newest =
@@ -56,15 +56,21 @@ Result<Findings> check_cart(FileSystem& files, const std::string& dir, bool mend
   // A new cartridge has one copy only.
   if (newest && (newest->gen == 0 || (copies[0] && copies[1]))) return found;
   if (newest) {
-    found.push_back(path + ": one of the two copies of the label is damaged");
+    const bool torn = other_copy_is_torn(files, dir, *newest);
+    std::string& text =
+        torn ? found.torn.emplace_back(path +
+                                       ": a crash has cut short the writing of one of the "
+                                       "two copies of the label; the other is whole")
+             : found.damaged.emplace_back(path + ": one of the two copies of the label is damaged");
     format::Cart cart = *newest;
     if (!mend || !format::is_compatible(cart)) return found;
     if (const Status status = sync_cart(files, dir); !status) return status.error();
     if (const Status status = write_cart(files, dir, cart); !status) return status.error();
-    found.back() += "; it was written anew from the other";
+    text += "; it was written anew from the other";
     return found;
   }
-  found.push_back(path + ": both copies of the label are damaged, or the file is lost");
+  std::string& text = found.damaged.emplace_back(
+      path + ": both copies of the label are damaged, or the file is lost");
   if (!mend) return found;
   const auto cart = rebuild_cart(files, dir);
   if (!cart)
@@ -73,7 +79,7 @@ Result<Findings> check_cart(FileSystem& files, const std::string& dir, bool mend
                                 "is: it was blank, or its segments are lost too"};
   if (const Status status = replace_file(files, dir, "CART", new_label(*cart)); !status)
     return status.error();
-  found.back() +=
+  text +=
       "; a new one was made from the segments. Lost are its counters, its place and, where an "
       "overwrite was cut short, that it was begun. It is write-protected: look at what is on it, "
       "then use `vtl cartridge unprotect`";
@@ -99,16 +105,16 @@ Result<Findings> check_mam(FileSystem& files, const std::string& dir, bool mend)
 
 }  // namespace
 
-Result<Findings> check_label(FileSystem& files, const std::string& dir, bool mend) {
+Result<LabelFindings> check_label(FileSystem& files, const std::string& dir, bool mend) {
   if (const Result<bool> there = files.exists(dir); !there || !*there)
     return there ? IoError{ENOENT, dir + ": no such cartridge"} : there.error();
   const auto lock = files.lock(dir + "/LOCK");
   if (!lock) return lock.error();
-  Result<Findings> found = check_cart(files, dir, mend);
+  Result<LabelFindings> found = check_cart(files, dir, mend);
   if (!found) return found;
   const Result<Findings> more = check_mam(files, dir, mend);
-  if (!more) return more;
-  found->insert(found->end(), more->begin(), more->end());
+  if (!more) return more.error();
+  found->damaged.insert(found->damaged.end(), more->begin(), more->end());
   return found;
 }
 

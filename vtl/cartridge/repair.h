@@ -14,8 +14,12 @@ namespace vtl {
 // Sentences for people: what is damaged, or with `mend`, what was damaged and is not any more.
 using Findings = std::vector<std::string>;
 
+struct LabelFindings {
+  Findings damaged;
+  Findings torn;  // by a crash, as may happen; nothing is lost, and the next load mends it
+};
 // CART and MAM, before the cartridge is opened. What was damaged goes to quarantine/, never away.
-Result<Findings> check_label(FileSystem& files, const std::string& dir, bool mend);
+Result<LabelFindings> check_label(FileSystem& files, const std::string& dir, bool mend);
 // Headers, indexes and trailers of its sealed segments, while it is open.
 Result<Findings> check_segments(OpenCartridge& cartridge, bool mend);
 

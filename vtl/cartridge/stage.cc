@@ -22,6 +22,7 @@ Stage::Stage() {
   data_ = begin + skip;
   if (skip != kHugePage) ::munmap(data_ + kBytes, kHugePage - skip);
   ::madvise(data_, kBytes, MADV_HUGEPAGE);  // a wish
+  ::madvise(data_, kBytes, MADV_DONTDUMP);  // people's data
 }
 
 Stage::~Stage() { ::munmap(data_, kBytes); }

@@ -2,10 +2,12 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <ctime>
 #include <map>
+#include <utility>
 #include <vector>
 
 namespace vtl {
@@ -73,6 +75,27 @@ std::array<std::optional<format::Cart>, 2> read_cart_copies(FileSystem& files,
     if ((*file)->pread(block, slot * format::kBlock)) copies[slot] = format::decode_cart(block);
   }
   return copies;
+}
+
+bool other_copy_is_torn(FileSystem& files, const std::string& dir, const format::Cart& cart) {
+  const auto file = files.open(cart_path(dir), FileSystem::Mode::kRead);
+  std::array<std::byte, format::kBlock> valid{}, other{};
+  if (!file || !(*file)->pread(other, (~cart.gen & 1) * format::kBlock)) return false;
+  format::encode_cart(cart, valid);
+  // Where all labels of a cartridge are alike: in magic and version, in what it was made as, in its
+  // keys, and in the zeros behind the last field.
+  constexpr std::pair<std::size_t, std::size_t> kAlike[] = {
+      {0, 12}, {24, 99}, {100, 102}, {512, 2212}, {2536, format::kBlock}};
+  for (const auto& [from, to] : kAlike)
+    if (!std::equal(valid.begin() + from, valid.begin() + to, other.begin() + from)) return false;
+  constexpr std::size_t kGen = 16, kCleanGen = 2528;  // in the first sector, and in another
+  const auto number = [&](std::size_t at) {
+    return scsi::ByteReader(scsi::Bytes(other).subspan(at, 8)).u64();
+  };
+  // The label before a clean one was whole when that was written.
+  if (number(kGen) + 1 == cart.gen) return !cart.has(format::kClean);
+  // The one of a clean unload is all there if both sectors say so.
+  return number(kGen) == cart.gen + 1 && number(kCleanGen) != cart.gen + 1;
 }
 
 Result<format::Cart> read_cart(FileSystem& files, const std::string& dir) {

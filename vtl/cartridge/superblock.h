@@ -27,6 +27,10 @@ Result<format::Cart> read_cart(FileSystem& files, const std::string& dir);
 // The two copies, each as far as it can be read; neither where there is no such file.
 std::array<std::optional<format::Cart>, 2> read_cart_copies(FileSystem& files,
                                                             const std::string& dir);
+// Whether the copy beside `cart`, the valid one, may be what power leaves that goes in the middle
+// of write_cart(): sectors of the label that was to come and of the one before. Not for certain:
+// some damage looks the same. The next load mends either.
+bool other_copy_is_torn(FileSystem& files, const std::string& dir, const format::Cart& cart);
 // A label from what the segments say, if any says something.
 std::optional<format::Cart> rebuild_cart(FileSystem& files, const std::string& dir);
 // Makes what read_cart() reads durable. A process that was killed may have left its last slot in

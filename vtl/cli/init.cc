@@ -1,10 +1,12 @@
 // vtl init, vtl serve, vtl config.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <iostream>
 #include <memory>
 
+#include "scsi/ssc/drive_family.h"
 #include "vtl/cli/command.h"
 #include "vtl/config/applications.h"
 #include "vtl/config/config.h"
@@ -24,6 +26,17 @@ std::optional<std::uint32_t> parse_threads(const std::string& text) {
   return number;
 }
 
+// "HP Ultrium 6-SCSI", each kind once.
+std::string drive_names(const config::LibraryConfig& library) {
+  std::vector<std::string> names;
+  for (const config::Drive& drive : library.drives) {
+    const auto& model = scsi::ssc::find_drive_family(drive.family)->model(drive.generation);
+    const std::string name = fmt::format("{} {}", model.vendor, model.product);
+    if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
+  }
+  return fmt::format("{}", fmt::join(names, ", "));
+}
+
 void print_made(const daemon::InitOptions& options, const daemon::InitOutcome& outcome) {
   const config::Config& config = outcome.config;
   const config::LibraryConfig& library = config.library;
@@ -32,12 +45,12 @@ void print_made(const daemon::InitOptions& options, const daemon::InitOutcome& o
     for (const std::string& reason : outcome.reasons) std::cout << "  " << reason << '\n';
   }
   std::cout << fmt::format(
-      "Made {}: profile {}, {} drives, {} slots, {} import/export slots, {} cartridges.\n"
+      "Made {}: profile {}, {} drives ({}), {} slots, {} import/export slots, {} cartridges.\n"
       "Configuration: {}\n"
       "Start it with: vtl serve --data {}\n",
-      options.data_directory, library.profile, library.drives.size(), library.slots,
-      library.ie_slots, options.cartridges, daemon::config_path(options.data_directory),
-      options.data_directory);
+      options.data_directory, library.profile, library.drives.size(), drive_names(library),
+      library.slots, library.ie_slots, options.cartridges,
+      daemon::config_path(options.data_directory), options.data_directory);
 }
 
 }  // namespace
@@ -66,6 +79,10 @@ void add_init(CLI::App& app, Result& result) {
         return allowed == nullptr ? std::string()
                                   : fmt::format("found \"{}\", allowed: {}", text, *allowed);
       });
+  command->add_option("--identity", options->library.identity,
+                      fmt::format("Whose drives they say they are: {} (default: the profile's, "
+                                  "which \"vtl profile show\" tells)",
+                                  scsi::ssc::drive_family_names()));
   command->add_option("--drives", options->library.drives,
                       "Number of drives (default: 10, or what the real library has at most)");
   command->add_option("--slots", options->library.slots,

@@ -52,24 +52,37 @@ void add_library(CLI::App& app, Result& result) {
 
   struct Grow {
     std::string data;
-    std::optional<std::uint32_t> slots, ie_slots;
+    std::optional<std::uint32_t> slots, ie_slots, drives, generation;
   };
   auto grow = std::make_shared<Grow>();
   CLI::App* grow_command = group->add_subcommand(
-      "grow", "Have more slots, also while hosts are logged in: they are told");
+      "grow", "Have more slots and drives, also while hosts are logged in: they are told");
   add_data_option(*grow_command, grow->data);
   grow_command->add_option("--slots", grow->slots, "How many there are then");
   grow_command->add_option("--ie-slots", grow->ie_slots, "How many import/export slots");
+  grow_command->add_option("--drives", grow->drives,
+                           "How many drives; each new one is a target of its own");
+  grow_command->add_option(
+      "--generation", grow->generation,
+      "LTO generation of the new drives, 5 to 9; without: that of the last one");
   grow_command->callback([grow, &result] {
     json body = json::object();
     if (grow->slots) body["slots"] = *grow->slots;
     if (grow->ie_slots) body["ie_slots"] = *grow->ie_slots;
+    if (grow->drives) body["drives"] = *grow->drives;
+    if (grow->generation) body["generation"] = *grow->generation;
     Client client(grow->data);
     if (client.ok()) {
-      if (const auto sizes = client.call("PATCH", "/v1/library", std::move(body)))
-        std::cout << fmt::format("{} slots, {} import/export slots\n",
-                                 (*sizes)["slots"].get<std::uint32_t>(),
-                                 (*sizes)["ie_slots"].get<std::uint32_t>());
+      if (const auto sizes = client.call("PATCH", "/v1/library", std::move(body))) {
+        std::cout << fmt::format(
+            "{} slots, {} import/export slots, {} drives\n", (*sizes)["slots"].get<std::uint32_t>(),
+            (*sizes)["ie_slots"].get<std::uint32_t>(), (*sizes)["drives"].get<std::uint32_t>());
+        for (const json& drive : (*sizes)["added_drives"])
+          std::cout << fmt::format("drive-{}  LTO-{}  {}  {}\n", drive["number"].get<std::size_t>(),
+                                   drive["generation"].get<int>(),
+                                   drive["target"].get<std::string>(),
+                                   drive["serial"].get<std::string>());
+      }
     }
     result.code = client.code();
   });

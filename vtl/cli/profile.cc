@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "scsi/smc/profile.h"
+#include "scsi/ssc/drive_family.h"
 #include "vtl/cli/command.h"
 #include "vtl/cli/table.h"
 #include "vtl/config/applications.h"
@@ -31,6 +32,11 @@ json describe(const ElementRange& range) {
           {"addresses", range.address_count}};
 }
 
+// A drive that it has by default.
+const scsi::ssc::DriveModel& model_of(const LibraryProfile& profile) {
+  return scsi::ssc::find_drive_family(profile.drive_family)->model(profile.drive_generation);
+}
+
 json describe(const LibraryProfile& profile) {
   return {{"name", profile.name},
           {"description", profile.description},
@@ -38,6 +44,9 @@ json describe(const LibraryProfile& profile) {
           {"product", profile.product},
           {"revision", profile.revision},
           {"generation", profile.drive_generation},
+          {"identity", profile.drive_family},
+          {"drive_vendor", model_of(profile).vendor},
+          {"drive_product", model_of(profile).product},
           {"transport", describe(profile.transport)},
           {"slots", describe(profile.storage)},
           {"ie_slots", describe(profile.import_export)},
@@ -83,8 +92,9 @@ void print_one(const LibraryProfile& p) {
                               "the address of the first slot"
                             : "plain");
   line("Drives", elements(p.drives));
-  line("",
-       fmt::format("IBM ULT3580-TD{} by default; generations may be mixed", p.drive_generation));
+  const scsi::ssc::DriveModel& model = model_of(p);
+  line("", fmt::format("{} {} by default; generations may be mixed, and drives be those of {}",
+                       model.vendor, model.product, scsi::ssc::drive_family_names()));
   line("Slots", elements(p.storage));
   line("Import/export", elements(p.import_export));
   line("Robot", fmt::format("at address {}", p.transport.first));

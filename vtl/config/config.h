@@ -52,6 +52,7 @@ struct DeviceIdentity {
 struct Drive {
   DeviceIdentity identity;
   std::uint8_t generation = 8;  // of the drive: 5..9
+  std::string family = "ibm";   // a name that scsi::ssc::find_drive_family() knows
   friend bool operator==(const Drive&, const Drive&) = default;
 };
 
@@ -181,6 +182,8 @@ struct Loaded {
   std::optional<Config> config;  // empty when there are errors
   std::vector<Problem> errors;   // all of them, by line
   std::vector<Problem> warnings;
+  // Of storage.pool and storage.io_mode, which only the machine can tell to be right; 0: not there.
+  int pool_line = 0, io_mode_line = 0;
 };
 // Reads `path` (DIR/vtl.yaml) and the secrets file that it may name, relative to its own folder.
 Loaded load(const std::string& path, const ReadFile& read = read_from_disk());

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "vtl/config/keys.h"
 #include "vtl/config/node.h"
 
 namespace vtl::config {
@@ -34,10 +35,31 @@ void set_number(std::string& text, int line, std::string_view name, std::uint32_
   text.replace(number, end - number, std::to_string(value));
 }
 
+int last_line_of(const Node& node) {
+  int last = node.line;
+  for (const Node& item : node.items) last = std::max(last, last_line_of(item));
+  for (const Node::Entry& entry : node.entries) last = std::max(last, last_line_of(entry.value));
+  return last;
+}
+
+// A line for each drive behind those of the list, indented as they are.
+void append_drives(std::string& text, const Node& list, const std::vector<Drive>& drives) {
+  if (list.items.empty()) return;
+  const std::size_t item = start_of(text, list.items.back().line);
+  const std::size_t dash = text.find_first_not_of(' ', item);
+  if (dash == std::string::npos || text[dash] != '-') return;
+  const std::string indent(dash - item, ' ');
+  if (text.back() != '\n') text += '\n';
+  std::string lines;
+  for (const Drive& drive : drives) lines += indent + drive_line(drive);
+  const std::size_t end = text.find('\n', start_of(text, last_line_of(list.items.back())));
+  text.insert(end + 1, lines);
+}
+
 }  // namespace
 
-Edited with_sizes(const std::string& path, std::uint32_t slots, std::uint32_t ie_slots,
-                  const ReadFile& read) {
+Edited with_growth(const std::string& path, const LibraryConfig& library_now, const Growth& growth,
+                   const ReadFile& read) {
   Edited out;
   const auto refuse = [&](std::string why) {
     out.error = std::move(why);
@@ -52,12 +74,17 @@ Edited with_sizes(const std::string& path, std::uint32_t slots, std::uint32_t ie
   Loaded before = load(path, edited);
   if (!before.config) return refuse(to_string(before.errors.front()));
 
+  // Or what is added behind it would have other addresses and names after the next start.
+  if (!(before.config->library == library_now))
+    return refuse(path +
+                  ": library: it was changed since the server read it; restart the server first");
+
   const auto parsed = parse_yaml(file.text);
   const Node::Entry* library = find(std::get<Node>(parsed), "library");
   if (library == nullptr || library->value.entries.empty())
     return refuse(path + ": library: nothing is there");
-  for (const auto& [name, value] :
-       {std::pair<std::string, std::uint32_t>{"slots", slots}, {"ie_slots", ie_slots}}) {
+  for (const auto& [name, value] : {std::pair<std::string, std::uint32_t>{"slots", growth.slots},
+                                    {"ie_slots", growth.ie_slots}}) {
     // Each by the file as it is then: a line may have been put in.
     const auto now = parse_yaml(file.text);
     const Node& map = find(std::get<Node>(now), "library")->value;
@@ -71,15 +98,23 @@ Edited with_sizes(const std::string& path, std::uint32_t slots, std::uint32_t ie
     file.text.insert(first, fmt::format("{}{}: {}\n", std::string(indent, ' '), name, value));
   }
 
-  // Read again: nothing but the two numbers may be another.
+  if (!growth.drives.empty()) {
+    const auto now = parse_yaml(file.text);
+    if (const Node::Entry* list = find(find(std::get<Node>(now), "library")->value, "drives"))
+      append_drives(file.text, list->value, growth.drives);
+  }
+
+  // Read again: nothing but the two numbers and the drives may be another.
   Loaded after = load(path, edited);
   // By its key only: the line may be one that was put in.
   if (!after.config) return refuse(after.errors.front().key + ": " + after.errors.front().text);
-  before.config->library.slots = slots;
-  before.config->library.ie_slots = ie_slots;
+  LibraryConfig& expected = before.config->library;
+  expected.slots = growth.slots;
+  expected.ie_slots = growth.ie_slots;
+  expected.drives.insert(expected.drives.end(), growth.drives.begin(), growth.drives.end());
   if (!(*after.config == *before.config))
     return refuse(path +
-                  ": it is not clear where slots and ie_slots stand; change them there and "
+                  ": it is not clear where slots, ie_slots and drives stand; change them there and "
                   "start the server again");
   out.text = std::move(file.text);
   out.config = std::move(*after.config);

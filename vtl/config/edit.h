@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "vtl/config/config.h"
 
@@ -13,9 +14,14 @@ struct Edited {
   Config config;      // what it says now
   std::string error;  // empty: good
 };
-// The file at `path` with other numbers of slots. Refused, with a reason, when the file or the
-// numbers are not right, or when it is laid out so that the numbers cannot be told from the rest.
-Edited with_sizes(const std::string& path, std::uint32_t slots, std::uint32_t ie_slots,
-                  const ReadFile& read = read_from_disk());
+struct Growth {
+  std::uint32_t slots = 0, ie_slots = 0;  // so many from now on
+  std::vector<Drive> drives;              // behind those there are
+};
+// The file at `path`, which says `now` of the library, with other numbers of slots and more drives.
+// Refused, with a reason, when it says something else by now, when the file or the numbers are not
+// right, or when it is laid out so that these cannot be told from the rest.
+Edited with_growth(const std::string& path, const LibraryConfig& now, const Growth& growth,
+                   const ReadFile& read = read_from_disk());
 
 }  // namespace vtl::config

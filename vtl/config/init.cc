@@ -6,6 +6,7 @@
 #include <array>
 
 #include "scsi/smc/profile.h"
+#include "scsi/ssc/drive_family.h"
 #include "vtl/config/applications.h"
 #include "vtl/config/rules.h"
 
@@ -75,7 +76,9 @@ void explain(const Application& application, InitPlan& plan) {
   const std::uint8_t generation = library.drives.front().generation;
   because("profile " + library.profile, library.profile == application.profile,
           application.why_profile);
-  because(fmt::format("LTO-{}", generation), generation == application.generation,
+  const bool usual_drives = library.drives.front().family ==
+                            scsi::smc::find_library_profile(application.profile)->drive_family;
+  because(fmt::format("LTO-{}", generation), generation == application.generation && usual_drives,
           application.why_generation);
   because(fmt::format("{} slots, {} import/export slots", library.slots, library.ie_slots),
           library.slots == application.slots && library.ie_slots == application.ie_slots,
@@ -157,6 +160,10 @@ InitPlan plan_init(const InitOptions& options, const RandomBytes& random) {
                as_proposed ? application->ie_slots : profile->import_export.default_count,
                profile->import_export, *profile, plan);
   if (application != nullptr) library.barcode_characters = application->barcode_characters;
+  const std::string family = options.identity.value_or(std::string(profile->drive_family));
+  if (scsi::ssc::find_drive_family(family) == nullptr)
+    plan.errors.push_back(fmt::format("--identity: found \"{}\", allowed: {}", family.substr(0, 60),
+                                      scsi::ssc::drive_family_names()));
   const std::vector<std::uint8_t> generations = generations_of(
       options, application != nullptr ? application->generation : profile->drive_generation,
       *profile, plan);
@@ -164,7 +171,7 @@ InitPlan plan_init(const InitOptions& options, const RandomBytes& random) {
 
   library.changer = draw_identity(random);
   for (const std::uint8_t generation : generations)
-    library.drives.push_back({draw_identity(random), generation});
+    library.drives.push_back({draw_identity(random), generation, family});
   plan.config = std::move(config);
   if (application != nullptr) explain(*application, plan);
   return plan;

@@ -24,9 +24,10 @@ struct DriveGroup {
 std::variant<std::vector<DriveGroup>, std::string> parse_drive_groups(std::string_view text);
 
 struct InitOptions {
-  std::string application{};             // what `find_application()` knows, or empty
-  std::optional<std::string> profile{};  // the application's, or stk-l700
-  std::vector<DriveGroup> generation{};  // of the drives; empty: the application's or profile's
+  std::string application{};              // what `find_application()` knows, or empty
+  std::optional<std::string> profile{};   // the application's, or stk-l700
+  std::vector<DriveGroup> generation{};   // of the drives; empty: the application's or profile's
+  std::optional<std::string> identity{};  // of the drives: their family; the profile's
   std::optional<std::uint32_t> drives{}, slots{}, ie_slots{};  // likewise
 };
 

@@ -111,4 +111,7 @@ const std::vector<Key<IscsiConfig>>& iscsi_keys();
 const std::vector<Key<StorageConfig>>& storage_keys();
 const std::vector<Key<Config>>& log_keys();
 
+// "- {serial: ..., naa: ..., generation: 8}": a drive as a line of library.drives.
+std::string drive_line(const Drive& drive);
+
 }  // namespace vtl::config

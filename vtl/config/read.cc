@@ -6,6 +6,7 @@
 #include <set>
 
 #include "scsi/smc/profile.h"
+#include "scsi/ssc/drive_family.h"
 #include "vtl/config/keys.h"
 #include "vtl/config/rules.h"
 #include "vtl/config/section.h"
@@ -87,9 +88,19 @@ std::uint32_t read_count(Section& section, std::string_view name, const ElementR
   return static_cast<std::uint32_t>(*count);
 }
 
+// Whose drives: a file that does not say so is from a time when there were IBM's only.
+void read_family(Section& section, std::string_view key, std::string& out) {
+  if (const auto name = section.scalar(key))
+    take(name,
+         scsi::ssc::find_drive_family(name->text) != nullptr ? "" : scsi::ssc::drive_family_names(),
+         out);
+}
+
 void read_drives(Section& library, const LibraryProfile& profile, Taken& taken,
                  LibraryConfig& out) {
   const ElementRange& range = profile.drives;
+  std::string family = Drive().family;
+  read_family(library, "drive_identity", family);
   if (!library.has("drives"))
     library.error("key \"drives\" is missing: a list, each with serial and naa");
   auto list = library.list("drives");
@@ -104,6 +115,7 @@ void read_drives(Section& library, const LibraryProfile& profile, Taken& taken,
   for (Section& item : *list) {
     Drive drive;
     drive.generation = profile.drive_generation;
+    drive.family = family;
     drive.identity = read_identity(item, 10, 10, taken);
     if (const auto generation = item.scalar("generation")) {
       const auto number = parse_count(generation->text);
@@ -112,6 +124,7 @@ void read_drives(Section& library, const LibraryProfile& profile, Taken& taken,
       else
         generation->refuse("5 to 9");
     }
+    read_family(item, "identity", drive.family);
     item.finish();
     out.drives.push_back(std::move(drive));
   }
@@ -326,7 +339,7 @@ void read_access(Section& root, const std::string& path, std::uint32_t mode, con
 // --- the rest, and what holds between values
 
 void read_root(Section& root, const std::string& path, std::uint32_t mode, const ReadFile& read,
-               Config& out) {
+               Config& out, Loaded& loaded) {
   read_library(root, out.library);
   read_listen(root, out.listen);
   read_flag(root, "allow_insecure_listen", out.allow_insecure_listen);
@@ -343,6 +356,8 @@ void read_root(Section& root, const std::string& path, std::uint32_t mode, const
 
   Section storage = root.child("storage");
   read_keys(storage, storage_keys(), out.storage);
+  loaded.pool_line = storage.line_of("pool");
+  loaded.io_mode_line = storage.line_of("io_mode");
   if (out.storage.buffer_bytes_per_drive > out.storage.buffer_bytes)
     storage.error_at("buffer_bytes_per_drive",
                      fmt::format("found {}, allowed: at most buffer_bytes, which is {}",
@@ -383,7 +398,7 @@ Loaded load(const std::string& path, const ReadFile& read) {
   Report report{path, &loaded.errors, &loaded.warnings};
   Section root(report, &node, "", node.line);
   Config config;
-  if (node.kind == Node::Kind::kMap) read_root(root, path, file.mode, read, config);
+  if (node.kind == Node::Kind::kMap) read_root(root, path, file.mode, read, config, loaded);
   const auto by_line = [](const Problem& a, const Problem& b) { return a.line < b.line; };
   std::stable_sort(loaded.errors.begin(), loaded.errors.end(), by_line);
   std::stable_sort(loaded.warnings.begin(), loaded.warnings.end(), by_line);

@@ -90,6 +90,11 @@ const Node::Entry* Section::find(std::string_view name) const {
 
 bool Section::has(std::string_view name) const { return find(name) != nullptr; }
 
+int Section::line_of(std::string_view name) const {
+  const Node::Entry* entry = find(name);
+  return entry == nullptr ? 0 : entry->line;
+}
+
 std::vector<std::string> Section::names() const {
   std::vector<std::string> names;
   if (node_ == nullptr) return names;

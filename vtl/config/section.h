@@ -39,6 +39,7 @@ class Section {
 
   bool has(std::string_view name) const;
   int line() const { return line_; }
+  int line_of(std::string_view name) const;  // 0: the key is not there
   std::vector<std::string> names() const;
 
   // Nothing when the key is not there; when it holds something else, that has been reported.

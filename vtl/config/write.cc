@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "scsi/smc/profile.h"
+#include "scsi/ssc/drive_family.h"
 #include "vtl/config/keys.h"
 #include "vtl/config/rules.h"
 
@@ -81,15 +82,16 @@ std::string library_text(const LibraryConfig& library) {
       "Who the devices are, made once and never again: backup software knows them by these.", 2);
   out += fmt::format("  changer: {{serial: \"{}\", naa: \"{}\"}}\n", library.changer.serial,
                      format_naa(library.changer.naa));
-  out += comment(
-      "One line a drive; generation 5 to 9. For another drive add a line at the end, with a serial "
-      "of 10 "
-      "characters of A-Z 0-9 and a naa of 16 hexadecimal digits that nobody else has.",
-      2);
+  out += comment("One line a drive; generation 5 to 9; identity: whose drive it says it is, " +
+                     scsi::ssc::drive_family_names() +
+                     " (not said: drive_identity for all of them, or ibm). \"vtl library grow "
+                     "--drives\" adds more at "
+                     "the end. By hand: a serial of 10 characters of A-Z 0-9 and a naa of 16 "
+                     "hexadecimal digits that nobody "
+                     "else has.",
+                 2);
   out += "  drives:\n";
-  for (const Drive& drive : library.drives)
-    out += fmt::format("    - {{serial: \"{}\", naa: \"{}\", generation: {}}}\n",
-                       drive.identity.serial, format_naa(drive.identity.naa), drive.generation);
+  for (const Drive& drive : library.drives) out += "    " + drive_line(drive);
   return out;
 }
 
@@ -160,6 +162,12 @@ std::string access_text(const AccessConfig& access) {
 }
 
 }  // namespace
+
+std::string drive_line(const Drive& drive) {
+  return fmt::format("- {{serial: \"{}\", naa: \"{}\", generation: {}, identity: {}}}\n",
+                     drive.identity.serial, format_naa(drive.identity.naa), drive.generation,
+                     drive.family);
+}
 
 std::string write_default(const Config& config) {
   const Config defaults;

@@ -28,6 +28,8 @@ std::string_view name_of(Alerts::Cause cause) {
       return "pool-full";
     case Alerts::Cause::kJournal:
       return "journal";
+    case Alerts::Cause::kReservations:
+      return "reservations";
   }
   return "?";
 }
@@ -39,9 +41,9 @@ nlohmann::json text_or_null(const std::string& text) {
 }  // namespace
 
 Alerts::Alert* Alerts::find(Cause cause, const std::string& barcode, const std::string& text) {
+  const bool by_text = cause == Cause::kNote || cause == Cause::kReservations;
   const auto found = std::find_if(alerts_.begin(), alerts_.end(), [&](const Alert& alert) {
-    return alert.cause == cause && alert.barcode == barcode &&
-           (cause != Cause::kNote || alert.text == text);
+    return alert.cause == cause && alert.barcode == barcode && (!by_text || alert.text == text);
   });
   return found == alerts_.end() ? nullptr : &*found;
 }

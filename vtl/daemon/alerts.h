@@ -25,7 +25,9 @@ class Alerts {
     kPlace,        // where it is and where its files are do not fit
     kPoolLow,      // of the pool, as the next
     kPoolFull,
-    kJournal,  // of the library
+    kJournal,       // of the library
+    kReservations,  // hosts' persistent reservations could not be read or kept; until a person
+                    // has seen it
   };
 
   struct Hooks {
@@ -36,9 +38,9 @@ class Alerts {
   };
   explicit Alerts(Hooks hooks) : hooks_(std::move(hooks)) {}
 
-  // The same cause with the same cartridge counts up, and shows the newest text; notes are told
-  // apart by their text. `barcode` is empty for what concerns none. Every text goes to the log,
-  // with the place.
+  // The same cause with the same cartridge counts up, and shows the newest text; notes and
+  // reservations are told apart by their text. `barcode` is empty for what concerns none. Every
+  // text goes to the log, with the place.
   void raise(Cause cause, const std::string& barcode, std::string text);
   void settle(Cause cause, const std::string& barcode);
   void settle_all(const std::string& barcode);  // the cartridge is gone

@@ -10,7 +10,7 @@
 #include <utility>
 
 #include "vtl/cartridge/cartridge.h"
-#include "vtl/config/edit.h"
+#include "vtl/cartridge/io_mode.h"
 #include "vtl/daemon/describe.h"
 #include "vtl/daemon/devices.h"
 #include "vtl/daemon/log.h"
@@ -70,6 +70,7 @@ std::string pool_problem(const std::string& pool) {
     return fmt::format("cannot open {}: {}; it is the folder that holds the cartridges", pool,
                        std::strerror(errno));
   }
+  if (!S_ISDIR(info.st_mode)) return pool + " is not a folder; it is to hold the cartridges";
   if (::stat((pool + "/carts").c_str(), &info) == 0) return {};
   return fmt::format(
       "{} is no pool: cannot open its folder carts: {}; name the folder that vtl init has made, "
@@ -108,9 +109,18 @@ CheckedConfig check_config(const std::string& data_directory) {
   for (std::string& problem : auth::policy_problems(access_policy(*loaded.config))) {
     out.problems.errors.push_back(path + ": access: " + std::move(problem));
   }
-  if (std::string problem = pool_problem(pool_directory(*loaded.config, data_directory));
-      !problem.empty()) {
-    out.problems.errors.push_back(path + ": storage.pool: " + std::move(problem));
+  const std::string pool = pool_directory(*loaded.config, data_directory);
+  out.pool_line = loaded.pool_line;
+  if (std::string problem = pool_problem(pool); !problem.empty()) {
+    out.problems.errors.push_back(
+        to_string(config::Problem{path, loaded.pool_line, "storage.pool", std::move(problem)}));
+  } else if (loaded.config->storage.io_mode == config::IoMode::kDirect &&
+             !direct_io_works(*make_posix_file_system(), pool + "/POOL")) {
+    out.problems.errors.push_back(to_string(config::Problem{
+        path, loaded.io_mode_line, "storage.io_mode",
+        fmt::format("found direct, but the file system of {} has no direct I/O, allowed "
+                    "there: auto, paced",
+                    pool)}));
   }
   if (!out.problems.errors.empty()) {
     out.problems.code = kExitConfig;
@@ -140,7 +150,8 @@ OpenedDirectory open_data_directory(const std::string& path) {
   if (std::string problem = directory.pool_lock.acquire_pool(pool, path); !problem.empty()) {
     out.pool_in_use = directory.pool_lock.in_use();
     out.problems.code = out.pool_in_use ? kExitInUse : kExitFailed;
-    out.problems.errors.push_back(std::move(problem));
+    out.problems.errors.push_back(to_string(
+        config::Problem{config_path(path), checked.pool_line, "storage.pool", std::move(problem)}));
     return out;
   }
   out.directory = std::move(directory);
@@ -215,21 +226,23 @@ std::string replace_config(FileSystem& files, const std::string& directory,
 
 }  // namespace
 
-void change_sizes(DataDirectory& directory, FileSystem& files, Executor& executor,
-                  std::uint32_t slots, std::uint32_t ie_slots, scsi::Done<std::string> done) {
+void grow_config(DataDirectory& directory, FileSystem& files, Executor& executor,
+                 config::Growth growth, scsi::Done<std::string> done) {
   const Strand strand = executor.make_strand("configuration");
   auto edited = std::make_shared<config::Edited>();
   executor.submit(
       strand,
-      [edited, path = directory.path, slots, ie_slots, &files] {
-        *edited = config::with_sizes(config_path(path), slots, ie_slots);
+      [edited, path = directory.path, now = directory.config.library, growth, &files] {
+        *edited = config::with_growth(config_path(path), now, growth);
         if (edited->error.empty()) edited->error = replace_config(files, path, edited->text);
       },
-      [edited, strand, slots, ie_slots, &directory, &executor, done = std::move(done)]() mutable {
+      [edited, strand, growth, &directory, &executor, done = std::move(done)]() mutable {
         executor.close_strand(strand);
         if (edited->error.empty()) {
-          directory.config.library.slots = slots;
-          directory.config.library.ie_slots = ie_slots;
+          config::LibraryConfig& library = directory.config.library;
+          library.slots = growth.slots;
+          library.ie_slots = growth.ie_slots;
+          library.drives.insert(library.drives.end(), growth.drives.begin(), growth.drives.end());
         }
         done(std::move(edited->error));
       });
@@ -256,5 +269,19 @@ LibraryRoom::LibraryRoom(net::Loop& loop, const DataDirectory& directory,
                                : std::vector<Executor*>(given.size(), executor.get())),
       bays(std::move(given)),
       library(library_options(directory, alerts), store, *files, *executor, pointers(bays)) {}
+
+void LibraryRoom::grow(const config::LibraryConfig& config,
+                       std::vector<std::unique_ptr<DriveBay>> given,
+                       std::vector<Executor*> executors, scsi::Done<Outcome> done) {
+  std::vector<std::string> identifiers = drive_identifiers(config);
+  VTL_CHECK(bays.size() + given.size() == identifiers.size() && executors.size() == given.size());
+  Growth growth{config.slots, config.ie_slots, {}};
+  for (std::size_t i = 0; i < given.size(); ++i) {
+    store.add_drive(*executors[i]);
+    growth.drives.push_back({std::move(identifiers[bays.size()]), given[i].get()});
+    bays.push_back(std::move(given[i]));
+  }
+  library.grow(std::move(growth), std::move(done));
+}
 
 }  // namespace vtl::daemon

@@ -10,6 +10,7 @@
 #include "vtl/cartridge/file.h"
 #include "vtl/cartridge/trash.h"
 #include "vtl/config/config.h"
+#include "vtl/config/edit.h"
 #include "vtl/daemon/alerts.h"
 #include "vtl/daemon/data_lock.h"
 #include "vtl/daemon/scrub_log.h"
@@ -42,6 +43,7 @@ std::string config_path(const std::string& data_directory);
 // The configuration alone, without the lock: `config check`.
 struct CheckedConfig {
   std::optional<config::Config> config;
+  int pool_line = 0;  // of storage.pool; 0: it is not there
   Problems problems;
 };
 CheckedConfig check_config(const std::string& data_directory);
@@ -60,10 +62,10 @@ struct OpenedDirectory {
 };
 OpenedDirectory open_data_directory(const std::string& path);
 
-// Writes other numbers of slots into DIR/vtl.yaml, on the executor, and takes them over into
+// Writes what there is more of into DIR/vtl.yaml, on the executor, and takes it over into
 // `directory`, which outlives the answer: "", or why not.
-void change_sizes(DataDirectory& directory, FileSystem& files, Executor& executor,
-                  std::uint32_t slots, std::uint32_t ie_slots, scsi::Done<std::string> done);
+void grow_config(DataDirectory& directory, FileSystem& files, Executor& executor,
+                 config::Growth growth, scsi::Done<std::string> done);
 
 // What a server and an offline command have in common: the store, and the library with its bays.
 // Destroy on the loop's thread, before the loop, when nothing is under way.
@@ -73,6 +75,10 @@ struct LibraryRoom {
   LibraryRoom(net::Loop& loop, const DataDirectory& directory,
               std::vector<std::unique_ptr<DriveBay>> bays, std::vector<Executor*> executors,
               std::function<void(std::string_view)> alert_log);
+  // The library takes over what `config` has more of than it has; `bays` and `executors` are those
+  // of the new drives.
+  void grow(const config::LibraryConfig& config, std::vector<std::unique_ptr<DriveBay>> bays,
+            std::vector<Executor*> executors, scsi::Done<Outcome> done);
   std::string pool_path;
   std::unique_ptr<FileSystem> files;
   std::unique_ptr<Executor> executor;

@@ -109,9 +109,7 @@ std::string DataLock::acquire_pool(const std::string& pool, const std::string& d
   if (!in_use_) return error;
   return "the pool " + pool + " is in use by another vtl process" + of_process(other.pid) +
          (other.data_directory.empty() ? "" : ", which works on " + other.data_directory) +
-         ": a pool belongs to one library. Stop that process, or name another folder under "
-         "storage.pool of " +
-         own + "/vtl.yaml";
+         ": a pool belongs to one library. Stop that process, or name another folder here";
 }
 
 long DataLock::holder(const std::string& data_directory) {

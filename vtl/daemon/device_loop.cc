@@ -1,5 +1,6 @@
 #include "vtl/daemon/device_loop.h"
 
+#include <fmt/format.h>
 #include <malloc.h>
 
 #include <chrono>
@@ -19,24 +20,40 @@ constexpr std::uint64_t kEmptyForLong = 40;
 }  // namespace
 
 DeviceLoop::DeviceLoop(const config::Config& config, const auth::AccessPolicy& access,
-                       std::size_t loops, std::size_t index, net::Sockets::Carry carry)
-    : buffers_(loop_share(config, loops, index).buffers),
+                       std::size_t loops, std::size_t index, net::Sockets::Carry carry,
+                       const ReservationFolder& reservations)
+    : index_(index),
+      realistic_(config.storage.realistic),
+      reservation_folder_(reservations),
+      buffers_(loop_share(config, loops, index).buffers),
       clock_(std::make_unique<LoopClock>(loop_)),
+      files_(make_posix_file_system()),
       executor_(make_thread_executor(
           [this](scsi::Callback callback) { loop_.post(std::move(callback)); })),
-      drives_(config.library.drives.size()),
-      empty_for_(drives_.size()),
       portal_(std::make_unique<iscsi::Portal>(loop_share(config, loops, index).portal, access,
                                               buffers_, random_bytes, log)),
       sockets_(std::make_unique<net::Sockets>(loop_, std::move(carry))),
       settle_timer_(std::make_unique<net::Timer>(loop_)) {
-  for (std::size_t i = 0; i < drives_.size(); ++i) {
-    if (loop_of_drive(i, loops) != index) continue;
-    Drive::MakeAlarm make_alarm;
-    if (config.storage.realistic) make_alarm = [this] { return clock_->make_alarm(); };
-    drives_[i] = std::make_unique<Drive>(drive_options(config.library, i), std::move(make_alarm));
-  }
   loop_.set_busy_poll(std::chrono::microseconds(config.iscsi.busy_poll_us));
+}
+
+void DeviceLoop::add_drive(NewDrive drive) {
+  VTL_CHECK(drive.number == drives_.size());
+  drives_.emplace_back();
+  empty_for_.push_back(0);
+  if (drive.loop != index_) {
+    portal_->add_target_elsewhere(std::move(drive.target), std::move(drive.alias), drive.loop);
+    return;
+  }
+  Drive::MakeAlarm make_alarm;
+  if (realistic_) make_alarm = [this] { return clock_->make_alarm(); };
+  reservations_.push_back(std::make_unique<ReservationFile>(
+      *files_, *executor_, reservation_folder_, drive.options.identity.serial,
+      fmt::format("drive {}", drive.number + 1)));
+  drive.options.persistence = reservations_.back()->options();
+  drives_.back() = std::make_unique<Drive>(std::move(drive.options), std::move(make_alarm));
+  portal_->add_target(std::move(drive.target), std::move(drive.alias), drives_.back()->target(),
+                      drive.reserve_bytes);
 }
 
 void DeviceLoop::settle() {
@@ -112,6 +129,7 @@ void DeviceLoop::clear() {
   sockets_.reset();
   portal_.reset();
   drives_.clear();
+  reservations_.clear();
   clock_.reset();
   executor_.reset();
 }

@@ -12,16 +12,26 @@
 #include "vtl/cartridge/executor.h"
 #include "vtl/daemon/devices.h"
 #include "vtl/daemon/loop_clock.h"
+#include "vtl/daemon/reservation_file.h"
 #include "vtl/daemon/settings.h"
 
 namespace vtl::daemon {
+
+// A drive as all loops know it.
+struct NewDrive {
+  std::size_t number;  // from 0
+  std::size_t loop;    // where it lives
+  std::string target, alias;
+  scsi::ssc::TapeDriveOptions options;
+  std::size_t reserve_bytes = SIZE_MAX;  // as Portal::add_target()
+};
 
 // Made and destroyed while no thread runs it; else on its loop's thread, but for loop() and
 // executor() themselves.
 class DeviceLoop {
  public:
   DeviceLoop(const config::Config& config, const auth::AccessPolicy& access, std::size_t loops,
-             std::size_t index, net::Sockets::Carry carry);
+             std::size_t index, net::Sockets::Carry carry, const ReservationFolder& reservations);
   ~DeviceLoop() { clear(); }
   DeviceLoop(const DeviceLoop&) = delete;
   DeviceLoop& operator=(const DeviceLoop&) = delete;
@@ -30,6 +40,9 @@ class DeviceLoop {
   Executor& executor() { return *executor_; }
   iscsi::Portal& portal() { return *portal_; }
   net::Sockets& sockets() { return *sockets_; }
+  // The next drive of the library: its target is known here, and if this is its loop, it lives
+  // here.
+  void add_drive(NewDrive drive);
   // Drive n of the library, if it lives here.
   Drive* drive(std::size_t number) const { return drives_[number].get(); }
 
@@ -69,12 +82,17 @@ class DeviceLoop {
  private:
   void give_memory_back();
 
+  const std::size_t index_;
+  const bool realistic_;
+  const ReservationFolder& reservation_folder_;
   scsi::BufferPool buffers_;  // outlives everything that may hold a buffer
   net::Loop loop_;
   std::unique_ptr<LoopClock> clock_;
+  std::unique_ptr<FileSystem> files_;
   std::unique_ptr<Executor> executor_;
-  std::vector<std::unique_ptr<Drive>> drives_;  // by number; null: elsewhere
-  std::vector<std::uint64_t> empty_for_;        // by number: so many times it was found empty
+  std::vector<std::unique_ptr<ReservationFile>> reservations_;  // of the drives, which use them
+  std::vector<std::unique_ptr<Drive>> drives_;                  // by number; null: elsewhere
+  std::vector<std::uint64_t> empty_for_;  // by number: so many times it was found empty
   std::unique_ptr<iscsi::Portal> portal_;
   std::unique_ptr<net::Sockets> sockets_;
   std::unique_ptr<net::Timer> settle_timer_;

@@ -10,28 +10,27 @@
 namespace vtl::daemon {
 
 DeviceLoops::DeviceLoops(const config::Config& config, const auth::AccessPolicy& access,
-                         std::size_t loops, scsi::Target& changer)
+                         std::size_t loops, scsi::Target& changer,
+                         const ReservationFolder& reservations)
     : drives_(config.library.drives.size()) {
   const config::LibraryConfig& library = config.library;
   for (std::size_t i = 0; i < loops; ++i) {
     all_.push_back(std::make_unique<DeviceLoop>(
         config, access, loops, i,
-        [this](net::Socket::Departure departure) { carry(std::move(departure)); }));
+        [this](net::Socket::Departure departure) { carry(std::move(departure)); }, reservations));
     iscsi::Portal& portal = all_.back()->portal();
-    const auto add = [&](std::string name, std::string alias, std::size_t place,
-                         scsi::Target* target) {
-      if (place == i) {
-        portal.add_target(std::move(name), std::move(alias), *target);
-      } else {
-        portal.add_target_elsewhere(std::move(name), std::move(alias), place);
-      }
-    };
-    add(config::changer_target_name(library), library.name + " changer", 0, &changer);
-    for (std::size_t d = 0; d < drives_; ++d) {
-      Drive* drive = all_.back()->drive(d);
-      add(config::drive_target_name(library, d), fmt::format("{} drive {}", library.name, d + 1),
-          loop_of_drive(d, loops), drive == nullptr ? nullptr : &drive->target());
-    }
+    const std::string name = config::changer_target_name(library),
+                      alias = library.name + " changer";
+    if (i == 0)
+      portal.add_target(name, alias, changer);
+    else
+      portal.add_target_elsewhere(name, alias, 0);
+    const LoopShare share = loop_share(config, loops, i);
+    left_for_reserves_.push_back(left_for_reserves(share));
+    options_.push_back(share.portal);
+  }
+  for (std::size_t d = 0; d < drives_; ++d) {
+    for (const auto& loop : all_) loop->add_drive(new_drive(library, d));
   }
   sockets().on_idle([this] { idle(); });
 }
@@ -46,19 +45,64 @@ std::unique_ptr<iscsi::Connection> DeviceLoops::accept(std::string local, std::s
   return all_.front()->portal().accept(std::move(local), std::move(peer));
 }
 
-std::vector<std::unique_ptr<DriveBay>> DeviceLoops::bays() {
+NewDrive DeviceLoops::new_drive(const config::LibraryConfig& library, std::size_t number) const {
+  return {number, loop_of_drive(number, all_.size()), config::drive_target_name(library, number),
+          fmt::format("{} drive {}", library.name, number + 1), drive_options(library, number)};
+}
+
+std::vector<std::unique_ptr<DriveBay>> DeviceLoops::bays(std::size_t first) {
   std::vector<std::unique_ptr<DriveBay>> bays;
-  for (std::size_t i = 0; i < drives_; ++i) {
+  for (std::size_t i = first; i < drives_; ++i) {
     DeviceLoop& there = loop_of(i);
     bays.push_back(std::make_unique<BayPort>(home(), there.loop(), *there.drive(i)));
   }
   return bays;
 }
 
-std::vector<Executor*> DeviceLoops::executors() {
+std::vector<Executor*> DeviceLoops::executors(std::size_t first) {
   std::vector<Executor*> executors;
-  for (std::size_t i = 0; i < drives_; ++i) executors.push_back(&loop_of(i).executor());
+  for (std::size_t i = first; i < drives_; ++i) executors.push_back(&loop_of(i).executor());
   return executors;
+}
+
+std::size_t DeviceLoops::take_reserve(std::size_t drive, std::vector<std::size_t>& left) const {
+  const std::size_t loop = loop_of_drive(drive, all_.size());
+  const Reserve reserve = reserve_of_device(options_[loop]);
+  std::size_t& here = left[loop];
+  if (here < reserve.least_bytes) return 0;
+  const std::size_t taken = std::min(here, reserve.usual_bytes);
+  here -= taken;
+  return taken;
+}
+
+std::string DeviceLoops::room_for(std::size_t more_drives) const {
+  std::vector<std::size_t> left = left_for_reserves_;
+  for (std::size_t i = 0; i < more_drives; ++i) {
+    if (take_reserve(drives_ + i, left) != 0) continue;
+    return fmt::format(
+        "{} drives cannot be added while the server runs, {} can: storage.buffer_bytes is dealt "
+        "out to the devices there were at its start; add them with the server stopped",
+        more_drives, i);
+  }
+  return "";
+}
+
+void DeviceLoops::add_drives(const config::LibraryConfig& library, scsi::Callback done) {
+  std::vector<NewDrive> drives;
+  for (; drives_ < library.drives.size(); ++drives_) {
+    drives.push_back(new_drive(library, drives_));
+    drives.back().reserve_bytes = take_reserve(drives_, left_for_reserves_);
+  }
+  auto left = std::make_shared<std::size_t>(all_.size());
+  auto end = std::make_shared<scsi::Callback>(std::move(done));
+  for (const auto& loop : all_) {
+    loop->loop().post([&there = *loop, &home = home(), drives, left, end] {
+      for (const NewDrive& drive : drives) there.add_drive(drive);
+      home.post([left, end] {
+        if (--*left == 0) (*end)();
+      });
+    });
+  }
 }
 
 // --- threads

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "vtl/daemon/device_loop.h"
+#include "vtl/daemon/settings.h"
 #include "vtl/library/drive_bay.h"
 
 namespace vtl::daemon {
@@ -16,9 +17,10 @@ namespace vtl::daemon {
 // The first loop's thread. Every `done` is called there; none from inside the call.
 class DeviceLoops {
  public:
-  // `changer`: its unit may be added later, before connections are taken.
+  // `changer`: its unit may be added later, before connections are taken. `reservations` outlives
+  // the loops.
   DeviceLoops(const config::Config& config, const auth::AccessPolicy& access, std::size_t loops,
-              scsi::Target& changer);
+              scsi::Target& changer, const ReservationFolder& reservations);
   ~DeviceLoops();
   DeviceLoops(const DeviceLoops&) = delete;
   DeviceLoops& operator=(const DeviceLoops&) = delete;
@@ -28,9 +30,14 @@ class DeviceLoops {
   net::Sockets& sockets() { return all_.front()->sockets(); }  // of connections that come in
   std::unique_ptr<iscsi::Connection> accept(std::string local, std::string peer);
 
-  // What the library reaches the drives by, and the executors for the media in them; one a drive.
-  std::vector<std::unique_ptr<DriveBay>> bays();
-  std::vector<Executor*> executors();
+  // What the library reaches the drives by, and the executors for the media in them; one a drive,
+  // from drive `first` on.
+  std::vector<std::unique_ptr<DriveBay>> bays(std::size_t first = 0);
+  std::vector<Executor*> executors(std::size_t first = 0);
+  // So many more drives, while the loops run: "", or why not.
+  std::string room_for(std::size_t more_drives) const;
+  // Makes the drives that `library` has and the loops do not. One call at a time.
+  void add_drives(const config::LibraryConfig& library, scsi::Callback done);
 
   // Runs the others, each on a thread of its own; the caller runs home().
   void start();
@@ -50,6 +57,10 @@ class DeviceLoops {
   void stop_drives(scsi::Done<std::vector<DeviceLoop::DriveEnd>> done);
 
  private:
+  NewDrive new_drive(const config::LibraryConfig& library, std::size_t number) const;
+  // What a drive's sessions may keep in reserve, taken out of what its loop has left; 0: too
+  // little.
+  std::size_t take_reserve(std::size_t drive, std::vector<std::size_t>& left) const;
   void carry(net::Socket::Departure departure);
   void idle();
   DeviceLoop& loop_of(std::size_t drive) const;
@@ -61,6 +72,9 @@ class DeviceLoops {
 
   std::vector<std::unique_ptr<DeviceLoop>> all_;
   std::vector<std::thread> threads_;
+  // Of each loop: what more drives can have, and what sessions are told.
+  std::vector<std::size_t> left_for_reserves_;
+  std::vector<iscsi::PortalOptions> options_;
   std::size_t drives_;
   std::function<void()> idle_;
 };

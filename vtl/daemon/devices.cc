@@ -1,10 +1,12 @@
 #include "vtl/daemon/devices.h"
 
+#include <fmt/format.h>
+
 #include <utility>
 
 #include "scsi/check.h"
 #include "scsi/smc/profile.h"
-#include "scsi/ssc/profile.h"
+#include "scsi/ssc/drive_family.h"
 #include "vtl/daemon/settings.h"
 #include "vtl/daemon/system.h"
 
@@ -34,14 +36,17 @@ const scsi::smc::LibraryProfile& profile_of(const config::LibraryConfig& library
 
 scsi::ssc::TapeDriveOptions drive_options(const config::LibraryConfig& library, std::size_t index) {
   const config::Drive& drive = library.drives.at(index);
-  const auto* generation = scsi::ssc::find_generation(drive.generation);
-  VTL_CHECK(generation != nullptr);
+  const scsi::ssc::DriveFamily* family = scsi::ssc::find_drive_family(drive.family);
+  VTL_CHECK(family != nullptr);  // the configuration was checked
   scsi::ssc::TapeDriveOptions options;
   options.identity = identity_of(drive.identity, config::drive_target_name(library, index));
-  options.identity.vendor = "IBM";
-  options.identity.product = generation->ibm_product;
-  options.identity.revision = generation->ibm_revision;
+  const scsi::ssc::DriveModel& model = family->model(drive.generation);
+  options.identity.vendor = model.vendor;
+  options.identity.product = model.product;
+  options.identity.revision = model.revision;
+  options.family = family;
   options.generation = drive.generation;
+  options.max_block_bytes = family->max_block_bytes;
   options.library_serial = library.changer.serial;
   options.element_address = static_cast<std::uint16_t>(profile_of(library).drives.first + index);
   options.now_ms = wall_clock_ms;
@@ -146,7 +151,13 @@ void BayPort::unload(scsi::Done<BayUnload> done) {
 
 void ParkedBay::load(std::unique_ptr<scsi::ssc::TapeMedium> medium, scsi::Done<BayLoad> done) {
   medium_ = std::move(medium);
-  done(BayLoad{});
+  const scsi::ssc::MediumInfo& label = medium_->info();
+  BayLoad load;
+  if (!label.cleaning &&
+      scsi::ssc::drive_access(generation_, label.generation) == scsi::ssc::Access::kNone)
+    load.detail = fmt::format("LTO-{} drives cannot read a cartridge of generation {}", generation_,
+                              label.generation);
+  done(std::move(load));
 }
 
 void ParkedBay::unload(scsi::Done<BayUnload> done) {

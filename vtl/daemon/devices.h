@@ -73,14 +73,16 @@ class BayPort final : public DriveBay {
 };
 
 // A bay while no server runs: cartridges are put down in it and taken out of it, and nobody opens
-// them.
+// them. What the drive will not be able to read it says as the drive would.
 class ParkedBay final : public DriveBay {
  public:
+  explicit ParkedBay(std::uint8_t generation) : generation_(generation) {}
   void load(std::unique_ptr<scsi::ssc::TapeMedium> medium, scsi::Done<BayLoad> done) override;
   void unload(scsi::Done<BayUnload> done) override;
   bool prevented() const override { return false; }
 
  private:
+  const std::uint8_t generation_;
   std::unique_ptr<scsi::ssc::TapeMedium> medium_;
 };
 

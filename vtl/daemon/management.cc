@@ -8,12 +8,14 @@
 #include <utility>
 
 #include "scsi/ssc/profile.h"
+#include "vtl/config/init.h"
 #include "vtl/daemon/data_directory.h"
 #include "vtl/daemon/describe.h"
 #include "vtl/daemon/fields.h"
 #include "vtl/daemon/log.h"
 #include "vtl/daemon/management_jobs.h"
 #include "vtl/daemon/settings.h"
+#include "vtl/daemon/system.h"
 #include "vtl/library/barcode.h"
 
 namespace vtl::daemon {
@@ -115,6 +117,7 @@ struct Management::Impl {
   void show_library(Call&& call);
   void change_library(Call&& call);
   json library_with(std::vector<json> drives) const;
+  json describe_drive(std::size_t index) const;  // who it is
   void list_cartridges(Call&& call);
   void show_cartridge(Call&& call);
   void create_cartridges(Call&& call);
@@ -146,6 +149,7 @@ struct Management::Impl {
   ManagementParts parts;
   Jobs jobs;
   JobRequests job_requests;
+  bool growing = false;
   bool closing = false;
 };
 
@@ -225,13 +229,8 @@ json Impl::library_with(std::vector<json> drives) const {
   for (const scsi::smc::Element& element : parts.library.elements()) {
     elements.push_back(describe_element(parts.config, element));
     if (element.type != ElementType::kDrive) continue;
-    const config::Drive& configured = parts.config.library.drives[drive];
-    json& about = drives[drive];
-    about["number"] = drive + 1;
-    about["serial"] = configured.identity.serial;
-    about["generation"] = configured.generation;
-    about["target"] = config::drive_target_name(parts.config.library, drive);
-    elements.back()["drive"] = std::move(about);
+    drives[drive].update(describe_drive(drive));
+    elements.back()["drive"] = std::move(drives[drive]);
     ++drive;
   }
   const config::LibraryConfig& library = parts.config.library;
@@ -245,34 +244,64 @@ json Impl::library_with(std::vector<json> drives) const {
           {"alerts", parts.alerts.describe()}};
 }
 
-// The configuration first: what is in it alone will be there after the next start.
 void Impl::change_library(Call&& call) {
   Fields fields(call.body);
   const auto slots = fields.number("slots", 1, 0xFFFF);
   const auto ie_slots = fields.number("ie_slots", 0, 0xFFFF);
+  const auto drives = fields.number("drives", 1, 0xFFFF);
+  const auto generation = fields.number("generation", 5, 9);
   std::string problem = fields.problem();
-  if (problem.empty() && !slots && !ie_slots) problem = "slots or ie_slots must be given";
-  if (!problem.empty()) return call.done(failure(400, std::move(problem)));
+  if (problem.empty() && !slots && !ie_slots && !drives)
+    problem = "slots, ie_slots or drives must be given";
   const config::LibraryConfig& now = parts.config.library;
-  const auto wanted = static_cast<std::uint32_t>(slots.value_or(now.slots));
-  const auto ie_wanted = static_cast<std::uint32_t>(ie_slots.value_or(now.ie_slots));
-  if (wanted < now.slots || ie_wanted < now.ie_slots) {
+  const std::size_t drives_wanted = drives.value_or(now.drives.size());
+  if (problem.empty() && generation && drives_wanted <= now.drives.size())
+    problem = "generation is that of drives which are added, and none are";
+  if (!problem.empty()) return call.done(failure(400, std::move(problem)));
+  if (growing)
+    return call.done(failure(409, "another command makes the library larger; wait for it"));
+  config::Growth growth{static_cast<std::uint32_t>(slots.value_or(now.slots)),
+                        static_cast<std::uint32_t>(ie_slots.value_or(now.ie_slots)),
+                        {}};
+  if (growth.slots < now.slots || growth.ie_slots < now.ie_slots ||
+      drives_wanted < now.drives.size()) {
     return call.done(failure(
-        409, fmt::format("there are {} slots and {} import/export slots; only more can be had "
-                         "while cartridges may lie in them: for fewer, stop the server, change {} "
-                         "and start it again",
-                         now.slots, now.ie_slots, "vtl.yaml")));
+        409, fmt::format("there are {} slots, {} import/export slots and {} drives; only more can "
+                         "be had while cartridges may lie in them: for fewer, stop the server, "
+                         "change {} and start it again",
+                         now.slots, now.ie_slots, now.drives.size(), "vtl.yaml")));
   }
-  parts.change_sizes(
-      wanted, ie_wanted,
-      [this, wanted, ie_wanted, done = std::move(call.done)](std::string error) mutable {
-        if (!error.empty()) return done(failure(409, std::move(error)));
-        parts.library.grow(
-            wanted, ie_wanted,
-            answer_outcome(
-                std::move(done), 200, {{"slots", wanted}, {"ie_slots", ie_wanted}},
-                fmt::format("{} slots and {} import/export slots from now on", wanted, ie_wanted)));
-      });
+  const auto new_generation =
+      static_cast<std::uint8_t>(generation.value_or(now.drives.back().generation));
+  while (now.drives.size() + growth.drives.size() < drives_wanted)
+    growth.drives.push_back(
+        {config::draw_identity(random_bytes), new_generation, now.drives.back().family});
+  growing = true;
+  const std::size_t first_new = now.drives.size();
+  parts.grow(std::move(growth),
+             [this, first_new, done = std::move(call.done)](Outcome outcome) mutable {
+               growing = false;
+               if (!outcome.ok()) return done(failure(409, std::move(outcome.error)));
+               const config::LibraryConfig& library = parts.config.library;
+               json added = json::array();
+               for (std::size_t i = first_new; i < library.drives.size(); ++i)
+                 added.push_back(describe_drive(i));
+               log_done(fmt::format("{} slots, {} import/export slots and {} drives from now on",
+                                    library.slots, library.ie_slots, library.drives.size()));
+               done({200,
+                     {{"slots", library.slots},
+                      {"ie_slots", library.ie_slots},
+                      {"drives", library.drives.size()},
+                      {"added_drives", std::move(added)}}});
+             });
+}
+
+json Impl::describe_drive(std::size_t index) const {
+  const config::Drive& drive = parts.config.library.drives[index];
+  return {{"number", index + 1},
+          {"serial", drive.identity.serial},
+          {"generation", drive.generation},
+          {"target", config::drive_target_name(parts.config.library, index)}};
 }
 
 void Impl::list_cartridges(Call&& call) {

@@ -12,6 +12,7 @@
 #include "scsi/done.h"
 #include "vtl/cartridge/trash.h"
 #include "vtl/config/config.h"
+#include "vtl/config/edit.h"
 #include "vtl/daemon/alerts.h"
 #include "vtl/daemon/jobs.h"
 #include "vtl/daemon/scrub_log.h"
@@ -43,9 +44,8 @@ struct ManagementParts {
   Alerts& alerts;
   ScrubLog& scrub_log;
   std::string pool_directory;
-  // Other numbers of slots in the configuration, and in `config`: "", or why not.
-  std::function<void(std::uint32_t slots, std::uint32_t ie_slots, scsi::Done<std::string>)>
-      change_sizes;
+  // More slots and drives: in the configuration, in `config` and in the library. One at a time.
+  std::function<void(config::Growth, scsi::Done<Outcome>)> grow;
   // Given by a server; empty without one.
   std::function<void(scsi::Done<nlohmann::json>)> server;  // GET /v1/server
   // What each drive says of itself, in their order.

@@ -1,6 +1,7 @@
 #include "vtl/daemon/manager.h"
 
 #include <fmt/format.h>
+#include <span>
 
 #include <chrono>
 #include <optional>
@@ -26,9 +27,10 @@ class RemoteManager final : public Manager {
   std::unique_ptr<ControlClient> client_;
 };
 
-std::vector<std::unique_ptr<DriveBay>> parked_bays(std::size_t count) {
+std::vector<std::unique_ptr<DriveBay>> parked_bays(std::span<const config::Drive> drives) {
   std::vector<std::unique_ptr<DriveBay>> bays;
-  for (std::size_t i = 0; i < count; ++i) bays.push_back(std::make_unique<ParkedBay>());
+  for (const config::Drive& drive : drives)
+    bays.push_back(std::make_unique<ParkedBay>(drive.generation));
   return bays;
 }
 
@@ -37,25 +39,23 @@ class LocalManager final : public Manager {
  public:
   explicit LocalManager(DataDirectory directory)
       : directory_(std::move(directory)),
-        room_(loop_, directory_, parked_bays(directory_.config.library.drives.size()), {},
+        room_(loop_, directory_, parked_bays(directory_.config.library.drives), {},
               [this](std::string_view text) { told_.emplace_back(text); }),
-        management_(
-            {directory_.config,
-             room_.library,
-             *room_.files,
-             *room_.executor,
-             room_.trash,
-             room_.alerts,
-             room_.scrub_log,
-             room_.pool_path,
-             [this](std::uint32_t slots, std::uint32_t ie_slots, scsi::Done<std::string> done) {
-               change_sizes(directory_, *room_.files, *room_.executor, slots, ie_slots,
-                            std::move(done));
-             },
-             {},
-             {},
-             {},
-             {}}) {}
+        management_({directory_.config,
+                     room_.library,
+                     *room_.files,
+                     *room_.executor,
+                     room_.trash,
+                     room_.alerts,
+                     room_.scrub_log,
+                     room_.pool_path,
+                     [this](config::Growth growth, scsi::Done<Outcome> done) {
+                       grow(std::move(growth), std::move(done));
+                     },
+                     {},
+                     {},
+                     {},
+                     {}}) {}
   ~LocalManager() override {
     loop_.post(
         [this] { management_.close([this] { room_.library.close([this] { loop_.stop(); }); }); });
@@ -97,6 +97,17 @@ class LocalManager final : public Manager {
   }
 
  private:
+  void grow(config::Growth growth, scsi::Done<Outcome> done) {
+    const std::size_t drives = growth.drives.size();
+    grow_config(directory_, *room_.files, *room_.executor, std::move(growth),
+                [this, drives, done = std::move(done)](std::string error) mutable {
+                  if (!error.empty()) return done(Outcome{std::move(error)});
+                  room_.grow(directory_.config.library,
+                             parked_bays(std::span(directory_.config.library.drives).last(drives)),
+                             std::vector<Executor*>(drives, room_.executor.get()), std::move(done));
+                });
+  }
+
   DataDirectory directory_;
   net::Loop loop_;
   // By alerts. After the opening nobody listens: what a command finds, it prints itself.

@@ -21,6 +21,7 @@
 #include "vtl/daemon/log.h"
 #include "vtl/daemon/management.h"
 #include "vtl/daemon/pool_watch.h"
+#include "vtl/daemon/reservation_file.h"
 #include "vtl/daemon/scrubber.h"
 #include "vtl/daemon/settings.h"
 #include "vtl/daemon/system.h"
@@ -68,6 +69,10 @@ class Server {
 
  private:
   void opened(Outcome outcome);
+  // The targets there are, for whoever reads the standard output.
+  void announce(const std::string& name, const scsi::Identity& identity);
+  void announce_drives(std::size_t first);
+  void grow(config::Growth growth, scsi::Done<Outcome> done);
   void tick();
   void stop();
   void connection_gone();
@@ -76,15 +81,18 @@ class Server {
   void give_up(const std::string& why);
   nlohmann::json describe(const DeviceLoop::Report& report) const;
   ScrubOptions scrub_options();
+  ReservationFolder found_reservations();
 
   DataDirectory directory_;
   std::string version_;
   std::ostream& out_;
   auth::AccessPolicy policy_;
+  ReservationFolder reservations_;
   scsi::Target changer_target_;
   DeviceLoops loops_;
   net::Loop& loop_;  // the first of them
   LibraryRoom room_;
+  std::unique_ptr<ReservationFile> changer_reservations_;
   std::unique_ptr<scsi::smc::Changer> changer_;
   Management management_;
   ControlServer control_;
@@ -136,30 +144,32 @@ Server::Server(DataDirectory directory, std::string version, std::ostream& out)
       version_(std::move(version)),
       out_(out),
       policy_(access_policy(directory_.config)),
-      loops_(directory_.config, policy_, thread_count(directory_.config), changer_target_),
+      reservations_(found_reservations()),
+      loops_(directory_.config, policy_, thread_count(directory_.config), changer_target_,
+             reservations_),
       loop_(loops_.home()),
       room_(loop_, directory_, loops_.bays(), loops_.executors(), log_warning),
-      management_(
-          {directory_.config, room_.library, *room_.files, *room_.executor, room_.trash,
-           room_.alerts, room_.scrub_log, room_.pool_path,
-           [this](std::uint32_t slots, std::uint32_t ie_slots, scsi::Done<std::string> done) {
-             change_sizes(directory_, *room_.files, *room_.executor, slots, ie_slots,
-                          std::move(done));
-           },
-           [this](scsi::Done<nlohmann::json> done) {
-             loops_.report([this, done = std::move(done)](DeviceLoop::Report report) mutable {
-               done(describe(report));
-             });
-           },
-           [this](scsi::Done<std::vector<nlohmann::json>> done) {
-             loops_.report([done = std::move(done)](DeviceLoop::Report report) mutable {
-               std::vector<nlohmann::json> drives;
-               for (const auto& drive : report.drives) drives.push_back(drive_description(drive));
-               done(std::move(drives));
-             });
-           },
-           [this] { return scrubber_.describe(); },
-           [this](const std::string& barcode) { scrubber_.release(barcode); }}),
+      management_({directory_.config, room_.library, *room_.files, *room_.executor, room_.trash,
+                   room_.alerts, room_.scrub_log, room_.pool_path,
+                   [this](config::Growth growth, scsi::Done<Outcome> done) {
+                     grow(std::move(growth), std::move(done));
+                   },
+                   [this](scsi::Done<nlohmann::json> done) {
+                     loops_.report(
+                         [this, done = std::move(done)](DeviceLoop::Report report) mutable {
+                           done(describe(report));
+                         });
+                   },
+                   [this](scsi::Done<std::vector<nlohmann::json>> done) {
+                     loops_.report([done = std::move(done)](DeviceLoop::Report report) mutable {
+                       std::vector<nlohmann::json> drives;
+                       for (const auto& drive : report.drives)
+                         drives.push_back(drive_description(drive));
+                       done(std::move(drives));
+                     });
+                   },
+                   [this] { return scrubber_.describe(); },
+                   [this](const std::string& barcode) { scrubber_.release(barcode); }}),
       control_(loop_, management_),
       pool_watch_(pool_watch_options(directory_, room_.pool_path), room_.library, room_.alerts,
                   *room_.files, *room_.executor),
@@ -187,6 +197,21 @@ ScrubOptions Server::scrub_options() {
   options.worked_on = [this](const std::string& barcode) { return management_.works_on(barcode); };
   options.log = log_warning;
   return options;
+}
+
+// What goes wrong later is told on the loop that the alerts live on.
+ReservationFolder Server::found_reservations() {
+  ReservationFolder folder = ReservationFolder::read(
+      *make_posix_file_system(), directory_.path + "/reservations", directory_.config.library);
+  for (const auto& [serial, kept] : folder.kept)
+    log_info(fmt::format("{} is registered with by {} initiator ports, as kept in {}/{}", serial,
+                         kept.registrations.size(), folder.path, serial));
+  folder.failed = [this](std::string text) {
+    loop_.post([this, text = std::move(text)] {
+      room_.alerts.raise(Alerts::Cause::kReservations, "", text);
+    });
+  };
+  return folder;
 }
 
 std::vector<std::string> Server::listen(const std::vector<config::Endpoint>& endpoints) {
@@ -236,8 +261,13 @@ void Server::opened(Outcome outcome) {
     loop_.stop();
     return;
   }
+  for (const std::string& problem : reservations_.problems)
+    room_.alerts.raise(Alerts::Cause::kReservations, "", problem);
   const config::LibraryConfig& library = directory_.config.library;
   scsi::smc::ChangerOptions changer = changer_options(library);
+  changer_reservations_ = std::make_unique<ReservationFile>(
+      *room_.files, *room_.executor, reservations_, changer.identity.serial, "the changer");
+  changer.persistence = changer_reservations_->options();
   changer.move_ended = [&config = directory_.config](const scsi::smc::MoveEnd& end) {
     const std::string line = describe_move(config, end.cartridges, end.addresses, end.outcome,
                                            iscsi::initiator_name(end.transport_id));
@@ -245,14 +275,8 @@ void Server::opened(Outcome outcome) {
   };
   changer_ = std::make_unique<scsi::smc::Changer>(std::move(changer), room_.library);
   changer_target_.add(0, *changer_);
-  const auto announce = [this](const std::string& name, const scsi::Identity& identity) {
-    out_ << fmt::format("{}  {} {}  {}\n", name, identity.vendor, identity.product,
-                        identity.serial);
-  };
   announce(config::changer_target_name(library), changer_options(library).identity);
-  for (std::size_t i = 0; i < library.drives.size(); ++i) {
-    announce(config::drive_target_name(library, i), drive_options(library, i).identity);
-  }
+  announce_drives(0);
   if (const std::string error = control_.open(directory_.path); !error.empty()) {
     log_error(error);
     result_ = kExitFailed;
@@ -267,6 +291,35 @@ void Server::opened(Outcome outcome) {
   tick();
   log_info(fmt::format("{} devices on {} threads", library.drives.size() + 1, loops_.size()));
   out_ << "ready\n" << std::flush;
+}
+
+void Server::announce(const std::string& name, const scsi::Identity& identity) {
+  out_ << fmt::format("{}  {} {}  {}\n", name, identity.vendor, identity.product, identity.serial)
+       << std::flush;
+}
+
+void Server::announce_drives(std::size_t first) {
+  const config::LibraryConfig& library = directory_.config.library;
+  for (std::size_t i = first; i < library.drives.size(); ++i)
+    announce(config::drive_target_name(library, i), drive_options(library, i).identity);
+}
+
+// The configuration first: what is in it alone will be there after the next start. Then the drives,
+// and last the library, which tells the changer's hosts of them.
+void Server::grow(config::Growth growth, scsi::Done<Outcome> done) {
+  if (std::string why = loops_.room_for(growth.drives.size()); !why.empty())
+    return done(Outcome{std::move(why)});
+  const std::size_t first = directory_.config.library.drives.size();
+  grow_config(
+      directory_, *room_.files, *room_.executor, std::move(growth),
+      [this, first, done = std::move(done)](std::string error) mutable {
+        if (!error.empty()) return done(Outcome{std::move(error)});
+        const config::LibraryConfig& library = directory_.config.library;
+        loops_.add_drives(library, [this, first, &library, done = std::move(done)]() mutable {
+          announce_drives(first);
+          room_.grow(library, loops_.bays(first), loops_.executors(first), std::move(done));
+        });
+      });
 }
 
 void Server::tick() {

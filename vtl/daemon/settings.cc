@@ -113,6 +113,20 @@ LoopShare loop_share(const config::Config& config, std::size_t loops, std::size_
   return share;
 }
 
+Reserve reserve_of_device(const iscsi::PortalOptions& options) {
+  const std::size_t one = std::size_t{options.max_sessions_per_target} * options.first_burst_length;
+  // As a session reckons when it begins (iscsi::Session::establish).
+  const std::size_t credits =
+      std::clamp<std::size_t>(options.buffer_bytes_per_target / 4 / one, 1, options.command_window);
+  return {credits * one, one};
+}
+
+std::size_t left_for_reserves(const LoopShare& share) {
+  const std::size_t taken = share.devices * reserve_of_device(share.portal).usual_bytes;
+  const std::size_t beside = share.buffers.total_bytes - scsi::BufferPool::kLargest;
+  return beside - std::min(taken, beside);
+}
+
 std::string pool_directory(const config::Config& config, const std::string& data_directory) {
   const std::string& pool = config.storage.pool;
   return pool.starts_with('/') ? pool : data_directory + "/" + pool;

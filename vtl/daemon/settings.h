@@ -22,6 +22,14 @@ struct LoopShare {
 };
 std::size_t loop_of_drive(std::size_t drive, std::size_t loops);
 LoopShare loop_share(const config::Config& config, std::size_t loops, std::size_t index);
+// What the sessions of one device keep in reserve if they can, and what they keep at least.
+struct Reserve {
+  std::size_t usual_bytes, least_bytes;
+};
+Reserve reserve_of_device(const iscsi::PortalOptions& options);
+// What of a loop's share is left for the reserves of devices that are added to it: beside all
+// reserves the longest block must fit, or it would wait for ever.
+std::size_t left_for_reserves(const LoopShare& share);
 // How much of a barcode the changer tells.
 std::size_t barcode_characters(const config::LibraryConfig& library);
 // `pool_directory` is absolute or relative to the working directory.

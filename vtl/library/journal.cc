@@ -105,34 +105,11 @@ std::optional<Line> parse_line(std::string_view text) {
   return line;
 }
 
-std::string folder_of(const std::string& path) {
-  const std::size_t slash = path.rfind('/');
-  if (slash == std::string::npos) return ".";
-  return slash == 0 ? "/" : path.substr(0, slash);
-}
-
-// Written aside, synced, renamed, the folder synced.
-Result<std::unique_ptr<File>> write_whole(FileSystem& files, const std::string& path,
-                                          std::string_view text) {
-  const std::string aside = path + ".new";
-  const Result<bool> left_over = files.exists(aside);
-  if (!left_over) return left_over.error();
-  if (*left_over) {
-    if (Status removed = files.remove(aside); !removed) return removed.error();
-  }
-  auto file = files.open(aside, FileSystem::Mode::kCreate);
-  if (!file) return file.error();
-  if (Status written = (*file)->pwrite(scsi::as_bytes(text), 0); !written) return written.error();
-  if (Status synced = (*file)->fdatasync(); !synced) return synced.error();
-  if (Status renamed = files.rename(aside, path); !renamed) return renamed.error();
-  if (Status synced = files.sync_directory(folder_of(path)); !synced) return synced.error();
-  return std::move(*file);
-}
-
 }  // namespace
 
 Status Journal::create(FileSystem& files, const std::string& path, const State& state) {
-  const auto file = write_whole(files, path, std::string(kHead) + framed(1, state_text(state)));
+  const std::string text = std::string(kHead) + framed(1, state_text(state));
+  const auto file = replace_file(files, path, scsi::as_bytes(text));
   return file ? ok_status() : Status(file.error());
 }
 
@@ -259,7 +236,7 @@ Status Journal::replace() {
   std::string text = state;
   if (!open_intent_.empty()) text += framed(sequence_ + 2, "intent " + open_intent_);
   suspect_ = true;  // the old file may be gone and the new one not certain
-  auto file = write_whole(files_, path_, text);
+  auto file = replace_file(files_, path_, scsi::as_bytes(text));
   if (!file) return file.error();
   file_ = std::move(*file);
   suspect_ = false;

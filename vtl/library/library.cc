@@ -349,23 +349,23 @@ void Library::Impl::begin_opening(scsi::Done<Outcome> opened, scsi::Callback set
                 note.barcode.empty() ? log(note.text) : alert(note.barcode, note.text);
               is_open = true;
               opened(Outcome{});
-              load_recorded(std::move(found.loads), std::move(settled));
+              load_recorded(std::move(found.loads), [this, settled = std::move(settled)]() mutable {
+                if (settled) settled();
+                finished();
+              });
             });
 }
 
-void Library::Impl::load_recorded(
-    std::vector<std::pair<std::uint16_t, Result<CartridgeSummary>>> loads, scsi::Callback settled) {
+void Library::Impl::load_recorded(RecordedLoads loads, scsi::Callback loaded) {
   struct Pending {
     std::size_t count = 1;
-    scsi::Callback settled;
+    scsi::Callback loaded;
   };
   const auto pending = std::make_shared<Pending>();
-  pending->settled = std::move(settled);
+  pending->loaded = std::move(loaded);
   const auto one_less = [weak = weak_from_this(), pending] {
     const auto self = weak.lock();
-    if (--pending->count != 0 || !self) return;
-    if (pending->settled) pending->settled();
-    self->finished();
+    if (--pending->count == 0 && self) pending->loaded();
   };
   for (auto& [address, summary] : loads) {
     const std::size_t index = *index_of(address);
@@ -413,8 +413,11 @@ void Library::close(scsi::Callback done) {
 
 std::span<const Element> Library::elements() const {
   const auto first_drive = impl_->index_of(impl_->options.geometry.drives.first);
-  for (std::size_t i = 0; i < impl_->bays.size(); ++i)
-    impl_->elements[*first_drive + i].accessible = !impl_->bays[i]->prevented();
+  for (std::size_t i = 0; i < impl_->bays.size(); ++i) {
+    // What is prevented is removal: an empty drive can be given a cartridge.
+    Element& drive = impl_->elements[*first_drive + i];
+    drive.accessible = !drive.full || !impl_->bays[i]->prevented();
+  }
   return impl_->elements;
 }
 

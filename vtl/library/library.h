@@ -51,6 +51,16 @@ struct LibraryOptions {
   std::function<void(const std::string& barcode, std::string text)> load_failed;
 };
 
+// What a library has more of from now on; elements go behind those of their type.
+struct Growth {
+  std::uint32_t slots = 0, import_export = 0;  // so many, never fewer
+  struct NewDrive {
+    std::string identifier;  // as LibraryOptions::drive_identifiers
+    DriveBay* bay;           // outlives the library
+  };
+  std::vector<NewDrive> drives;
+};
+
 // What an administrative operation ended with. The text says what happened, to which cartridge, and
 // what to do.
 struct Outcome {
@@ -121,9 +131,9 @@ class Library final : public scsi::smc::Inventory {
               std::optional<std::uint16_t> element, scsi::Done<Outcome> done);
   // A cartridge leaves through the door: it must be in an import/export element.
   void take_out(std::string barcode, scsi::Done<Outcome> done);
-  // So many storage and import/export elements from now on, behind those there are; never fewer. A
-  // cartridge whose place on record was missing is there again. The changer's hosts are told.
-  void grow(std::uint32_t slots, std::uint32_t import_export, scsi::Done<Outcome> done);
+  // A cartridge whose place on record was missing is there again; in a drive it is loaded. The
+  // changer's hosts are told.
+  void grow(Growth growth, scsi::Done<Outcome> done);
   // Not while the cartridge is in a drive.
   void set_write_protected(std::string barcode, bool on, scsi::Done<Outcome> done);
   // What the cartridge's label says; of a cartridge in a drive, as of its last clean unload.

@@ -83,8 +83,13 @@ struct Library::Impl : std::enable_shared_from_this<Library::Impl> {
   void finished();
   void pump();
   void begin_opening(scsi::Done<Outcome> opened, scsi::Callback settled);
-  void load_recorded(std::vector<std::pair<std::uint16_t, Result<CartridgeSummary>>> loads,
-                     scsi::Callback settled);
+  // What is on record in drives, by address.
+  using RecordedLoads = std::vector<std::pair<std::uint16_t, Result<CartridgeSummary>>>;
+  void load_recorded(RecordedLoads loads, scsi::Callback loaded);
+
+  // --- growth.cc
+  std::vector<std::string> put_back_in_place(Journal::State& state);
+  void load_again(std::vector<std::string> names, scsi::Callback then);
 
   // `job` runs on the strand and owns what it captures; `then` runs on the loop with its result,
   // unless the library has gone by then.

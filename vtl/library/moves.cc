@@ -58,7 +58,7 @@ void Library::operator_move(std::uint16_t source, std::uint16_t destination,
     }
     impl->begin_move(source, destination,
                      [impl, from, to, done = std::move(done)](MoveOutcome outcome) mutable {
-                       if (outcome.result == MoveResult::kMoved)
+                       if (outcome.result == MoveResult::kMoved && from != to)
                          impl->tell({impl->elements[*from].type, impl->elements[*to].type});
                        done(std::move(outcome));
                      });

@@ -29,6 +29,9 @@ class PoolStore final : public CartridgeStore {
   // `executors`: of each drive's loop, for the media in it. A tool that loads none passes none.
   PoolStore(PoolStoreOptions options, FileSystem& files, std::vector<Executor*> executors = {});
 
+  // For one more drive. On the loop.
+  void add_drive(Executor& executor) { executors_.push_back(&executor); }
+
   Result<std::vector<std::string>> list() override;
   Result<CartridgeSummary> read_summary(const std::string& barcode) override;
   Status check_idle(const std::string& barcode) override;

@@ -30,7 +30,7 @@ std::shared_ptr<Encryption> encryption(int key,
   out->write = Encryption::Write::kEncrypt;
   out->read = read;
   for (std::size_t i = 0; i < out->key.size(); ++i)
-    out->key[i] = static_cast<std::byte>(i + static_cast<std::size_t>(key));
+    out->key.data()[i] = static_cast<std::byte>(i + static_cast<std::size_t>(key));
   return out;
 }
 
@@ -64,7 +64,7 @@ TEST_CASE("Encryption: golden payload, written and read") {
     INFO(each.at("name"));
     auto under = encryption(0);
     const std::vector<std::byte> key = bytes_of(each.at("key"));
-    std::copy(key.begin(), key.end(), under->key.begin());
+    std::copy(key.begin(), key.end(), under->key.data());
     under->raw_readable = true;
     under->associated = {data_of(0, "label"), data_of(1, "twelve bytes")};
     const std::vector<std::byte> block = bytes_of(each.at("block"));

@@ -70,7 +70,7 @@ struct Written : TapeFixture {
     std::uint64_t lost = 0;
     for (const Damage& damage : verified.damage) lost += damage.objects;
     CHECK(lost == objects_lost);
-    CHECK(verified.blocks + verified.filemarks + lost == 33);
+    CHECK(verified.blocks + verified.filemarks + lost == objects);
     tape.alerts.clear();
     REQUIRE_FALSE(tape.load());
     CHECK(tape.alerts == Texts{});
@@ -81,6 +81,7 @@ struct Written : TapeFixture {
     REQUIRE_FALSE(tape.unload().fault);
   }
   Texts segments;
+  std::size_t objects = 33;
 };
 
 bool says(const Texts& texts, const std::string& part) {
@@ -150,6 +151,88 @@ TEST_CASE(
   CHECK(says(found.repairable, "one of the two copies of the label is damaged"));
   CHECK(says(found.notes, "written anew when the cartridge was closed"));
   CHECK(f.verify().repairable == Texts{});
+}
+
+namespace {
+
+// In use when power went, in the middle of writing a label: of the copy that was being written the
+// first sector is there and another is not, or the other way round.
+struct TornLabel : Written {
+  explicit TornLabel(bool first_sector) {
+    REQUIRE_FALSE(tape.load());
+    REQUIRE_FALSE(tape.locate_end().fault);
+    REQUIRE_FALSE(tape.write("more", WriteMode::kDurable).fault);
+    ++objects;
+    tape.vanish();
+    label = *read_cart(files, kDir);
+    format::Cart next = label;
+    ++next.gen;
+    next.bytes_written_life += 4;  // in the fifth sector
+    format::encode_cart(next, slot);
+    edit([&](scsi::MutableBytes bytes) {
+      constexpr std::size_t kSector = 512;
+      const auto begin = slot.begin() + (first_sector ? 0 : kSector);
+      const auto end = first_sector ? slot.begin() + kSector : slot.end();
+      std::copy(begin, end, bytes.begin() + (begin - slot.begin()));
+    });
+    REQUIRE_FALSE(read_cart_copies(files, kDir)[~label.gen & 1]);
+  }
+  template <class Edit>
+  void edit(Edit change) {  // of the torn copy
+    files.edit(kDir + "/CART", [&](std::vector<std::byte>& bytes) {
+      change(scsi::MutableBytes(bytes).subspan((~label.gen & 1) * format::kBlock, format::kBlock));
+    });
+  }
+  format::Cart label;
+  std::array<std::byte, format::kBlock> slot{};
+};
+
+}  // namespace
+
+TEST_CASE("Verify: a copy of the label that a crash has torn is no damage, and mended by the way") {
+  TornLabel f(GENERATE(true, false));
+  const VerifyReport found = f.verify();
+  CHECK(found.repairable == Texts{});
+  CHECK(found.damage.empty());
+  REQUIRE(found.notes.size() == 2);
+  CHECK(says(found.notes, "a crash has cut short the writing of one of the two copies"));
+  CHECK(says(found.notes, "written anew when the cartridge was closed"));
+  f.expect_mended();
+}
+
+TEST_CASE("Repair: a copy of the label that a crash has torn") {
+  TornLabel f(GENERATE(true, false));
+  const RepairReport report = f.repair();
+  CHECK(report.repaired == Texts{});
+  CHECK(says(report.after.notes,
+             "cut short the writing of one of the two copies of the label; "
+             "the other is whole; it was written anew from the other"));
+  f.expect_mended();
+}
+
+TEST_CASE(
+    "Verify: a copy of the label that cannot be torn is damaged, though the tape was in use") {
+  TornLabel f(true);
+  // In its name; in a key; in what is always zero; its number; made whole but for its checksum,
+  // and that of a clean unload.
+  switch (const int what = GENERATE(0, 1, 2, 3, 4); what) {
+    case 4:
+      f.label.gen += 1;
+      f.label.clean_gen = f.label.gen;
+      f.label.set(format::kClean, true);
+      format::encode_cart(f.label, f.slot);
+      f.label.gen -= 1;
+      f.edit([&](scsi::MutableBytes bytes) {
+        std::copy(f.slot.begin(), f.slot.end(), bytes.begin());
+      });
+      f.edit([](scsi::MutableBytes bytes) { bytes[12] ^= std::byte{1}; });
+      break;
+    default:
+      constexpr std::size_t kWhere[] = {60, 1000, 4000, 16};
+      f.edit([&](scsi::MutableBytes bytes) { bytes[kWhere[what]] ^= std::byte{1}; });
+  }
+  CHECK(says(f.verify().repairable, "one of the two copies of the label is damaged"));
+  f.expect_mended();
 }
 
 TEST_CASE("Repair: a sector of the label that the disk cannot read") {

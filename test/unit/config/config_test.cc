@@ -91,6 +91,22 @@ TEST_CASE("a short file gets every default") {
   CHECK(loaded.warnings.empty());
 }
 
+TEST_CASE("drives are IBM's, unless the library or they themselves say otherwise") {
+  const auto families = [](const std::string& text) {
+    const Loaded loaded = load_text(text);
+    REQUIRE(loaded.config);
+    return loaded.config->library.drives[0].family + " " + loaded.config->library.drives[1].family;
+  };
+  std::string text = kLibrary;
+  CHECK(families(text) == "ibm ibm");
+  // A library that was made before there were others keeps what it has, whatever its profile.
+  CHECK(families("library:\n  profile: hp-msl\n" + text.substr(text.find("  name"))) == "ibm ibm");
+  text.insert(text.find(", generation: 7"), ", identity: quantum");
+  CHECK(families(text) == "ibm quantum");
+  text.insert(text.find("  name"), "  drive_identity: hp\n");
+  CHECK(families(text) == "hp quantum");
+}
+
 TEST_CASE("values arrive where they belong") {
   const Loaded loaded = load_text(with(R"(listen: ["127.0.0.1:4000", "::1", "[::1]:4001"]
 access:
@@ -288,6 +304,10 @@ TEST_CASE("errors in the library section") {
        ":6: library.drives[2].naa: found 5025654000000001 a second time: every device has its own"},
       {6, "    - {serial: DRIVE00002, naa: 5025654000000003, generation: 4}\n",
        R"(:6: library.drives[2].generation: found "4", allowed: 5 to 9)"},
+      {6, "    - {serial: DRIVE00002, naa: 5025654000000003, identity: sony}\n",
+       R"(:6: library.drives[2].identity: found "sony", allowed: ibm, hp, quantum)"},
+      {2, "  drive_identity: IBM\n",
+       R"(:2: library.drive_identity: found "IBM", allowed: ibm, hp, quantum)"},
       {6, "    - DRIVE00002\n",
        ":6: library.drives[2]: found a single value, allowed: keys with values"},
   }));

@@ -40,6 +40,30 @@ TEST_CASE("init: every profile makes a library without a warning") {
   }
 }
 
+TEST_CASE("init: drives are those that the profile's real library has, or as asked for") {
+  const auto family = [](const InitOptions& options) {
+    const InitPlan plan = plan_init(options, seeded(6));
+    REQUIRE(plan.config);
+    for (const Drive& drive : plan.config->library.drives)
+      CHECK(drive.family == plan.config->library.drives.front().family);
+    CHECK(read_back(*plan.config) == plan.config);
+    return plan.config->library.drives.front().family;
+  };
+  CHECK(family({}) == "ibm");
+  CHECK(family({.profile = "aws"}) == "ibm");
+  CHECK(family({.profile = "hp-msl"}) == "hp");
+  CHECK(family({.profile = "hp-esl"}) == "hp");
+  CHECK(family({.profile = "quantum-scalar"}) == "ibm");
+  CHECK(family({.profile = "quantum-scalar", .identity = "quantum"}) == "quantum");
+  CHECK(family({.profile = "hp-msl", .identity = "ibm"}) == "ibm");
+  CHECK(plan_init({.identity = "sony"}, seeded(6)).errors ==
+        std::vector<std::string>{"--identity: found \"sony\", allowed: ibm, hp, quantum"});
+  // What was chosen for an application, and is not that any more, is not explained by it.
+  const InitPlan asked = plan_init({.application = "netbackup", .identity = "hp"}, seeded(6));
+  REQUIRE(asked.reasons.size() == 4);
+  CHECK(asked.reasons[1] == "LTO-8: as you have asked for it");
+}
+
 TEST_CASE("init: drives of several generations") {
   using Groups = std::vector<DriveGroup>;
   const auto groups = parse_drive_groups("9x4,8x6");

@@ -113,7 +113,7 @@ TEST_CASE("a pool has one library, and the error names pool, process, library an
   CHECK(has(error, directory.path + " is in use"));
   CHECK(has(error, "pid " + std::to_string(::getpid())));
   CHECK(has(error, "works on /one:"));
-  CHECK(has(error, "storage.pool of /two/vtl.yaml"));
+  CHECK(has(error, "Stop that process, or name another folder"));
   { const DataLock gone = std::move(first); }
   CHECK(second.acquire_pool(directory.path, "/two") == "");
   CHECK_FALSE(second.in_use());

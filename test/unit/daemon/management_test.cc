@@ -50,7 +50,7 @@ struct Local {
 
 std::vector<std::unique_ptr<DriveBay>> parked_bays(int count) {
   std::vector<std::unique_ptr<DriveBay>> bays;
-  while (count-- > 0) bays.push_back(std::make_unique<ParkedBay>());
+  while (count-- > 0) bays.push_back(std::make_unique<ParkedBay>(std::uint8_t{8}));
   return bays;
 }
 
@@ -109,6 +109,21 @@ TEST_CASE("the library and its cartridges are described") {
   CHECK(list[0]["barcode"] == "VTL001L8");
   CHECK(list[0]["capacity_bytes"] == kMinCapacityBytes);
   CHECK(list[2]["place"] == json{{"address", 1002}, {"name", "slot-3"}, {"type", "storage"}});
+}
+
+TEST_CASE("a cartridge that its drive cannot read is told of without a server, too") {
+  Local local;
+  const auto move = [&](const json& source, const json& destination) {
+    return local.call("POST", "/v1/moves", {{"source", source}, {"destination", destination}}).body;
+  };
+  CHECK(local.call("POST", "/v1/cartridges", {{"barcode", "OLD001L5"}}).status == 201);
+  CHECK(local.call("POST", "/v1/cartridges", {{"barcode", "OLD002L7"}}).status == 201);
+  const json moved = move("OLD001L5", "drive-1");
+  CHECK(moved["place"]["name"] == "drive-1");
+  CHECK(moved["problem"] == "LTO-8 drives cannot read a cartridge of generation 5");
+  CHECK(local.call("GET", "/v1/alerts").body["alerts"].size() == 1);
+  CHECK_FALSE(move("OLD002L7", "drive-2").contains("problem"));  // read and written
+  CHECK_FALSE(move("OLD001L5", "slot-9").contains("problem"));
 }
 
 TEST_CASE("moves by name, address and barcode") {
@@ -202,7 +217,8 @@ TEST_CASE("more slots, at once and after the next start") {
     CHECK(patch(json::object()).status == 400);
     CHECK(patch({{"slots", 9}}).status == 409);
     CHECK(patch({{"slots", 65000}}).status == 409);  // beyond the addresses of the profile
-    CHECK(patch({{"slots", 12}}).body == json({{"slots", 12}, {"ie_slots", 2}}));
+    CHECK(patch({{"slots", 12}}).body ==
+          json({{"slots", 12}, {"ie_slots", 2}, {"drives", 2}, {"added_drives", json::array()}}));
     const auto moved = std::get<Answer>(opened.manager->call(
         {"POST", "/v1/moves", {{"source", "VTL001L8"}, {"destination", "slot-12"}}}));
     CHECK(moved.status == 200);
@@ -213,6 +229,49 @@ TEST_CASE("more slots, at once and after the next start") {
   REQUIRE(opened.manager != nullptr);
   const auto one = std::get<Answer>(opened.manager->call({"GET", "/v1/cartridges/VTL001L8"}));
   CHECK(one.body["place"]["name"] == "slot-12");
+}
+
+TEST_CASE("more drives, at once and after the next start") {
+  Directory directory;
+  json added;
+  {
+    auto opened = Manager::open(directory.path);
+    REQUIRE(opened.manager != nullptr);
+    const auto patch = [&](json body) {
+      return std::get<Answer>(opened.manager->call({"PATCH", "/v1/library", std::move(body)}));
+    };
+    CHECK(patch({{"drives", 1}}).status == 409);
+    CHECK(patch({{"drives", 0}}).status == 400);
+    CHECK(patch({{"generation", 7}}).status == 400);
+    CHECK(patch({{"drives", 2}, {"generation", 7}}).status == 400);
+    CHECK(patch({{"drives", 3}, {"generation", 10}}).status == 400);
+    const Answer too_many = patch({{"drives", 501}});
+    CHECK(too_many.status == 409);
+    CHECK(too_many.body["error"] ==
+          "library.drives: found 501 drives, allowed: 1 to 500 (profile stk-l700)");
+    CHECK(patch({{"drives", 2}}).body["added_drives"].empty());
+    const Answer grown = patch({{"drives", 4}, {"generation", 7}, {"slots", 11}});
+    REQUIRE(grown.status == 200);
+    CHECK(grown.body["drives"] == 4);
+    CHECK(grown.body["slots"] == 11);
+    added = grown.body["added_drives"];
+    REQUIRE(added.size() == 2);
+    CHECK(added[1]["number"] == 4);
+    CHECK(added[1]["generation"] == 7);
+    CHECK(added[1]["target"] == "iqn.2026-11.local.vtl:vtl-tapedrive-04");
+    CHECK(added[0]["serial"] != added[1]["serial"]);
+    const auto moved = std::get<Answer>(opened.manager->call(
+        {"POST", "/v1/moves", {{"source", "VTL001L8"}, {"destination", "drive-4"}}}));
+    CHECK(moved.status == 200);
+  }
+  const auto opened = Manager::open(directory.path);
+  REQUIRE(opened.manager != nullptr);
+  const json library = std::get<Answer>(opened.manager->call({"GET", "/v1/library"})).body;
+  CHECK(library["elements"].size() == 1 + 11 + 2 + 4);
+  const json& last = library["elements"][6];
+  CHECK(last["name"] == "drive-4");
+  CHECK(last["barcode"] == "VTL001L8");
+  CHECK(last["drive"]["serial"] == added[1]["serial"]);
 }
 
 TEST_CASE("cartridges without a label, and cleaning cartridges with their uses") {

@@ -48,6 +48,30 @@ TEST_CASE("devices and memory are dealt out to the loops") {
   }
 }
 
+TEST_CASE("there is memory for drives that are added, beside all reserves and the longest block") {
+  for (const std::size_t drives : {1u, 2u, 10u, 64u}) {
+    for (const std::uint64_t bytes : {64ull << 20, 256ull << 20, 1ull << 30}) {
+      config::Config config;
+      config.library.drives.resize(drives);
+      config.storage.buffer_bytes = bytes;
+      for (std::size_t loops = 1; loops <= std::min(8u, config::max_threads(config)); ++loops) {
+        for (std::size_t i = 0; i < loops; ++i) {
+          CAPTURE(drives, bytes, loops, i);
+          const LoopShare share = loop_share(config, loops, i);
+          const Reserve reserve = reserve_of_device(share.portal);
+          CHECK(reserve.least_bytes == 256u << 10);
+          CHECK(reserve.usual_bytes <= share.portal.buffer_bytes_per_target / 4);
+          const std::size_t left = left_for_reserves(share);
+          CHECK(share.devices * reserve.usual_bytes + left + scsi::BufferPool::kLargest ==
+                share.buffers.total_bytes);
+          // On a usual machine a drive more for each loop is always possible.
+          if (drives == 10 && bytes == 256u << 20) CHECK(left >= reserve.least_bytes);
+        }
+      }
+    }
+  }
+}
+
 TEST_CASE("what a control group allows") {
   CHECK(processors_of("max 100000") == std::nullopt);
   CHECK(processors_of("100000 100000") == 1);

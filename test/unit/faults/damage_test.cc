@@ -96,6 +96,45 @@ TEST_CASE("F9: a flipped bit in a record's header, the index or the trailer of a
   }
 }
 
+TEST_CASE("F9: what cannot be mended keeps the tape as it is, and the next load tries again") {
+  Rig rig;
+  const std::string tape = write_tape(rig);
+  const bool header = GENERATE(true, false);
+  std::string path;
+  if (header) {  // of the open segment, after a crash
+    path = rig.find(25).first;
+    rig.kill();
+    rig.flip(path, 100);
+  } else {
+    path = rig.find(12).first;
+    REQUIRE(rig.host->unload() == "GOOD");
+    rig.flip(path, rig.size(path) - 4096 + 100);
+    rig.lose_segment_tables();
+  }
+  const std::string what = header ? "its header was damaged; " : "its trailer was damaged; ";
+  rig.files.broken = "pwrite";
+  rig.files.broken_path = path;
+  Drive& host = *rig.host;
+  if (header)
+    host.load();
+  else
+    CHECK(host.load_again() == "GOOD");
+  CHECK(host.alerted(what + "its records are used without it"));
+  CHECK(host.tape() == tape);
+  CHECK(host.write_protected());
+  CHECK(host.write(99) == "7/27/02");
+  CHECK(host.unload() == "GOOD");
+  rig.files.broken.clear();
+  CHECK(host.load_again() == "GOOD");
+  CHECK(host.alerted(what + (header ? "it was written anew" : "it was rebuilt")));
+  CHECK_FALSE(host.write_protected());
+  CHECK(host.tape() == tape);
+  CHECK(host.unload() == "GOOD");
+  host.alerts.clear();
+  CHECK(host.load_again() == "GOOD");
+  CHECK(host.alerts.empty());
+}
+
 TEST_CASE("F9: a header or trailer that the disk does not show costs what is in it, no more") {
   Rig rig;
   const std::string tape = write_tape(rig);

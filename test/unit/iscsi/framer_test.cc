@@ -127,6 +127,26 @@ TEST_CASE("collecting, discarding, and changing one's mind", "[iscsi]") {
   }
 }
 
+TEST_CASE("of a short data segment, which may bring a key, nothing stays behind", "[iscsi]") {
+  for (const std::size_t chunk : {std::size_t{1}, std::size_t{40}, std::size_t{5000}}) {
+    INFO("chunks of " << chunk);
+    Feeder feeder;
+    feeder.chunk = chunk;
+    const Data list = pattern(84), key(list.begin() + 20, list.begin() + 52);
+    feeder.add(header_with(84), list);
+    feeder.add(header_with(0));
+    REQUIRE(feeder.next() == Event::kHeader);
+    Data place(84);
+    feeder.framer.receive_into(place);
+    REQUIRE(feeder.next() == Event::kPdu);
+    CHECK(place == list);
+    const auto* const memory = reinterpret_cast<const std::byte*>(&feeder.framer);
+    const std::byte* const end = memory + sizeof feeder.framer;
+    CHECK(std::search(memory, end, key.begin(), key.begin() + 8) == end);
+    CHECK(std::search(memory, end, key.end() - 8, key.end()) == end);
+  }
+}
+
 TEST_CASE("additional header segments up to their largest", "[iscsi]") {
   for (const unsigned words : {1u, 2u, 255u}) {
     Feeder feeder;

@@ -376,6 +376,34 @@ TEST_CASE("with the pool dry, reserved buffers carry what was promised, and then
   CHECK(world.pool.lent_bytes() == 0);
 }
 
+TEST_CASE("a target that is added while sessions run keeps no more in reserve than it was given",
+          "[iscsi]") {
+  PortalOptions options;
+  options.command_window = 8;
+  options.buffer_bytes_per_target = 16u << 20;
+  World world(options, {}, {64u << 20, 16u << 20});
+  auto before = world.session();
+  CHECK(world.pool.lent_bytes() == 8u * 262144);
+  TestUnit unit;
+  scsi::Target added;
+  added.add(0, unit);
+  world.portal->add_target("iqn.2026-11.local.vtl:added", "", added, 3u * 262144 + 1);
+  {
+    LoginOptions login;
+    login.target = "iqn.2026-11.local.vtl:added";
+    auto i = world.session(login);
+    CHECK(world.pool.lent_bytes() == 11u * 262144);
+    CHECK(i->max_cmd_sn - i->exp_cmd_sn + 1 == 3);
+    const Data record = pattern(262144);
+    for (int n = 0; n < 10; ++n)
+      CHECK(i->write_record({0x0A, 0, 4, 0, 0, 0}, record, 262144, 0) == 0);
+    CHECK(before->run(before->command({0x00})) == 0);
+    i->connection().lost(i->now());
+  }
+  before->connection().lost(before->now());
+  CHECK(world.pool.lent_bytes() == 0);
+}
+
 TEST_CASE("R2T waits until the pool has the whole record", "[iscsi]") {
   PortalOptions options;
   options.command_window = 2;

@@ -279,6 +279,11 @@ TEST_CASE("a person's move is told to the changer's initiators, the robot's is n
   rig.executor.run();
   CHECK(rig.observer.changed == 2);
   CHECK(rig.observer.accessed == 2);
+  // To where it is: nothing has happened.
+  rig.library->operator_move(11, 11, [&](MoveOutcome outcome) { result = outcome.result; });
+  rig.executor.run();
+  CHECK(result == MoveResult::kMoved);
+  CHECK(rig.observer.accessed == 2);
 }
 
 TEST_CASE("a person means the cartridge that is there now, not the one that comes meanwhile") {

@@ -97,6 +97,15 @@ TEST_CASE("removal from a drive is prevented") {
   CHECK(rig.move(500, 1000).result == MoveResult::kMoved);
 }
 
+TEST_CASE("what is prevented is removal: an empty drive takes a cartridge") {
+  Rig rig;
+  rig.bays[0]->is_prevented = true;
+  CHECK(rig.element(500).accessible);
+  CHECK(rig.move(1000, 500).result == MoveResult::kMoved);
+  CHECK_FALSE(rig.element(500).accessible);
+  CHECK(rig.move(500, 1000).result == MoveResult::kRemovalPrevented);
+}
+
 TEST_CASE("a drive that does not let go") {
   Rig rig({{"AAA001L8", 500}});
   rig.bays[0]->fail_unload = true;

@@ -20,7 +20,8 @@ inline NexusInfo nexus_info(NexusId id, bool replaces = false) {
 
 class FakeUnit : public PrimaryUnit {
  public:
-  FakeUnit() : PrimaryUnit(kRows, options(*this)) {}
+  explicit FakeUnit(PersistenceOptions persistence = {})
+      : PrimaryUnit(kRows, options(*this, std::move(persistence))) {}
 
   // REWIND: finishes when the test says so.
   void rewind(Task& task) { running.push_back(&task); }
@@ -84,8 +85,9 @@ class FakeUnit : public PrimaryUnit {
   void on_prevent_changed() override { ++prevent_changes; }
 
  private:
-  static PrimaryOptions options(FakeUnit& self) {
+  static PrimaryOptions options(FakeUnit& self, PersistenceOptions persistence) {
     PrimaryOptions out;
+    out.persistence = std::move(persistence);
     out.identity.vendor = "VENDOR";
     out.identity.product = "PRODUCT";
     out.identity.revision = "R123";

@@ -1,9 +1,14 @@
 #include <catch2/catch.hpp>
+#include <cstdio>
+#include <fstream>
+#include <string>
+#include <tuple>
 
 #include "scsi/bytes.h"
 #include "scsi/crc32c.h"
 #include "scsi/done.h"
 #include "scsi/identity.h"
+#include "scsi/secret.h"
 
 using namespace scsi;
 
@@ -97,4 +102,27 @@ TEST_CASE("the T10 designator pads its three fields; a longer serial is not cut"
   CHECK(t10_identifier(identity) == "IBM     ULT3580-TD8     1234567890");
   identity.serial = "123456789012";
   CHECK(t10_identifier(identity).size() == 36);
+}
+
+TEST_CASE("A key: zero at first, in a page that no core dump has; wiping leaves zeros") {
+  const scsi::SecretKey key;
+  for (const std::byte byte : key.view()) CHECK(byte == std::byte{});
+  std::ifstream maps("/proc/self/smaps");
+  bool found = false;
+  std::uintptr_t begin = 0, end = 0;
+  const auto at = reinterpret_cast<std::uintptr_t>(key.data());
+  for (std::string line; std::getline(maps, line);) {
+    std::uintptr_t from = 0, to = 0;
+    if (std::sscanf(line.c_str(), "%lx-%lx ", &from, &to) == 2)
+      std::tie(begin, end) = std::pair(from, to);
+    if (at < begin || at >= end || !line.starts_with("VmFlags:")) continue;
+    found = true;
+    CHECK(line.find(" dd") != std::string::npos);
+  }
+  CHECK(found);
+
+  std::array<std::byte, 40> secret{};
+  secret.fill(std::byte{7});
+  scsi::wipe(secret);
+  CHECK(secret == std::array<std::byte, 40>{});
 }

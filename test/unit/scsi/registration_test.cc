@@ -41,7 +41,7 @@ TEST_CASE("REGISTER") {
     w.enrol(w.b, 7);
     CHECK(w.keys() == std::vector<std::uint64_t>{7, 7});
   }
-  SECTION("persistence through power loss is refused, before anything changes") {
+  SECTION("where nothing is kept, APTPL = 1 is refused before anything changes") {
     const auto result = w.out(w.a, kRegister, 0, 0, 7, 0x01);
     CHECK(refused(result, Asc::kInvalidFieldInParameterList));
     REQUIRE(result.sense->field);

@@ -31,7 +31,7 @@ inline std::vector<std::byte> transport_id(char host) {
 struct World {
   Reservations r;
   NexusId a{1, 1}, b{2, 1}, c{3, 1};
-  World() {
+  explicit World(bool persists = false) : r(persists) {
     log_in(a, 'a');
     log_in(b, 'b');
     log_in(c, 'c');

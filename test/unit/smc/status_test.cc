@@ -182,6 +182,22 @@ TEST_CASE("A search for volume tags") {
     CHECK(sense_of(w.run({0xB5, 5, 0, 0, 0xFF, 0xFF, 0, 0, 0x10, 0, 0, 0})) ==
           "5/24/00 cdb byte 1 bit 3");
   }
+  SECTION("more than are asked for: the next request goes on behind the last") {
+    REQUIRE(is_good(send(w.a, "*")));
+    CHECK(found(w.a, 0, 0, 2) == "VTL010 VTL001 ");
+    CHECK(found(w.a, 0, 1001, 2) == "VTL002 CLN001 ");
+    CHECK(found(w.a, 0, 1004, 2) == "");
+    CHECK(found(w.a, 0, 0, 0) == "");
+  }
+  SECTION("a cartridge without a label has no tag that could be found") {
+    w.library.put(1004, "unlabelled-1");
+    w.library.at(1004).labelled = false;
+    for (const char* pattern : {"*", "", "unlabelled-1"}) {
+      REQUIRE(is_good(send(w.a, pattern, 2)));
+      const auto data = w.run({0xB5, 2, 0x03, 0xEC, 0xFF, 0xFF, 0, 0, 0x10, 0, 0, 0}).data();
+      CHECK(count_of(data) == 0);
+    }
+  }
   SECTION("it finds where they are now") {
     REQUIRE(is_good(send(w.a, "VTL001L8", 4)));
     CHECK(found(w.a) == "");

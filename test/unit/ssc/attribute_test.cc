@@ -155,6 +155,7 @@ TEST_CASE("WRITE ATTRIBUTE: everything is checked before anything is applied") {
   CHECK(with_good(tape.attribute(0x0801, 1, pattern(31))) == "5/26/00 list byte 20");
   CHECK(with_good(tape.attribute(0x0801, 0, pattern(32))) == "5/26/00 list byte 19 bit 1");
   CHECK(with_good(bytes({0x08, 0x01, 1, 0, 32, 1, 2})) == "5/1A/00");
+  CHECK(with_good(tape.attribute(0x0900, 3, pattern(4))) == "5/26/00 list byte 19 bit 1");
   CHECK(sense_of(tape.write_attributes(tape.attribute(0x080C, 0, pattern(9000)))) == "5/55/06");
   CHECK(tape.values().count(0x0802) == 0);
   CHECK(sense_of(tape.send({0x8D, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 3}, pattern(3))) ==

@@ -43,6 +43,9 @@ struct Secure : Rig {
   explicit Secure(bool with_cartridge = true) {
     if (with_cartridge) load();
   }
+  Secure(std::uint8_t generation, std::uint8_t cartridge) : Rig(generation) {
+    load(std::make_unique<MemoryMedium>(cartridge));
+  }
   const Ended& set(const Page& page, scsi::NexusId nexus = {1, 1}) {
     return set(page.data(), nexus);
   }
@@ -453,10 +456,6 @@ TEST_CASE("A key is nowhere any more once it is replaced") {
   rig.medium->at(0).objects.clear();  // this medium remembers keys, to tell right from wrong
   rig.set(kOffPage);
   CHECK(key.expired());
-  std::array<std::byte, 32> secret{};
-  secret.fill(std::byte{7});
-  scsi::ssc::wipe(secret);
-  CHECK(secret == std::array<std::byte, 32>{});
 }
 
 TEST_CASE("What other pages say: mode page 25h, and EPP in the very high frequency data") {
@@ -483,4 +482,40 @@ TEST_CASE("Reservations: another nexus may look, and set nothing") {
   CHECK(conflict(rig.last));  // RESERVE(6) leaves little
   CHECK(rig.modes() == "0/0");
   CHECK(good(rig.set(Page{kAll, 0, kExternal, kRaw, -1})));
+}
+
+TEST_CASE("An LTO-3 cartridge in an LTO-4 drive: a key can be set, and then nothing is written") {
+  Secure rig(4, 3);
+  CHECK(be(rig.page(0x10), 24, 1) == 0x3A);  // not AVFMV
+  CHECK(good(rig.write(100)));
+  CHECK(good(rig.set(Page{})));
+  CHECK(sense_of(rig.write(100)) == "7/30/05");
+  CHECK(good(rig.set(Page{kAll, 0, kExternal, kOff, -1})));
+  CHECK(sense_of(rig.write(100)) == "7/30/05");
+  CHECK(rig.position() == 1);
+  CHECK(good(rig.filemarks(1)));
+  CHECK(good(rig.set(Page{kAll, 0, kOff, kMixed})));  // reads only
+  CHECK(good(rig.write(100)));
+  CHECK(rig.read_at_start() == "0/00/00");
+
+  Secure own(4, 4);
+  CHECK(be(own.page(0x10), 24, 1) == 0xBA);
+  CHECK(good(own.set(Page{})));
+  CHECK(good(own.write(100)));
+}
+
+TEST_CASE("LOCK holds a nexus to its own parameters in VERIFY to a filemark and to the end, too") {
+  Secure rig;
+  rig.write(100);
+  rig.filemarks(1);
+  rig.rewind();
+  CHECK(good(rig.set(Page{kAll | kLock, 0, kOff, kMixed})));
+  CHECK(good(rig.run({0x13, 0x08, 0, 0, 1}, rig.a, 0)));
+  rig.rewind();
+  rig.drain(rig.b);
+  CHECK(good(rig.set(Page{kAll, 0, kOff, kMixed, 3}, rig.b)));
+  rig.drain(rig.a);
+  for (const unsigned how : {0x00u, 0x08u, 0x20u, 0x24u})
+    CHECK(sense_of(rig.run({0x13, Rig::u8(how), 0, 0, 1}, rig.a, 0)) == "7/2A/13");
+  CHECK(rig.position() == 0);
 }

@@ -69,7 +69,7 @@ TEST_CASE("A synchronising command that finds the fault itself reports it as its
 }
 
 TEST_CASE("REWIND, LOCATE and SPACE tell of writes that did not arrive") {
-  for (const Cdb& cdb : {Cdb{0x01}, Cdb{0x2B}, Cdb{0x11, 0x03}, Cdb{0x11, 0, 0, 0, 1}}) {
+  for (const Cdb& cdb : {Cdb{0x01}, Cdb{0x2B}, Cdb{0x11, 0x03}, Cdb{0x11, 0, 0, 0, 7}}) {
     Loaded rig;
     rig.write(10);
     rig.medium->fail_next(Kind::kWriteError);
@@ -338,6 +338,49 @@ TEST_CASE("TapeAlert 37h and 04h: a load that failed, until one succeeds") {
   REQUIRE(rig.run({0x1B, 0, 0, 0, 1, 0}, rig.a, 0).reply.status == scsi::SamStatus::kGood);
   rig.drain(rig.b);
   CHECK(tape_alerts(rig, rig.b).empty());
+}
+
+TEST_CASE("TapeAlert: what hosts ask for and cannot have") {
+  Loaded rig;
+  CHECK(good(rig.run({0x1E, 0, 0, 0, 1}, rig.b)));
+  CHECK(sense_of(rig.run({0x1B}, rig.a, 0)) == "5/53/02");
+  CHECK(good(rig.run({0x1E}, rig.b)));
+  rig.medium->label().write_protected = true;
+  CHECK(sense_of(rig.write(10)) == "7/27/00");
+  CHECK(good(rig.filemarks(0)));
+  rig.medium->label().write_protected = false;
+  rig.medium->label().worm = true;
+  rig.write(10);
+  rig.rewind();
+  CHECK(sense_of(rig.write(10)) == "7/30/0C");
+  rig.medium->damage(0, 0, Kind::kReadError);
+  CHECK(sense_of(rig.read(10)) == "3/11/00");
+  // 03h hard error, 05h read failure, 09h write protect, 0Ah no removal, 3Ch WORM.
+  CHECK(be(rig.run({0x8C, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 17}).data(), 9, 8) ==
+        0x28C0'0000'0000'0010);
+  CHECK(be(rig.run({0x12, 1, 0xB2, 0, 12}).data(), 4, 8) % 0x20 == 0x10);
+  CHECK(tape_alerts(rig) == "03 05 09 0A 3C ");
+  // A reset is no repair; LOG SELECT forgets them, for everybody.
+  rig.drive.manage(scsi::TaskFunction::kLogicalUnitReset, rig.a, {}, [](auto) {});
+  rig.drain(rig.a);
+  rig.drain(rig.b);
+  CHECK(tape_alerts(rig, rig.b) == "03 05 09 0A 3C ");
+  rig.rewind();
+  CHECK(sense_of(rig.write(10)) == "7/30/0C");  // and again
+  CHECK(tape_alerts(rig, rig.b) == "3C ");
+  CHECK(good(rig.run({0x4C, 0x02, 0x6E}, rig.a, 0)));
+  CHECK(be(rig.run({0x4D, 0, 0x52, 0, 0, 0, 0, 0, 16, 0}).data(), 8, 8) == 0);
+  REQUIRE(rig.remove());
+  rig.insert(std::make_unique<MemoryMedium>(5));  // of no use to an LTO-8 drive
+  CHECK(tape_alerts(rig) == "0C ");
+  REQUIRE(rig.remove());
+  CHECK(tape_alerts(rig).empty());
+
+  Rig reader(7);
+  reader.load(std::make_unique<MemoryMedium>(5));
+  CHECK(sense_of(reader.write(10)) == "7/27/00");
+  CHECK(be(reader.run({0x4D, 0, 0x52, 0, 0, 0, 0, 0, 16, 0}).data(), 8, 8) == std::uint64_t{1}
+                                                                                  << (64 - 0x11));
 }
 
 TEST_CASE("TapeAlert: a full pool is nobody's defect") {

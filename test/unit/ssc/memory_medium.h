@@ -329,8 +329,9 @@ class MemoryMedium : public TapeMedium {
     if (mode == Read::kDisable) return CipherRefusal::kNoKey;
     if (mode == Read::kRaw)
       return object.encryption->raw_readable ? CipherRefusal::kNone : CipherRefusal::kNotRaw;
-    return object.encryption->key == handling_.encryption->key ? CipherRefusal::kNone
-                                                               : CipherRefusal::kWrongKey;
+    const Bytes key = object.encryption->key.view(), given = handling_.encryption->key.view();
+    return std::equal(key.begin(), key.end(), given.begin()) ? CipherRefusal::kNone
+                                                             : CipherRefusal::kWrongKey;
   }
   void end(Callback work) {
     if (deferring_)

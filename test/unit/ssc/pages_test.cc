@@ -158,6 +158,10 @@ TEST_CASE("Compression: pages 0Fh and 10h switch it for the medium, and follow e
   CHECK(rig.medium->compresses());
   CHECK(shown() == std::pair<std::uint64_t, std::uint64_t>(0xC0, 1));
   select(0x10, 14, 0);
+  select(0x10, 14, 0x10);  // some algorithm
+  CHECK(rig.medium->compresses());
+  CHECK(shown() == std::pair<std::uint64_t, std::uint64_t>(0xC0, 1));
+  select(0x10, 14, 0);
   // It holds for the next cartridge, too, until a reset.
   CHECK(good(rig.run({0x1B, 0, 0, 0, 0}, rig.a, 0)));
   CHECK(good(rig.run({0x1B, 0, 0, 0, 1}, rig.a, 0)));
@@ -301,12 +305,39 @@ TEST_CASE("Log page 17h: every parameter that real drives have, with its length"
     INFO("parameter " << code);
     CHECK(rig.log(0x17, static_cast<std::uint16_t>(code)).size() == length);
   }
+  CHECK(scsi::as_text(rig.log(0x17, 0x0045)) == "Ultrium-8");
+  rig.medium->label().generation = 10;
+  CHECK(scsi::as_text(rig.log(0x17, 0x0045)) == "Ultrium10");
   rig.medium->label().bytes_written_life = 50'000'000;
   CHECK(rig.log_number(0x17, 0x0002) == 10);
   CHECK(rig.log_number(0x30, 0x0002) == 10);
   rig.medium->fail_next(MediumFault::Kind::kWriteError);
   rig.write(100);
   CHECK(rig.log_number(0x17, 0x000C) == 1);
+}
+
+TEST_CASE("Log pages 17h and 30h: errors are the cartridge's, 02h and 03h those of the drive") {
+  Loaded rig;
+  rig.write(100);
+  rig.medium->damage(0, 0, MediumFault::Kind::kReadError);
+  rig.rewind();
+  CHECK(sense_of(rig.read(100)) == "3/11/00");
+  rig.medium->fail_next(MediumFault::Kind::kWriteError);
+  CHECK(sense_of(rig.write(100)) == "3/0C/00");
+  const auto errors = [&] {
+    std::vector<std::uint64_t> out;
+    for (const auto& [page, code] :
+         {std::pair(0x17, 0x0004), std::pair(0x17, 0x0009), std::pair(0x17, 0x000C),
+          std::pair(0x17, 0x000D), std::pair(0x30, 0x0004), std::pair(0x30, 0x0009),
+          std::pair(0x02, 0x0006), std::pair(0x03, 0x0006)})
+      out.push_back(rig.log_number(page, static_cast<std::uint16_t>(code)));
+    return out;
+  };
+  CHECK(errors() == std::vector<std::uint64_t>{1, 1, 1, 1, 1, 1, 1, 1});
+  REQUIRE(rig.remove());
+  CHECK(rig.log_number(0x30, 0x0004) == 0);
+  rig.load();  // another one is not to blame
+  CHECK(errors() == std::vector<std::uint64_t>{0, 0, 0, 0, 0, 0, 1, 1});
 }
 
 TEST_CASE("Log page 31h and MAM agree on capacity, in units of 2^20") {

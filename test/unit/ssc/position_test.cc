@@ -184,6 +184,38 @@ TEST_CASE("READ POSITION, long and extended form") {
   CHECK(sense_of(tape.run({0x34, 0x06, 0, 0, 0, 0, 0, 0, 32})) == "5/24/00 cdb byte 8 bit 5");
 }
 
+TEST_CASE("READ POSITION: what does not fit the form says so, and is never LOLU") {
+  struct Far : MemoryMedium {
+    scsi::ssc::Position position() const override { return {0, 0x1'0000'0005, 0x2'0000'0003}; }
+    std::uint64_t buffered_objects() const override { return objects; }
+    std::uint64_t buffered_bytes() const override { return buffered; }
+    std::uint64_t objects = 0, buffered = 0;
+  };
+  Rig rig;
+  auto cartridge = std::make_unique<Far>();
+  Far& far = *cartridge;
+  rig.load(std::move(cartridge));
+  const auto short_form = [&] { return rig.run({0x34, 0x00}).data(); };
+  CHECK(short_form() == bytes({0x02, 0,    0, 0, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF,
+                               0xFF, 0xFF, 0, 0, 0,    0,    0,    0,    0,    0}));  // PERR
+  far.objects = 0x100'0000;
+  far.buffered = 0x1'0000'0000;
+  CHECK(be(short_form(), 0, 1) == 0x32);  // LOCU, BYCU, PERR
+  // The objects before those that are buffered are written, and that number fits.
+  CHECK(be(rig.last.data(), 4, 8) == 0xFFFF'FFFF'FF00'0005);
+  CHECK(be(rig.last.data(), 12, 8) == 0);
+  const Data position = rig.run({0x34, 0x06}).data();
+  CHECK(be(position, 0, 1) == 0);
+  CHECK(be(position, 8, 8) == 0x1'0000'0005);
+  CHECK(be(position, 16, 8) == 0x2'0000'0003);
+  const Data extended = rig.run({0x34, 0x08, 0, 0, 0, 0, 0, 0, 32}).data();
+  CHECK(be(extended, 0, 1) == 0x20);  // LOCU
+  CHECK(be(extended, 4, 4) == 0);
+  CHECK(be(extended, 8, 8) == 0x1'0000'0005);
+  CHECK(be(extended, 16, 8) == 0x1'0000'0005 - 0x100'0000);
+  CHECK(be(extended, 24, 8) == 0x1'0000'0000);
+}
+
 TEST_CASE("READ POSITION: EOP from early warning on, also when reading there") {
   Tape tape;
   tape.medium->set_capacity(25, 1000);

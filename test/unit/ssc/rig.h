@@ -23,12 +23,14 @@ class TestDrive : public TapeDrive {
   using TapeDrive::TapeDrive;
 };
 
-inline scsi::ssc::TapeDriveOptions drive_options(std::uint8_t generation = 8) {
-  const scsi::ssc::Generation& profile = *scsi::ssc::find_generation(generation);
+inline scsi::ssc::TapeDriveOptions drive_options(std::uint8_t generation = 8,
+                                                 std::string_view family = "ibm") {
   scsi::ssc::TapeDriveOptions options;
-  options.identity.vendor = "IBM";
-  options.identity.product = std::string(profile.ibm_product);
-  options.identity.revision = std::string(profile.ibm_revision);
+  options.family = scsi::ssc::find_drive_family(family);
+  const scsi::ssc::DriveModel& model = options.family->model(generation);
+  options.identity.vendor = model.vendor;
+  options.identity.product = model.product;
+  options.identity.revision = model.revision;
   options.identity.serial = "VTL0000001";
   options.identity.naa = {0x50, 0x01, 0x02, 0x03, 0x04, 0x05, 0x06, 0x07};
   options.identity.target_device_name = "iqn.2026-11.local.vtl:lib-tapedrive-01";
@@ -53,7 +55,8 @@ inline Data pattern(std::size_t size, int seed = 1) {
 
 class Rig {
  public:
-  explicit Rig(std::uint8_t generation = 8) : drive(drive_options(generation)), sink(drive) {
+  explicit Rig(std::uint8_t generation = 8, std::string_view family = "ibm")
+      : drive(drive_options(generation, family)), sink(drive) {
     for (const scsi::NexusId nexus : {a, b}) {
       scsi::NexusInfo info;
       info.id = nexus;

@@ -12,8 +12,22 @@ namespace {
 
 constexpr std::uint8_t kGenerations[] = {3, 4, 5, 6, 7, 8, 9, 10};
 
+// Every drive there is.
+struct Model {
+  std::uint8_t generation;
+  std::string_view family;
+};
+std::vector<Model> models() {
+  std::vector<Model> out;
+  for (const scsi::ssc::DriveFamily& family : scsi::ssc::drive_families())
+    for (const std::uint8_t generation : kGenerations)
+      if (!family.model(generation).product.empty()) out.push_back({generation, family.name});
+  return out;
+}
+
 struct Loaded : Rig {
-  explicit Loaded(std::uint8_t generation) : Rig(generation) {
+  explicit Loaded(std::uint8_t generation, std::string_view family = "ibm")
+      : Rig(generation, family) {
     load(std::make_unique<MemoryMedium>(generation));
   }
   const Ended& ask(std::initializer_list<unsigned> cdb) {
@@ -45,9 +59,9 @@ std::set<std::pair<unsigned, unsigned>> mode_pages(Loaded& rig) {
 }  // namespace
 
 TEST_CASE("Walk: every row of every generation is well formed and refuses every reserved bit") {
-  for (const std::uint8_t generation : kGenerations) {
-    INFO("LTO-" << int(generation));
-    Loaded rig(generation);
+  for (const auto& [generation, family] : models()) {
+    INFO(family << " LTO-" << int(generation));
+    Loaded rig(generation, family);
     check_table(rig.drive.rows());
     walk_reserved_bits(rig.sink, rig.a, rig.drive.rows());
   }
@@ -86,14 +100,14 @@ TEST_CASE("Walk: opcodes and service actions that no row has") {
 }
 
 TEST_CASE("Walk: mode pages and subpages") {
-  for (const std::uint8_t generation : kGenerations) {
-    Loaded rig(generation);
+  for (const auto& [generation, family] : models()) {
+    Loaded rig(generation, family);
     const auto known = mode_pages(rig);
     CHECK(known.size() > 8);
     for (unsigned page = 0; page < 0x3F; ++page) {
       const bool page_known = known.lower_bound({page, 0}) != known.lower_bound({page + 1, 0});
       for (const unsigned subpage : {0u, 1u, 2u, 0x20u, 0xF0u, 0xF1u, 0xFEu}) {
-        INFO("LTO-" << int(generation) << " page " << page << "/" << subpage);
+        INFO(family << " LTO-" << int(generation) << " page " << page << "/" << subpage);
         const std::string sense = sense_of(rig.ask({0x5A, 8, page, subpage, 0, 0, 0, 0x10, 0, 0}));
         if (known.contains({page, subpage}) || (page == 0 && subpage == 0))
           CHECK(sense == "0/00/00");
@@ -111,14 +125,14 @@ TEST_CASE("Walk: mode pages and subpages") {
 }
 
 TEST_CASE("Walk: log pages, VPD pages") {
-  for (const std::uint8_t generation : kGenerations) {
-    Loaded rig(generation);
+  for (const auto& [generation, family] : models()) {
+    Loaded rig(generation, family);
     const auto known = log_pages(rig);
     CHECK(known.size() > 10);
     for (unsigned page = 0; page < 0x40; ++page) {
       const bool page_known = known.lower_bound({page, 0}) != known.lower_bound({page + 1, 0});
       for (const unsigned subpage : {0u, 1u, 0x64u, 0xFEu, 0xFFu}) {
-        INFO("LTO-" << int(generation) << " page " << page << "/" << subpage);
+        INFO(family << " LTO-" << int(generation) << " page " << page << "/" << subpage);
         const std::string sense =
             sense_of(rig.ask({0x4D, 0, 0x40u | page, subpage, 0, 0, 0, 0x10, 0, 0}));
         if (known.contains({page, subpage}))
@@ -168,4 +182,16 @@ TEST_CASE("Walk: values of fields") {
   CHECK(sense_of(rig.ask({0x10, 1, 0, 0, 0})) == "0/00/00");
   rig.set_block_length(0, 0);  // unbuffered
   CHECK(sense_of(rig.ask({0x10, 1, 0, 0, 1})) == "5/24/00 cdb byte 1 bit 0");
+}
+
+TEST_CASE("Walk: LTO-3 knows no encryption") {
+  for (const std::uint8_t generation : kGenerations) {
+    INFO("LTO-" << int(generation));
+    Loaded rig(generation);
+    for (const unsigned opcode : {0xA2u, 0xB5u}) {
+      CHECK((sense_of(rig.ask({opcode})) == "5/20/00") == (generation == 3));
+      CHECK(be(rig.ask({0xA3, 0x0C, 1, opcode, 0, 0, 0, 0, 1, 0}).data(), 1, 1) ==
+            (generation == 3 ? 1 : 3));
+    }
+  }
 }
