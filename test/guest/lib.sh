@@ -249,3 +249,26 @@ reads_prefix() { # what device size records
     pass "$1: what was acknowledged is there, undamaged"
   fi
 }
+
+# ---- Bacula: a storage daemon's configuration for drives 0 and 1 and the changer, in /run/bacula
+
+# Programs of the guest talk to each other at 10.9.9.9: 127.0.0.1 is the host's here, though the kernel gives it to the
+# loopback device. To be called before any login.
+private_network() { ip link set lo up && ip addr del 127.0.0.1/8 dev lo && ip addr add 10.9.9.9/32 dev lo; }
+bacula_sd() {
+  local drive unit
+  mkdir -p /run/bacula /var/lib/bacula
+  {
+    printf 'Storage { Name = sd; SDPort = 9103; SDAddress = 10.9.9.9; WorkingDirectory = /run/bacula; PidDirectory = /run/bacula }\n'
+    printf 'Director { Name = dir; Password = secret }\nMessages { Name = std; director = dir = all }\n'
+    printf 'Autochanger { Name = robot; Device = %s; Changer Device = %s
+      Changer Command = "/etc/bacula/scripts/mtx-changer %%c %%o %%S %%a %%d" }\n' "drive0${nst[2]:+, drive1}" "$changer_sg"
+    for drive in 0 1; do
+      unit=$((drive + 1))
+      [ -z "${nst[$unit]:-}" ] || printf 'Device { Name = drive%d; Drive Index = %d; Media Type = LTO; Archive Device = %s
+        Control Device = %s; Alert Command = "/etc/bacula/scripts/tapealert %%l"
+        AutomaticMount = yes; AlwaysOpen = yes; RemovableMedia = yes; RandomAccess = no; AutoChanger = yes }\n' \
+        "$drive" "$drive" "${nst[$unit]}" "${sg[$unit]}"
+    done
+  } >/run/bacula/sd.conf
+}
