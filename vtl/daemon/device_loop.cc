@@ -82,7 +82,9 @@ void DeviceLoop::give_memory_back() {
   }
   if (!give) return;
   buffers_.trim();
+#ifndef __SANITIZE_ADDRESS__  // whose allocator it is then: the C library's was never set up
   ::malloc_trim(0);
+#endif
 }
 
 void DeviceLoop::shut_down() {

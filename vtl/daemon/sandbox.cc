@@ -198,7 +198,8 @@ int fill(scmp_filter_ctx filter) {
   note(allow_some(filter, SCMP_SYS(clone), {masked(0, CLONE_THREAD, CLONE_THREAD)}));
   for (const int family : {AF_INET, AF_INET6, AF_UNIX})
     note(allow_some(filter, SCMP_SYS(socket), {equal(0, static_cast<scmp_datum_t>(family))}));
-  for (const unsigned long request : {FIONBIO, FIONREAD, FIOCLEX})
+  for (const scmp_datum_t request :
+       {scmp_datum_t{FIONBIO}, scmp_datum_t{FIONREAD}, scmp_datum_t{FIOCLEX}})
     note(allow_some(filter, SCMP_SYS(ioctl), {equal(1, request)}));
   // Is standard error a terminal? The log asks.
   note(allow_some(filter, SCMP_SYS(ioctl), {equal(1, TCGETS)}));

@@ -65,9 +65,9 @@ TEST_CASE("refused: what is not right, and what cannot be told apart") {
 TEST_CASE("drives are added behind those there are, however these are written") {
   const std::string sizes = "library:\n  ie_slots: 5\n  slots: 20\n";
   const std::string first =
-      "    - {serial: \"DRIVE00002\", naa: \"5025654000000012\", generation: 8}\n";
+      "    - {serial: \"DRIVE00002\", naa: \"5025654000000012\", generation: 8, identity: ibm}\n";
   const std::string second =
-      "    - {serial: \"DRIVE00003\", naa: \"5025654000000013\", generation: 9}\n";
+      "    - {serial: \"DRIVE00003\", naa: \"5025654000000013\", generation: 9, identity: ibm}\n";
   const std::vector<Drive> two = {drive("DRIVE00002", 0x12, 8), drive("DRIVE00003", 0x13, 9)};
   SECTION("a line each") {
     const Edited edited = edit(sizes + kDevices + "  # the end\nlog: {}\n", 20, 5, two);
