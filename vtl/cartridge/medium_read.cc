@@ -96,8 +96,7 @@ void Medium::continue_read() {
 }
 
 // Whether an object that could not be read was a filemark the reader cannot say; SPACE and WRITE go
-// on from the count. What was read ahead may have failed with it, and is read again. While the index
-// cannot be read either, the tape stays in front of the object, where the count is known.
+// on from the count. What was read ahead may have failed with it, and is read again.
 void Medium::count_filemarks() {
   reader_->drop();
   strand_->run(
@@ -106,10 +105,7 @@ void Medium::count_filemarks() {
         result = cartridge->log(at.partition).locate_object(at.object);
       },
       [this](PartitionLog::Seek& result) {
-        if (result.outcome.fault)
-          --position_.object;
-        else
-          position_.filemarks = result.position.filemarks;
+        if (!result.outcome.fault) position_.filemarks = result.position.filemarks;
         finish_read();
       });
 }

@@ -56,24 +56,6 @@ TEST_CASE("F8: a flipped bit in a block: that READ fails, the position is behind
   CHECK(host.filemarks(1) == "GOOD");
 }
 
-TEST_CASE("F8: what cannot be read while its index cannot either: the position stays") {
-  // Behind it nobody could say how many filemarks come before.
-  Rig rig;
-  rig.host->load();
-  REQUIRE(rig.host->filemarks(1) == "GOOD");
-  for (std::uint64_t i = 0; i < 25; ++i) REQUIRE(rig.host->write(i) == "GOOD");
-  REQUIRE(rig.host->unload() == "GOOD");
-  REQUIRE(rig.host->load_again() == "GOOD");
-  rig.files.broken = "open";
-  rig.files.broken_path = ".seg";
-  CHECK(rig.host->read() == kUnreadable);
-  CHECK(rig.host->position() == "0/0");
-  rig.files.broken.clear();
-  CHECK(rig.host->read() == "|");
-  CHECK(rig.host->position() == "1/1");
-  CHECK(rig.host->read() == "b0");
-}
-
 TEST_CASE("F9: a flipped bit in a record's header, the index or the trailer of a sealed segment") {
   Rig rig;
   const std::string tape = write_tape(rig);
