@@ -15,9 +15,7 @@ constexpr std::size_t kBriefBytes = (256u << 10) + 4096;
 
 ReadAhead::ReadAhead(CartridgeStrand& strand, std::size_t bytes)
     : strand_(strand),
-      depth_(strand.does_brief_jobs()
-                 ? 1
-                 : std::max<std::size_t>(1, (bytes + Stage::kBytes - 1) / Stage::kBytes)),
+      depth_(std::max<std::size_t>(1, (bytes + Stage::kBytes - 1) / Stage::kBytes)),
       stages_(depth_ + 2),
       job_(std::make_shared<Job>()) {}
 
@@ -66,7 +64,8 @@ void ReadAhead::wait(scsi::Callback callback) {
 }
 
 void ReadAhead::fetch() {
-  if (fetching_ || !aimed_ || ready_.size() >= depth_ || cursor_.lba >= end_) return;
+  const bool brief = strand_.does_brief_jobs();
+  if (fetching_ || !aimed_ || ready_.size() >= (brief ? 1 : depth_) || cursor_.lba >= end_) return;
   fetching_ = true;
   Job& job = *job_;
   job.cursor = std::exchange(cursor_, {});
@@ -74,9 +73,7 @@ void ReadAhead::fetch() {
   job.stage = stages_.take();
   job.partition = partition_;
   job.end = end_;
-  job.bytes = strand_.does_brief_jobs()
-                  ? kBriefBytes
-                  : std::exchange(bytes_, std::min(bytes_ * 2, Stage::kBytes));
+  job.bytes = brief ? kBriefBytes : std::exchange(bytes_, std::min(bytes_ * 2, Stage::kBytes));
   job.life = life_;
   job.encryption = encryption_;
   const auto read = [](std::unique_ptr<OpenCartridge>& cartridge, Job& j) {

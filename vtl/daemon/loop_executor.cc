@@ -5,6 +5,12 @@
 #include "scsi/check.h"
 
 namespace vtl::daemon {
+namespace {
+
+// With ten drives on two loops no strand comes near it.
+constexpr std::size_t kAlone = 64;
+
+}  // namespace
 
 // The threads end what they have first. Nobody hears of anything any more: the loop does not run.
 LoopExecutor::~LoopExecutor() {
@@ -37,6 +43,8 @@ void LoopExecutor::submit_brief(Strand strand, Job job, Callback done) {
   add(strand, {std::move(job), std::move(done), true});
 }
 
+bool LoopExecutor::does_brief_jobs() const { return alone_ <= kAlone; }
+
 void LoopExecutor::add(Strand strand, Task task) {
   const auto found = lanes_.find(strand.id);
   VTL_CHECK(found != lanes_.end() && !found->second->closed);
@@ -62,7 +70,9 @@ void LoopExecutor::run_deferred() {
 void LoopExecutor::run(const std::shared_ptr<Lane>& lane) {
   Task task = std::move(lane->tasks.front());
   lane->tasks.pop_front();
-  if (!task.brief) return send_away(lane, std::move(task));
+  alone_ = lane.get() == last_ ? alone_ + 1 : 0;
+  last_ = lane.get();
+  if (!task.brief || !does_brief_jobs()) return send_away(lane, std::move(task));
   task.job();  // a Done lets go of its function when it is called
   task.done();
   rest(lane);

@@ -1,6 +1,8 @@
 // LoopExecutor: an executor for a pool in memory. Brief jobs of its strands are done on the loop
 // itself, when what the current event asked to be sent has been; all others on the strands of
-// another executor. A strand's order is kept: while one of its jobs is away, the next ones wait.
+// another executor. So are the brief jobs of a strand that has long been alone: its client and the
+// loop have a processor each to spare for it. A strand's order is kept: while one of its jobs is
+// away, the next ones wait.
 //
 // Loop thread; made and destroyed while no thread runs the loop. The destructor does what is left,
 // as that of the other executor does.
@@ -27,7 +29,7 @@ class LoopExecutor final : public Executor, public net::Deferred {
   void close_strand(Strand strand) override;
   void submit(Strand strand, Job job, Callback done) override;
   void submit_brief(Strand strand, Job job, Callback done) override;
-  bool does_brief_jobs() const override { return true; }
+  bool does_brief_jobs() const override;
 
   void run_deferred() override;
 
@@ -55,6 +57,9 @@ class LoopExecutor final : public Executor, public net::Deferred {
   std::unique_ptr<Executor> threads_;
   std::map<std::uint32_t, std::shared_ptr<Lane>> lanes_;
   std::deque<std::shared_ptr<Lane>> ready_;
+  // So many jobs of one strand were brief and had no other's between them.
+  const Lane* last_ = nullptr;
+  std::size_t alone_ = 0;
 };
 
 }  // namespace vtl::daemon

@@ -60,6 +60,25 @@ TEST_CASE("A strand that waits for a thread does not hold up another one") {
   CHECK(rig.log == "ABC");
 }
 
+TEST_CASE("A strand that has long been alone has a thread, until another one comes") {
+  Rig rig;
+  const Strand one = rig.executor->make_strand("one"), other = rig.executor->make_strand("other");
+  for (int i = 0; i < 100; ++i) rig.executor->submit_brief(one, rig.note('a'), [] {});
+  rig.executor->submit(
+      one, [] {}, rig.stop());
+  CHECK(rig.executor->does_brief_jobs());
+  rig.loop.run();
+  CHECK(rig.log.starts_with("AAAA"));
+  CHECK(rig.log.ends_with("aaaa"));
+  CHECK_FALSE(rig.executor->does_brief_jobs());
+  rig.executor->submit_brief(other, rig.note('b'), [] {});
+  rig.executor->submit(
+      other, [] {}, rig.stop());
+  rig.loop.run();
+  CHECK(rig.log.ends_with("aB"));
+  CHECK(rig.executor->does_brief_jobs());
+}
+
 TEST_CASE("What a job's end submits has its turn") {
   Rig rig;
   const Strand strand = rig.executor->make_strand("again");
