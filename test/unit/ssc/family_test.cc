@@ -76,6 +76,25 @@ TEST_CASE("Families: names fit their fields, and the order is that of the vendor
   }
 }
 
+TEST_CASE("Families: firmware levels of drives that IBM builds are dates") {
+  // IBM LTO SCSI Reference (GA32-0928): year, month, day and version, in letters where one digit
+  // is not enough. Quantum's drives from LTO-5 on are IBM's; HPE's are from LTO-8 on.
+  const auto check = [](std::string_view family, std::uint8_t first) {
+    for (std::uint8_t generation = first; generation <= 10; ++generation) {
+      const std::string_view level = find_drive_family(family)->model(generation).revision;
+      if (level.empty()) continue;
+      INFO(family << " LTO-" << int{generation} << " " << level);
+      CHECK((level[0] >= 'A' && level[0] <= 'S'));  // B is 2011
+      CHECK(std::string_view("123456789ABC").find(level[1]) != std::string_view::npos);
+      CHECK(std::string_view("123456789ABCDEFGHIJKLMNOPQRSTUV").find(level[2]) !=
+            std::string_view::npos);
+    }
+  };
+  check("ibm", 5);
+  check("quantum", 5);
+  check("hp", 8);
+}
+
 TEST_CASE("HP: WORM is told in byte 40, and by medium type 01h") {
   Loaded data("hp");
   CHECK(be(data.run({0x12, 0, 0, 0, 96, 0}).data(), 40, 1) == 0x01);
