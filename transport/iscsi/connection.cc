@@ -184,6 +184,10 @@ std::optional<Login::Result> Connection::Impl::admit(const LoginRequest& request
   if (portal.shutting_down)
     return Login::failure(request, LoginStatus::kServiceUnavailable, "shutting down");
   if (id.target == nullptr) return {};
+  // Who comes from another portal was on its way while the rules may have changed here.
+  if (!portal.access->rule_for(id.target->name).still_allows(id.initiator, peer_host, id.user))
+    return Login::failure(request, LoginStatus::kServiceUnavailable,
+                          "who may log in has been changed meanwhile");
   Session* const existing = portal.find_session(id.initiator, *id.target, id.isid);
   if (id.tsih != 0) {
     if (existing == nullptr || existing->tsih() != id.tsih)

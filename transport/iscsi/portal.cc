@@ -234,6 +234,20 @@ std::vector<Portal::SessionInfo> Portal::set_access(
     Connection::Impl::Scope scope(session->connection());
     session->request_logout();
   }
+  const std::vector<Connection::Impl*> connections(state_->connections.begin(),
+                                                   state_->connections.end());
+  for (Connection::Impl* connection : connections) {
+    if (!state_->connections.contains(connection) ||
+        connection->phase != Connection::Impl::Phase::kFullFeature ||
+        !connection->session->discovery())
+      continue;
+    const LoginIdentity& identity = connection->session->identity();
+    if (state_->access->discovery.still_allows(identity.initiator, connection->peer_host,
+                                               identity.user))
+      continue;
+    Connection::Impl::Scope scope(*connection);
+    connection->close("discovery is not for it any more");
+  }
   return strangers;
 }
 

@@ -103,7 +103,8 @@ class Portal {
 
   // Other rules, from now on: logins that are under way have to begin again (0301). Sessions go on;
   // gives those that the new rules would not let in, and if `end_them`, asks these to log out, as
-  // shut_down() does. Whoever was locked out may try again.
+  // shut_down() does. Discovery, which holds nothing, just ends for those whom it is not for any
+  // more. Whoever was locked out may try again.
   std::vector<SessionInfo> set_access(std::shared_ptr<const auth::AccessPolicy> access,
                                       bool end_them);
 

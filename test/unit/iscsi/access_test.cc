@@ -58,7 +58,7 @@ std::uint16_t chap_login(World& world, const std::string& peer, const std::strin
 
 }  // namespace
 
-TEST_CASE("a target is hidden from addresses that may not use it, and they are told 0202",
+TEST_CASE("a target is hidden from addresses that may not use it: for them there is none",
           "[iscsi]") {
   World world({}, only_from("192.0.2.0/24"));
   CHECK(status_of(world.connect("192.0.2.7:40000")->login()) == 0);
@@ -68,8 +68,29 @@ TEST_CASE("a target is hidden from addresses that may not use it, and they are t
   auto stranger = world.connect("198.51.100.7:40000");
   const Received response =
       first_request(*stranger, {.transit = true, .next = Stage::kOperational}, text_of(kNames));
-  check_refused(*stranger, response, 0x0202);
+  check_refused(*stranger, response, 0x0203);
   CHECK(reached(world, Limit::kNotAllowed) == 1);
+  CHECK(world.log.find("is not among those allowed") != std::string::npos);
+  // Byte for byte, and as soon, what is said of a name that nobody has.
+  auto nobody = world.connect("198.51.100.7:40000");
+  LoginRequest request{.transit = true, .next = Stage::kOperational};
+  request.task_tag = 1;
+  std::string names = text_of(kNames);
+  names.replace(names.find(kDrive), std::string(kDrive).size(), "iqn.2026-11.local.vtl:other");
+  nobody->send(request.encode(), scsi::as_bytes(names));
+  nobody->expect(Opcode::kLoginResponse);
+  CHECK(nobody->all_output == stranger->all_output);
+}
+
+TEST_CASE("discovery is refused by name with 0202", "[iscsi]") {
+  auth::AccessPolicy policy;
+  policy.discovery.initiators = {"iqn.1991-05.com.microsoft:host"};
+  World world({}, policy);
+  auto i = world.connect();
+  LoginOptions discovery;
+  discovery.discovery = true;
+  discovery.keys = {};
+  check_refused(*i, i->login(discovery), 0x0202);
 }
 
 TEST_CASE("other rules: sessions go on, who would not be let in any more is named", "[iscsi]") {
@@ -108,6 +129,22 @@ TEST_CASE("other rules: sessions that would not be let in are asked to log out, 
   CHECK(session->closed());
   CHECK(world.portal->sessions().size() == 1);
   CHECK(kept->run(kept->command({0x00})) == 0);
+}
+
+TEST_CASE("other rules: discovery ends at once for whom it is not any more", "[iscsi]") {
+  World world;
+  LoginOptions discovery;
+  discovery.discovery = true;
+  discovery.keys = {};
+  auto goes = world.connect(), stays = world.connect();
+  CHECK(status_of(goes->login(discovery)) == 0);
+  discovery.initiator = other_host().initiator;
+  CHECK(status_of(stays->login(discovery)) == 0);
+  auth::AccessPolicy policy;
+  policy.discovery.initiators = {discovery.initiator};
+  CHECK(world.portal->set_access(shared(std::move(policy)), false).empty());
+  CHECK(goes->closed());
+  CHECK(!stays->closed());
 }
 
 TEST_CASE("a login that began under other rules has to begin again", "[iscsi]") {
