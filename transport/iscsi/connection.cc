@@ -255,6 +255,21 @@ void Connection::Impl::begin_session(const Handover& from) {
   login.reset();
 }
 
+bool Connection::Impl::has_target() const {
+  return phase == Phase::kLeaving || (phase == Phase::kFullFeature && !session->discovery());
+}
+
+bool Connection::Impl::congested() const {
+  const std::size_t most = portal.options.max_queued_bytes;
+  const bool discovery = session && session->discovery();
+  return output.bytes() > (discovery ? std::min(most, kMaxDiscoveryBytes) : most);
+}
+
+bool Connection::Impl::hopeless() const {
+  const bool discovery = session && session->discovery();
+  return output.control_pdus() > (discovery ? kMaxDiscoveryPdus : kMaxQueuedPdus);
+}
+
 std::string Connection::Impl::who() const {
   return (identity.empty() ? std::string("an unknown initiator") : printable(identity)) + " at " +
          peer_address;

@@ -151,6 +151,7 @@ Login::Check Login::identify(const LoginRequest& request, const std::vector<KeyV
     return Failure{LoginStatus::kSessionTypeNotSupported, "unknown SessionType"};
   if (type != nullptr && *type == "Discovery") {
     rule_ = &access_->discovery;
+    negotiation_.for_discovery();
     if (request.tsih != 0)
       return Failure{LoginStatus::kSessionDoesNotExist, "TSIH of a discovery session"};
   } else {

@@ -34,9 +34,9 @@ struct PortalOptions {
   bool data_digest = true;
   std::uint32_t max_connections = 256;  // TCP connections in all; past it a new one is closed
   std::uint32_t max_connections_per_address = 64;  // not logged in to a target
-  std::uint32_t max_logins = 128;                  // under way at a time; then the oldest goes
-  std::uint32_t max_sessions_per_target = 1;       // other initiators are told 0301
-  std::uint32_t command_window = 32;               // commands per session
+  std::uint32_t max_logins = 128;  // connections without a target: past it the oldest goes
+  std::uint32_t max_sessions_per_target = 1;  // other initiators are told 0301
+  std::uint32_t command_window = 32;          // commands per session
   std::uint32_t login_timeout_ms = 15000;
   std::uint32_t ping_after_ms =
       30000;  // idle time before a NOP-In; the answer is due within as much
