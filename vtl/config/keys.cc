@@ -67,8 +67,10 @@ const std::vector<Key<IscsiConfig>>& iscsi_keys() {
       number("max_connections", &C::max_connections, 1, 65535, "TCP connections in all."),
       number("max_connections_per_address", &C::max_connections_per_address, 1, 65535,
              "TCP connections from one address that have not logged in to a target."),
-      number("max_logins", &C::max_logins, 8, 65535,
-             "Logins under way at a time, from all addresses; for one more the oldest is dropped."),
+      number(
+          "max_logins", &C::max_logins, 8, 65535,
+          "Connections that have not logged in to a target, from all addresses; for one more the "
+          "oldest is dropped."),
       number("max_sessions_per_target", &C::max_sessions_per_target, 1, 1024,
              "Initiators that may use one drive or the changer at a time. Others are told to try "
              "later."),
