@@ -180,3 +180,27 @@ TEST_CASE("Families: a cartridge remembers whose drive it was in (MAM 020Ah)") {
     CHECK(scsi::as_text(data).substr(9, 18) == vendor + "VTL0000001");
   }
 }
+
+TEST_CASE("Families: the log pages that each has, by generation") {
+  const auto pages = [](std::string_view family, std::uint8_t generation) {
+    Loaded rig(family, generation);
+    return scsi::gather(rig.run({0x4D, 0, 0x40, 0, 0, 0, 0, 1, 0, 0}).reply.data_in);
+  };
+  const auto list = [](std::initializer_list<int> codes) {
+    Data out = bytes({0, 0, 0, static_cast<int>(codes.size())});
+    for (const int code : codes) out.push_back(static_cast<std::byte>(code));
+    return out;
+  };
+  for (const std::uint8_t generation : std::initializer_list<std::uint8_t>{5, 6})
+    CHECK(pages("hp", generation) == list({0x00, 0x02, 0x03, 0x0C, 0x0D, 0x11, 0x12, 0x14, 0x17,
+                                           0x1B, 0x2E, 0x30, 0x31, 0x32}));
+  CHECK(pages("hp", 4) == list({0x00, 0x02, 0x03, 0x0C, 0x0D, 0x11, 0x2E, 0x30, 0x31, 0x32}));
+  CHECK(pages("hp", 9) ==
+        list({0x00, 0x02, 0x03, 0x0C, 0x0D, 0x11, 0x12, 0x14, 0x17, 0x1B, 0x2E, 0x31}));
+  CHECK(pages("quantum", 4) ==
+        list({0x00, 0x02, 0x03, 0x0C, 0x0D, 0x12, 0x14, 0x2E, 0x30, 0x31, 0x32}));
+  for (std::uint8_t generation = 5; generation <= 9; ++generation)
+    CHECK(pages("quantum", generation) == pages("ibm", generation));
+  CHECK(pages("ibm", 6) == list({0x00, 0x02, 0x03, 0x0C, 0x0D, 0x10, 0x11, 0x12, 0x14, 0x17, 0x1B,
+                                 0x2E, 0x30, 0x31, 0x32}));
+}

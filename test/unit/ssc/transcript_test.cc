@@ -7,31 +7,11 @@
 // anew with a drive of that LTO generation (and "family") and a cartridge of it, of native capacity
 // or of "capacity" MiB with the last quarter behind early warning; "partitions" and "worm" say what
 // else it is.
-#include "test/unit/ssc/rig.h"
-#include "test/unit/support/golden.h"
+#include "test/unit/ssc/golden_rig.h"
 
 using namespace test;
 
 namespace {
-
-std::unique_ptr<Rig> new_rig(const GoldenCase& step) {
-  const auto generation = static_cast<std::uint8_t>(std::stoul(step.at("drive")));
-  const std::size_t partitions =
-      step.contains("partitions") ? std::stoul(step.at("partitions")) : 1;
-  const auto family = step.find("family");
-  auto rig = std::make_unique<Rig>(generation, family == step.end() ? "ibm" : family->second);
-  auto cartridge = std::make_unique<MemoryMedium>(generation, partitions);
-  const std::uint64_t bytes =
-      scsi::ssc::find_generation(generation)->capacity_mb * std::uint64_t{1'000'000} / partitions;
-  cartridge->set_capacity(bytes - bytes / 100, bytes);
-  if (step.contains("capacity")) {
-    const std::uint64_t small = std::stoul(step.at("capacity")) << 20;
-    cartridge->set_capacity(small - small / 4, small);
-  }
-  cartridge->label().worm = step.contains("worm");
-  rig->load(std::move(cartridge));
-  return rig;
-}
 
 Data data_of(const std::string& text) {
   if (text.starts_with("pattern ")) return pattern(std::stoul(text.substr(8)));
@@ -59,7 +39,7 @@ void play(const std::string& name) {
   std::size_t number = 0;
   for (const GoldenCase& step : steps) {
     INFO(name << ", step " << ++number << ": " << text_at(step, "step"));
-    if (step.contains("drive")) rig = new_rig(step);
+    if (step.contains("drive")) rig = golden_rig(step);
     if (!step.contains("in")) continue;
     REQUIRE(rig != nullptr);
     const scsi::NexusId nexus = text_at(step, "from") == "b" ? rig->b : rig->a;
