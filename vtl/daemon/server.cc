@@ -145,11 +145,17 @@ std::string_view name_of(scsi::ssc::TapeDrive::State::Load load) {
 
 nlohmann::json drive_description(const DeviceLoop::Report::OfDrive& drive) {
   const scsi::ssc::TapeDrive::State& state = drive.state;
-  return {{"state", name_of(state.load)},           {"loaded", state.loaded},
-          {"prevented", state.prevented},           {"position", state.position.object},
-          {"file", state.position.filemarks},       {"partition", state.position.partition},
-          {"buffered_bytes", state.buffered_bytes}, {"dirty_bytes", drive.dirty.bytes},
-          {"dirty_objects", drive.dirty.objects},   {"append_failed", state.append_failed}};
+  return {{"state", name_of(state.load)},
+          {"loaded", state.loaded},
+          {"prevented", state.prevented},
+          {"position", state.position.object},
+          {"file", state.position.filemarks_known ? nlohmann::json(state.position.filemarks)
+                                                  : nlohmann::json()},
+          {"partition", state.position.partition},
+          {"buffered_bytes", state.buffered_bytes},
+          {"dirty_bytes", drive.dirty.bytes},
+          {"dirty_objects", drive.dirty.objects},
+          {"append_failed", state.append_failed}};
 }
 
 // What the command line says beside the configuration.

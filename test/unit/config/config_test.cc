@@ -22,6 +22,7 @@ TEST_CASE("a short file gets every default") {
   CHECK(to_string(config.listen[0]) == "127.0.0.1:3260");
   CHECK(config.iscsi == IscsiConfig{});
   CHECK(config.storage == StorageConfig{});
+  CHECK(config.storage.compression == Compression::kLz4);  // as a drive comes: DCE = 1
   CHECK(changer_target_name(config.library) == "iqn.2026-11.local.vtl:tapes-mediachanger");
   CHECK(drive_target_name(config.library, 0) == "iqn.2026-11.local.vtl:tapes-tapedrive-01");
   CHECK(drive_target_name(config.library, 9) == "iqn.2026-11.local.vtl:tapes-tapedrive-10");
@@ -58,7 +59,7 @@ access:
     tapedrive-02: {users: [host2]}
     mediachanger: {chap: false}
 iscsi: {max_burst_length: 512KiB, header_digest: false, command_window: 64}
-storage: {pool: /srv/pool, io_mode: paced, compression: lz4, buffer_bytes: 1GiB}
+storage: {pool: /srv/pool, io_mode: paced, compression: none, buffer_bytes: 1GiB}
 log: {level: debug}
 )"));
   for (const Problem& problem : loaded.errors) UNSCOPED_INFO(to_string(problem));
@@ -83,7 +84,7 @@ log: {level: debug}
   CHECK(config.iscsi.command_window == 64);
   CHECK(config.storage.pool == "/srv/pool");
   CHECK(config.storage.io_mode == IoMode::kPaced);
-  CHECK(config.storage.compression == Compression::kLz4);
+  CHECK(config.storage.compression == Compression::kNone);
   CHECK(config.storage.buffer_bytes == 1u << 30);
   CHECK(config.log_level == LogLevel::kDebug);
 }
