@@ -57,6 +57,7 @@ class World {
   void cut(Line& line);
   int injected(const std::string& what, const std::string& path);
   int swept(const std::string& what, const std::string& path);
+  void blame(const std::string& path, bool no_space);  // for what will not work
   void set_trap();
   bool trapped(const std::string& what);
   void step();
@@ -83,6 +84,7 @@ class World {
   std::vector<std::unique_ptr<Line>> lines_;
   std::vector<std::unique_ptr<DriveHost>> hosts_;
   std::vector<std::unique_ptr<Intruder>> intruders_;
+  std::vector<std::unique_ptr<Claimant>> claimants_;
   std::unique_ptr<Caller> caller_;
   std::unique_ptr<ChangerHost> changer_;
   std::vector<Host*> everybody_;

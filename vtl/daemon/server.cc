@@ -308,18 +308,22 @@ void Server::hang_up() {
   if (serving_ && !stopping_) reload_.run(false, [](const Answer&) {});
 }
 
+#ifdef __SANITIZE_ADDRESS__
+// Its search for leaks traces the process at the end.
+constexpr bool kTraced = true;
+#else
+constexpr bool kTraced = false;
+#endif
+
 // When everything has been opened: less is needed to go on.
 void Server::harden() {
-#ifdef __SANITIZE_ADDRESS__
-  // Its search for leaks traces the process at the end.
-  log_warning("without a sandbox: this program was built with AddressSanitizer");
-#else
-  if (!options_.sandbox) {
+  if (kTraced) {
+    log_warning("without a sandbox: this program was built with AddressSanitizer");
+  } else if (!options_.sandbox) {
     log_warning("without a sandbox (--no-sandbox): core dumps may hold secrets");
   } else if (const std::string problem = enter_sandbox(); !problem.empty()) {
     log_warning("the sandbox is incomplete: " + problem);
   }
-#endif
 }
 
 void Server::announce(const std::string& name, const scsi::Identity& identity) {
@@ -449,6 +453,7 @@ void raise_descriptor_limit() {
 ExitCode serve(const ServeOptions& options, std::ostream& out) {
   std::signal(SIGPIPE, SIG_IGN);
   std::signal(SIGHUP, SIG_IGN);  // a reload, once there is something to reload
+  if (options.sandbox && !kTraced) forbid_core_dumps();  // before there is a secret
   OpenedDirectory opened = open_data_directory(options.data_directory);
   start_log(opened.directory ? opened.directory->config.log_level : config::LogLevel::kInfo);
   for (const std::string& warning : opened.problems.warnings) log_warning(warning);
