@@ -1,12 +1,18 @@
 # A cartridge filled to early warning and to its end, and an archive over two cartridges.
 # shellcheck source=lib.sh
 . /vtl/lib.sh
-serve --cartridges 20 --capacity 128MiB
+must "vtl init" host init --cartridges 20 --capacity 128MiB
+# the records are words that repeat: a tape holds as much of them as it says only without
+must "nothing is compressed" host config storage "  compression: none"
+start
 must "login" login changer 1
 must "load slot 1 into drive 0" mtx -f "$changer_sg" load 1 0
 tape=${nst[1]}
 tape() { mt -f "$tape" "$@"; }
 size=65536
+
+check "tapeinfo" tapeinfo -f "${sg[1]}"
+says "the drive says that it cannot compress" 'DataCompCapable: no'
 
 # ---- early warning: st hands the drive's warning on as ENOSPC for the write after it
 refused "writing 64 KiB records ends with ENOSPC" '^[0-9]+ written, ENOSPC$' device write "$tape" 1 0 $size

@@ -79,8 +79,8 @@ check "amtape slot 2" amanda amtape test slot 2
 check "amtape eject or reset" amanda amtape test reset
 
 # ---- 150 MB onto tapes of 120
-head -c 110000001 /dev/urandom >/run/data/dir/noise
-yes 'the quick brown fox' | head -c 40000000 >/run/data/dir/text
+head -c 140000001 /dev/urandom >/run/data/dir/noise
+yes 'the quick brown fox' | head -c 10000000 >/run/data/dir/text
 must "amdump" amanda amdump test
 check "amtoc or amadmin find" amanda amadmin test find
 says "it went onto the first tape" 'TEST-1'

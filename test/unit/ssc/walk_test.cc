@@ -67,8 +67,46 @@ TEST_CASE("Walk: every row of every generation is well formed and refuses every 
   }
 }
 
+TEST_CASE("Walk: REPORT SUPPORTED OPERATION CODES says of each row what the row says") {
+  for (const auto& [generation, family] : models()) {
+    INFO(family << " LTO-" << int(generation));
+    Loaded rig(generation, family);
+    const Data all = rig.ask({0xA3, 0x0C, 0x80, 0, 0, 0, 0, 0, 0x40, 0}).data();
+    REQUIRE(all.size() == 4 + 20 * rig.drive.rows().size());
+    std::size_t at = 4;
+    for (const scsi::CommandRow& row : rig.drive.rows()) {
+      INFO(row.name);
+      const bool service = row.service_action != scsi::kNoServiceAction;
+      const unsigned action = service ? static_cast<unsigned>(row.service_action) : 0;
+      CHECK(be(all, at, 1) == row.opcode);
+      CHECK(be(all, at + 2, 2) == action);
+      CHECK(be(all, at + 5, 1) == (service ? 0x03u : 0x02u));
+      CHECK(be(all, at + 6, 2) == row.cdb_length);
+      CHECK(be(all, at + 8, 4) == 0x000A0000);
+      CHECK(be(all, at + 16, 4) == row.recommended_timeout_s);
+      at += 20;
+      Data one = bytes({0, 0x83, 0, row.cdb_length});
+      for (std::size_t i = 0; i < row.cdb_length; ++i)
+        one.push_back(static_cast<std::byte>(i == 1 && service ? (row.usage[1] & 0xE0u) | action
+                                                               : row.usage[i]));
+      const unsigned form = service ? 2 : 1;
+      for (const unsigned options : {form, 3u}) {
+        const Data told =
+            rig.ask({0xA3, 0x0C, 0x80 | options, row.opcode, 0, action, 0, 0, 1, 0}).data();
+        REQUIRE(told.size() == one.size() + 12);
+        CHECK(Data(told.begin(), told.begin() + std::ptrdiff_t(one.size())) == one);
+        CHECK(be(told, one.size() + 8, 4) == row.recommended_timeout_s);
+      }
+      CHECK(sense_of(rig.ask({0xA3, 0x0C, 3 - form, row.opcode, 0, action, 0, 0, 1, 0})) ==
+            "5/24/00 cdb byte 2 bit 2");
+    }
+  }
+}
+
 TEST_CASE("Walk: opcodes and service actions that no row has") {
-  Loaded rig(8);
+  const auto [generation, family] = GENERATE(from_range(models()));
+  INFO(family << " LTO-" << int(generation));
+  Loaded rig(generation, family);
   std::map<unsigned, std::set<unsigned>>
       rows;  // service actions by opcode; none: no service action
   for (const scsi::CommandRow& row : rig.drive.rows()) {
@@ -81,6 +119,8 @@ TEST_CASE("Walk: opcodes and service actions that no row has") {
     if (!rows.contains(opcode)) {
       ++opcodes;
       CHECK(sense_of(rig.ask({opcode})) == "5/20/00");
+      for (const unsigned extra : {0x1Fu, 0xFFu})
+        CHECK(sense_of(rig.ask({opcode, extra, extra, extra})) == "5/20/00");
       CHECK(rig.ask({0xA3, 0x0C, 1, opcode, 0, 0, 0, 0, 1, 0}).data() == bytes({0, 1, 0, 0}));
       continue;
     }
@@ -182,6 +222,17 @@ TEST_CASE("Walk: values of fields") {
   CHECK(sense_of(rig.ask({0x10, 1, 0, 0, 0})) == "0/00/00");
   rig.set_block_length(0, 0);  // unbuffered
   CHECK(sense_of(rig.ask({0x10, 1, 0, 0, 1})) == "5/24/00 cdb byte 1 bit 0");
+}
+
+TEST_CASE("Walk: the LUN of SCSI-2 in bits 7-5 of byte 1 is nothing in CDBs of up to 12 bytes") {
+  Loaded rig(8);
+  CHECK(good(rig.ask({0x00, 0xE0})));
+  CHECK(good(rig.ask({0x2B, 0x20, 0, 0, 0, 0, 0, 0, 0, 0})));
+  CHECK(rig.ask({0xA0, 0x20, 0, 0, 0, 0, 0, 0, 0, 16}).data().size() == 16);
+  // Its place in longer ones is a reserved field like others.
+  CHECK(sense_of(rig.ask({0x92, 0x20})) == "5/24/00 cdb byte 1 bit 5");
+  CHECK(sense_of(rig.ask({0x8C, 0x40, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0})) ==
+        "5/24/00 cdb byte 1 bit 6");
 }
 
 TEST_CASE("Walk: LTO-3 knows no encryption") {
