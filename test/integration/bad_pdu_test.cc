@@ -199,6 +199,9 @@ TEST_CASE_METHOD(Neighbour, "bad input 28: long CDBs, both directions, attribute
   CHECK(result.residual == 100);
   const ByteString bidirectional = {0, 5, 2, 0, 0, 0, 0, 8};
   CHECK(bad.rejected(bad.command(kReady), {}, bidirectional) == kInvalidField);
+  Header both = bad.command(read6(512), Way::kIn, 512);
+  both.bytes[1] |= 0x20;
+  CHECK(bad.rejected(both) == kInvalidField);
   for (const int attribute : {5, 6, 7}) {
     Header header = bad.command(kReady);
     header.bytes[1] = static_cast<std::uint8_t>(0x80 | attribute);
