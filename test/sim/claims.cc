@@ -242,10 +242,16 @@ void Claims::started(bool unreadable) {
   turn = kNobody;
 }
 
+// The target takes it for logged in before it hears so itself: what is told from now on may be
+// heard.
+void Claims::cut_off(unsigned host) {
+  online_[host] = false;
+  may_hear_[host].clear();
+}
+
 void Claims::logged_in(unsigned host) {
   online_[host] = fresh_[host] = true;
   must_hear_[host] = false;
-  may_hear_[host].clear();
   if (turn == host) turn = kNobody;
 }
 

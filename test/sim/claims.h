@@ -72,7 +72,7 @@ class Claims {
   // A life begins; `unreadable`: with nothing, as what was kept cannot be read.
   void started(bool unreadable);
   void logged_in(unsigned host);
-  void cut_off(unsigned host) { online_[host] = false; }
+  void cut_off(unsigned host);
   void answered(const ClaimOperation& operation, const Answer& answer);
   // It will never be: it may have been carried out.
   void unanswered(const ClaimOperation& operation);

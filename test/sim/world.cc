@@ -127,20 +127,28 @@ void World::crash(bool power) {
     files_.kill();
   }
   disk_stalls_until_ = now_;
-  trap_.reset();
+  dies_ = false;
+  trap_ = std::exchange(next_trap_, std::nullopt);
   start();
 }
 
 void World::set_trap() {
   constexpr const char* kWhere[] = {"ftruncate", "ftruncate",       "fdatasync",
                                     "rename",    "fsync directory", "pwrite"};
-  trap_ = Trap{kWhere[random_.below(6)], static_cast<unsigned>(random_.below(6)), false};
+  trap_ = Trap{kWhere[random_.below(6)], "", static_cast<unsigned>(random_.below(6))};
+  // A label that is in memory only, and then another on its way to the other copy's place.
+  if (swarm_.kills && random_.chance(300)) trap_ = Trap{"pwrite", "/CART", 1, true};
 }
 
-bool World::trapped(const std::string& what) {
-  if (!trap_ || !(trap_->sprung || what == trap_->what)) return false;
+bool World::trapped(const std::string& what, const std::string& path) {
+  if (!trap_) return false;
+  if (!trap_->sprung && (what != trap_->what || path.find(trap_->where) == std::string::npos))
+    return false;
   trap_->sprung = true;
   if (trap_->after-- != 0) return false;
+  dies_ = trap_->kills;
+  trace(fmt::format("{} at {} of {}", dies_ ? "the process dies" : "the power goes", what, path));
+  if (dies_) next_trap_ = Trap{"pwrite", "/CART", 1};
   trap_.reset();
   return true;
 }
@@ -177,8 +185,7 @@ int World::injected(const std::string& what, const std::string& path) {
   if (print_) fmt::print("               {} {}\n", what, path);
   if (!calm_ && file_operations_++ == (one_fault_ ? one_fault_->operation : UINT64_MAX))
     return swept(what, path);
-  if (trapped(what)) {
-    trace(fmt::format("the power goes at {} of {}", what, path));
+  if (trapped(what, path)) {
     files_.cut_power();
     return EIO;
   }
@@ -409,6 +416,7 @@ void World::run() {
   calm_ = true;
   disk_fails_ = false;
   trap_.reset();
+  next_trap_.reset();
   disk_stalls_until_ = now_;
   if (files_.has_power()) files_.heal();
   files_.total_bytes = 1ull << 40;
