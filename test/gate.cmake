@@ -47,6 +47,7 @@ vtl_gate(session_fuzz SERIAL TIMEOUT 200 COMMAND ${release}/vtl_session_fuzz 15 
 vtl_gate(soak SERIAL TIMEOUT 300 COMMAND ${release}/vtl_soak 20)
 vtl_gate(powercut SERIAL TIMEOUT 120 COMMAND ${release}/vtl_powercut ext4 10)
 vtl_gate(powercut_control SERIAL TIMEOUT 120 COMMAND ${release}/vtl_powercut ext4 5 sync)
+vtl_gate(confined SERIAL TIMEOUT 600 COMMAND ${test}/confined/run ${CMAKE_SOURCE_DIR}/build/release)
 vtl_gate(guest SERIAL TIMEOUT 1800 COMMAND ${test}/guest/all)
 
 # The long runs.
