@@ -11,9 +11,6 @@ tape=${nst[1]}
 tape() { mt -f "$tape" "$@"; }
 size=65536
 
-check "tapeinfo" tapeinfo -f "${sg[1]}"
-says "the drive says that it cannot compress" 'DataCompCapable: no'
-
 # ---- early warning: st hands the drive's warning on as ENOSPC for the write after it
 refused "writing 64 KiB records ends with ENOSPC" '^[0-9]+ written, ENOSPC$' device write "$tape" 1 0 $size
 records=${output%% *}
@@ -50,6 +47,8 @@ check "every record that was taken reads back" device read "$tape" 3 "$all" $siz
 check "overwriting from the beginning" bash -c "mt -f $tape rewind && device write $tape 4 10 $size"
 check "frees the rest" bash -c "mt -f $tape eod && mt -f $tape tell"
 says "ten records and a filemark" 'At block 11\.'
+check "tapeinfo" tapeinfo -f "${sg[1]}"
+says "the drive says that it cannot compress" 'DataCompCapable: no'
 
 # ---- tar over two cartridges
 must "unload" mtx -f "$changer_sg" unload 1 0

@@ -49,8 +49,10 @@ TEST_CASE("PREVENT keeps a cartridge in its drive until the nexus is gone") {
 }
 
 TEST_CASE("PREVENT at the changer locks the door for each host on its own, and not the robot") {
-  Library library;
-  const auto in = [&] {
+  Library library({}, [](std::string& yaml) {
+    replace_in(yaml, "#max_sessions_per_target: 1", "max_sessions_per_target: 2");
+  });
+  const auto take_out = [&] {
     return run_vtl({"library", "move", "ie-1", "outside", "--data", library.daemon.data()});
   };
   Initiator one = library.attach_changer(), two = library.attach_changer();
@@ -59,14 +61,14 @@ TEST_CASE("PREVENT at the changer locks the door for each host on its own, and n
   REQUIRE(two.none({0x1E, 0, 0, 0, 1, 0}).good());
   CHECK(one.none({0x1B, 0, 0, kFirstDoor, 0, 0}).sense_code() == "5/53/02");  // OPEN
   CHECK(one.none({0x1B, 0, 0, kFirstDoor, 1, 0}).good());                     // CLOSE
-  CHECK(in().code == 1);
+  CHECK(take_out().code == 1);
   CHECK(move_medium(two, kFirstDoor, kFirstDoor + 1).good());
   CHECK(move_medium(two, kFirstDoor + 1, kFirstDoor).good());
   REQUIRE(one.none({0x1E, 0, 0, 0, 0, 0}).good());
   CHECK(one.none({0x1B, 0, 0, kFirstDoor, 0, 0}).sense_code() == "5/53/02");  // two still does
   CHECK(two.logout());
   CHECK(one.none({0x1B, 0, 0, kFirstDoor, 0, 0}).good());
-  CHECK(in().code == 0);
+  CHECK(take_out().code == 0);
   CHECK(one.none({0, 0, 0, 0, 0, 0}).sense_code() == "6/28/01");
 }
 

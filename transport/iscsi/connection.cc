@@ -189,18 +189,22 @@ std::optional<Login::Result> Connection::Impl::admit(const LoginRequest& request
     return Login::failure(request, LoginStatus::kServiceUnavailable,
                           "who may log in has been changed meanwhile");
   Session* const existing = portal.find_session(id.initiator, *id.target, id.isid);
+  // A name is what an initiator says; its account is what it has proved. Nobody takes a session
+  // over that was begun with another.
+  const bool anothers = existing != nullptr && !existing->identity().user.empty() &&
+                        existing->identity().user != id.user;
   if (id.tsih != 0) {
-    if (existing == nullptr || existing->tsih() != id.tsih)
+    if (existing == nullptr || anothers || existing->tsih() != id.tsih)
       return Login::failure(request, LoginStatus::kSessionDoesNotExist,
                             "no session with this TSIH");
     if (existing->identity().connection_id != id.connection_id)
       return Login::failure(request, LoginStatus::kTooManyConnections,
                             "a second connection for a session");
     tsih = id.tsih;
-  } else if (existing == nullptr) {
+  } else if (existing == nullptr || anothers) {
     const auto others = portal.sessions_of(*id.target);
-    if (others.size() >= portal.options.max_sessions_per_target) {
-      Session& holder = *others.front();
+    if (anothers || others.size() >= portal.options.max_sessions_per_target) {
+      Session& holder = anothers ? *existing : *others.front();
       // It may be dead without our knowing: then the next attempt finds the target free sooner.
       Scope scope(holder.connection());
       holder.ping();
@@ -256,7 +260,7 @@ void Connection::Impl::begin_session(const Handover& from) {
 }
 
 bool Connection::Impl::has_target() const {
-  return phase == Phase::kLeaving || (phase == Phase::kFullFeature && !session->discovery());
+  return phase == Phase::kFullFeature && !session->discovery();
 }
 
 bool Connection::Impl::congested() const {

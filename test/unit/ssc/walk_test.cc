@@ -164,6 +164,48 @@ TEST_CASE("Walk: mode pages and subpages") {
   }
 }
 
+TEST_CASE("Walk: MODE SELECT, each bit that is not to be changed, and lengths") {
+  for (const auto& [generation, family] : models()) {
+    Loaded rig(generation, family);
+    for (const auto& [page, subpage] : mode_pages(rig)) {
+      const auto sense = [&rig, page = page, subpage = subpage](unsigned control) {
+        return rig.ask({0x5A, 8, control << 6 | page, subpage, 0, 0, 0, 0x10, 0, 0}).data();
+      };
+      const Data now = sense(0), changeable = sense(1);
+      REQUIRE(now.size() == changeable.size());
+      const auto select = [&rig](Data list) {
+        list[0] = list[1] = std::byte{0};
+        const std::size_t size = list.size();
+        return sense_of(rig.send({0x55, 0x10, 0, 0, 0, 0, 0, Rig::u8(size >> 8), Rig::u8(size), 0},
+                                 std::move(list)));
+      };
+      // Buffer ratios, and switches of which hosts write back more than they mean.
+      const bool tolerant = subpage == 0 && (page == 0x02 || page == 0x10);
+      const std::size_t length_at = 8 + (subpage != 0 ? 2 : 1);
+      for (std::size_t at = 8 + (subpage != 0 ? 4 : 2); at < now.size(); ++at) {
+        for (unsigned bit = 0; bit < 8; ++bit) {
+          if ((std::to_integer<unsigned>(changeable[at]) >> bit & 1) != 0) continue;
+          INFO(family << " LTO-" << int(generation) << " page " << page << "/" << subpage
+                      << " byte " << at << " bit " << bit);
+          Data list = now;
+          list[at] ^= static_cast<std::byte>(1u << bit);
+          CHECK(select(list) == (tolerant ? "0/00/00"
+                                          : "5/26/00 list byte " + std::to_string(at) + " bit " +
+                                                std::to_string(bit)));
+        }
+      }
+      INFO(family << " LTO-" << int(generation) << " page " << page << "/" << subpage);
+      Data longer = now;
+      longer.push_back(std::byte{0});
+      const std::size_t last_of_length = subpage != 0 ? length_at + 1 : length_at;
+      longer[last_of_length] = static_cast<std::byte>(be(now, last_of_length, 1) + 1);
+      CHECK(select(longer) == "5/26/00 list byte " + std::to_string(length_at));
+      CHECK(select(Data(now.begin(), now.end() - 1)) == "5/1A/00");
+      CHECK(sense(0) == now);
+    }
+  }
+}
+
 TEST_CASE("Walk: log pages, VPD pages") {
   for (const auto& [generation, family] : models()) {
     Loaded rig(generation, family);
