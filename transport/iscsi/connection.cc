@@ -260,7 +260,7 @@ void Connection::Impl::begin_session(const Handover& from) {
 }
 
 bool Connection::Impl::has_target() const {
-  return phase == Phase::kLeaving || (phase == Phase::kFullFeature && !session->discovery());
+  return phase == Phase::kFullFeature && !session->discovery();
 }
 
 bool Connection::Impl::congested() const {

@@ -101,7 +101,7 @@ struct Connection::Impl {
   void after_io();
 
   std::string who() const;  // for log lines
-  // Has a session with a target, or is on its way to one: not merely at the door.
+  // Has a session with a target: is not merely at the door.
   bool has_target() const;
   // Nothing is left of it but its socket.
   bool over() const { return gone || abandoned; }

@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <seccomp.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -98,6 +99,22 @@ TEST_CASE("nobody is connected to, by TCP or otherwise") {
                     reinterpret_cast<const sockaddr*>(&address), sizeof address) < 0 &&
            errno == ENOSYS;
   }));
+}
+
+TEST_CASE("where somebody else has forbidden it to limit itself, it says so") {
+  const pid_t pid = ::fork();
+  if (pid == 0) {
+    // As a service manager or a container does whose list does not have seccomp(2).
+    scmp_filter_ctx outer = seccomp_init(SCMP_ACT_ALLOW);
+    seccomp_rule_add(outer, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(seccomp), 0);
+    if (seccomp_load(outer) != 0) ::_exit(2);
+    const std::string problem = vtl::daemon::enter_sandbox();
+    ::_exit(problem.starts_with("cannot limit system calls: ") ? 0 : 1);
+  }
+  int status = 0;
+  ::waitpid(pid, &status, 0);
+  REQUIRE(WIFEXITED(status));
+  CHECK(WEXITSTATUS(status) == 0);
 }
 
 TEST_CASE("the sandbox holds for threads that are there already, and forbids core dumps") {
