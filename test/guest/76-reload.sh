@@ -112,7 +112,7 @@ check "reload, and an end to sessions" host vtl reload --end-sessions
 says "drive 3 is told" "logged in to $(iqn 3) .*asked to log out"
 # (open-iscsi does as it is told, and then tries to come back)
 check "it goes" within 20 bash -c "[ \$(<${session[3]}/state) != LOGGED_IN ]"
-check "and is not let in again" within 20 grep -q 'failed authorization with target' /vtl/iscsid.log
+check "and is not let in again" within 20 grep -qE 'target not found|\(02/03\)' /vtl/iscsid.log
 check "the server" host vtl iscsi show
 same "has the others' sessions" "$(printf '%s\n' "$(iqn 1)" "$(iqn 2)" "$(iqn 6)")" "$(grep -o "^$iqn_prefix[^ ]*" <<<"$output" | sort)"
 same "which go on" "LOGGED_IN LOGGED_IN" "$(<"${session[1]}/state") $(<"${session[2]}/state")"

@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "scsi/done.h"
+#include "vtl/cartridge/stage.h"
 
 namespace vtl {
 
@@ -39,6 +40,11 @@ class Executor {
   // thread, and what they touch is in this core's cache. Many small ones are as good as a large
   // one.
   virtual bool does_brief_jobs() const { return false; }
+  // Memory for what jobs read, shared by the strands: taken and given back on the loop.
+  StagePool& stages() { return stages_; }
+
+ private:
+  StagePool stages_{8};
 };
 
 // Runs a callback on the loop; may be called from any thread. What it is given after the loop has

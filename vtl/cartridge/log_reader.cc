@@ -25,9 +25,11 @@ using scsi::ssc::Encryption;
 
 constexpr std::uint64_t kMostMissing = 4096;  // objects of a lost extent in one chunk
 constexpr std::uint32_t kOneByOne = 16;
+// Blocks may have shrunk to a thousandth: a stage of them would be gigabytes.
+constexpr std::size_t kMostUnpacked = Stage::kBytes;
 // What comes from the page cache is read ahead by the system already. Little at a time, it is still
 // in the processor's cache when it is checked and sent.
-constexpr std::size_t kBufferedBytes = 1u << 20;
+constexpr std::size_t kBufferedBytes = (1u << 20) + kBlock;  // a large block and its header
 
 class ChunkReader {
  public:
@@ -104,7 +106,7 @@ class ChunkReader {
     cursor_.seq = segment_.seq;
     cursor_.epoch = segment_.epoch;
     cursor_.offset = offset;
-    cursor_.read_until = offset / kBlock * kBlock;
+    cursor_.read_until = log_.io() == FileSystem::Io::kDirect ? offset / kBlock * kBlock : offset;
     return true;
   }
 
@@ -113,11 +115,15 @@ class ChunkReader {
   bool read(File& file, const StagePtr& stage, std::size_t bytes) {
     file_end_ = format::align_up(segment_.data_end, kBlock);
     const bool careful = cursor_.one_by_one != 0;
-    if (log_.io() == FileSystem::Io::kBuffered) bytes = std::min(bytes, kBufferedBytes);
+    if (log_.io() == FileSystem::Io::kBuffered)
+      bytes = std::min(bytes, kBufferedBytes);
+    else
+      bytes = static_cast<std::size_t>(format::align_up(bytes, kBlock));
     if (careful) {
       --cursor_.one_by_one;
       bytes = exact_bytes(bytes);
     }
+    if (std::exchange(cursor_.whole, false)) bytes = 0;
     const std::uint64_t begin = cursor_.read_until;
     const std::uint64_t left = file_end_ - std::min(file_end_, begin);
     const std::size_t want = static_cast<std::size_t>(std::min<std::uint64_t>(left, bytes));
@@ -216,6 +222,10 @@ class ChunkReader {
     const bool single = cursor_.one_by_one != 0;
     while (cursor_.lba < end) {
       if (single && !chunk_.objects.empty()) break;
+      if (unpacked_bytes_ >= kMostUnpacked) {
+        cursor_.whole = true;
+        return carry();
+      }
       const std::uint64_t start = cursor_.offset;
       if (!skip_padding()) return carry();
       const auto header = header_here();
@@ -225,11 +235,13 @@ class ChunkReader {
         continue;
       }
       if (available() < kRecordHeaderBytes + header->stored_length) {
+        cursor_.record_bytes = header->total_length() - available();
         if (!at_end_) return carry();
         if (!resolve(start)) return;
         continue;
       }
       take(*header);
+      cursor_.record_bytes = header->total_length();
       advance(std::min(header->total_length(), available()));
     }
     carry();
@@ -325,6 +337,7 @@ class ChunkReader {
     object.buffer = static_cast<std::uint32_t>(chunk_.buffers.size() + unpacked_.size());
     object.offset = 0;
     object.length = static_cast<std::uint32_t>(block->size());
+    unpacked_bytes_ += block->size();
     unpacked_.push_back({block, *block});
     chunk_.coded = true;
   }
@@ -425,6 +438,7 @@ class ChunkReader {
   std::size_t buffer_ = 0;        // the current place in chunk_.buffers
   std::size_t position_ = 0;
   std::vector<ReadBuffer> unpacked_;
+  std::size_t unpacked_bytes_ = 0;
 };
 
 }  // namespace

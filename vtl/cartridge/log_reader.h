@@ -68,13 +68,17 @@ struct ReadCursor {
   std::uint64_t offset = 0;          // of the object in the file
   std::uint64_t read_until = 0;      // file offset behind what was read; the rest is in `carry`
   std::vector<ReadBuffer> carry;     // begins with the object's first byte
-  std::uint32_t one_by_one = 0;      // after a failed read: so many objects are read on their own
+  // What is missing of the record in `carry`; where none has begun there, the last one's size: so
+  // much is likely to be the next one, and no more. 0: not known.
+  std::uint64_t record_bytes = 0;
+  bool whole = false;  // `carry` may have whole records: nothing need be read for the next one
+  std::uint32_t one_by_one = 0;  // after a failed read: so many objects are read on their own
 };
 
-// Reads on from `cursor`, at most `bytes` (a multiple of 4096, at most a stage) and from the page
-// cache at most 1 MiB, into `stage`; never past object `end_lba`. Chunks may be empty while a large
-// block is being put together; the cursor advances all the same. `encryption` decrypts, or gives
-// blocks as they are; nullptr: what is encrypted is refused.
+// Reads on from `cursor`, at most `bytes` (at most a stage; with O_DIRECT rounded up to pages)
+// and from the page cache at most 1 MiB and a page, into `stage`; never past object `end_lba`.
+// Chunks may be empty while a large block is being put together; the cursor advances all the same.
+// `encryption` decrypts, or gives blocks as they are; nullptr: what is encrypted is refused.
 void read_chunk(PartitionLog& log, ReadCursor& cursor, std::uint64_t end_lba, StagePtr stage,
                 std::size_t bytes, ReadChunk& chunk,
                 const scsi::ssc::Encryption* encryption = nullptr);

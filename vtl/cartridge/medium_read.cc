@@ -62,7 +62,8 @@ void Medium::continue_read() {
       break;
     }
     const ReadObject* object = reader_->peek();
-    if (object == nullptr) return reader_->wait([this] { continue_read(); });
+    if (object == nullptr)
+      return reader_->wait(read_.count - out.blocks, [this] { continue_read(); });
     const ReadChunk& chunk = reader_->chunk();
     if (reader_->at_chunk_start() && chunk.first_filemark)
       position_ = {position_.partition, position_.object, *chunk.first_filemark};

@@ -8,15 +8,15 @@ namespace vtl {
 namespace {
 // After a LOCATE little is read at first: it may have been for one block.
 constexpr std::size_t kFirstBytes = 512u << 10;
-// Where the loop reads by itself: a common block and its header, one ahead. So little is still in
-// this core's cache when it is sent.
-constexpr std::size_t kBriefBytes = (256u << 10) + 4096;
+// Where the loop reads by itself and does not know yet how large blocks are: a common one and its
+// header. Small ones are read together.
+constexpr std::size_t kCommonBytes = (256u << 10) + 4096;
+constexpr std::size_t kTogetherBytes = 64u << 10;
 }  // namespace
 
 ReadAhead::ReadAhead(CartridgeStrand& strand, std::size_t bytes)
     : strand_(strand),
       depth_(std::max<std::size_t>(1, (bytes + Stage::kBytes - 1) / Stage::kBytes)),
-      stages_(depth_ + 2),
       job_(std::make_shared<Job>()) {}
 
 void ReadAhead::aim(std::uint32_t partition, std::uint64_t lba, std::uint64_t end) {
@@ -45,35 +45,38 @@ void ReadAhead::decrypt(std::shared_ptr<const scsi::ssc::Encryption> encryption)
 }
 
 const ReadObject* ReadAhead::peek() {
-  while (!ready_.empty() && next_ == ready_.front().objects.size()) {
-    ready_.pop_front();
-    next_ = 0;
-  }
   fetch();
   return ready_.empty() ? nullptr : &ready_.front().objects[next_];
 }
 
+// A chunk goes with its last object: its memory is wanted for the next one.
 void ReadAhead::pass() {
-  ++next_;
   ++lba_;
+  if (++next_ < ready_.front().objects.size()) return;
+  ready_.pop_front();
+  next_ = 0;
 }
 
-void ReadAhead::wait(scsi::Callback callback) {
+void ReadAhead::wait(std::uint32_t wanted, scsi::Callback callback) {
+  wanted_ = wanted;
   waiter_ = std::move(callback);
   fetch();
 }
 
 void ReadAhead::fetch() {
-  const bool brief = strand_.does_brief_jobs();
-  if (fetching_ || !aimed_ || ready_.size() >= (brief ? 1 : depth_) || cursor_.lba >= end_) return;
+  // To decrypt and to unpack takes longer than to read.
+  const bool here = strand_.does_brief_jobs() && !coded_;
+  const bool due = here ? waiter_ && ready_.empty() : ready_.size() < depth_;
+  if (fetching_ || !aimed_ || !due || cursor_.lba >= end_) return;
+  const std::size_t asked = here ? asked_bytes() : 0;
   fetching_ = true;
   Job& job = *job_;
   job.cursor = std::exchange(cursor_, {});
   cursor_.lba = end_;  // until the job brings it back
-  job.stage = stages_.take();
+  job.stage = strand_.stages().take();
   job.partition = partition_;
   job.end = end_;
-  job.bytes = brief ? kBriefBytes : std::exchange(bytes_, std::min(bytes_ * 2, Stage::kBytes));
+  job.bytes = here ? asked : std::exchange(bytes_, std::min(bytes_ * 2, Stage::kBytes));
   job.life = life_;
   job.encryption = encryption_;
   const auto read = [](std::unique_ptr<OpenCartridge>& cartridge, Job& j) {
@@ -81,11 +84,18 @@ void ReadAhead::fetch() {
                j.encryption.get());
   };
   const auto done = [this](Job& j) { fetched(j); };
-  // To search, to decrypt and to unpack takes longer than to read.
-  if (coded_ || !job_->cursor.placed)
-    strand_.run(job_, read, done);
-  else
+  // And to search.
+  if (here && job.cursor.placed)
     strand_.run_brief(job_, read, done);
+  else
+    strand_.run(job_, read, done);
+}
+
+std::size_t ReadAhead::asked_bytes() const {
+  const std::uint64_t record = cursor_.record_bytes;
+  if (record == 0) return kCommonBytes;
+  const std::uint64_t records = std::max<std::uint64_t>(wanted_, kTogetherBytes / record);
+  return static_cast<std::size_t>(std::min<std::uint64_t>(record * records, Stage::kBytes));
 }
 
 void ReadAhead::fetched(Job& job) {

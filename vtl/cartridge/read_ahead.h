@@ -1,5 +1,7 @@
 // ReadAhead: the loop side of reading. Keeps a few chunks ready in front of where the drive reads,
-// fetched by one job at a time; the blocks in them are handed out without being copied.
+// fetched by one job at a time; the blocks in them are handed out without being copied. Where the
+// executor reads on the loop itself, nothing is gained by being ahead: what is asked for is read
+// then, and sent while it is in this core's cache.
 //
 // Loop thread. Everything it holds is given up by drop(), and must be before anything is written.
 #pragma once
@@ -32,7 +34,8 @@ class ReadAhead {
   bool at_chunk_start() const { return next_ == 0; }
   void pass();
   bool at_end() const { return lba_ >= end_; }
-  void wait(scsi::Callback callback);  // one at a time
+  // For the next object, or a few, of `wanted` that will be asked for at once. One at a time.
+  void wait(std::uint32_t wanted, scsi::Callback callback);
 
  private:
   struct Job {
@@ -46,11 +49,11 @@ class ReadAhead {
     std::shared_ptr<const scsi::ssc::Encryption> encryption;
   };
   void fetch();
+  std::size_t asked_bytes() const;
   void fetched(Job& job);
 
   CartridgeStrand& strand_;
   const std::size_t depth_;
-  StagePool stages_;
   std::shared_ptr<Job> job_;  // kept for reuse
   std::shared_ptr<const scsi::ssc::Encryption> encryption_;
   bool aimed_ = false;
@@ -64,6 +67,7 @@ class ReadAhead {
   bool coded_ = false;      // the last chunk was
   std::uint64_t life_ = 0;  // counts drops: a job of an earlier life is nobody's
   scsi::Callback waiter_;
+  std::uint32_t wanted_ = 0;  // by it
 };
 
 }  // namespace vtl

@@ -34,7 +34,8 @@ class Stage {
 using StagePtr = std::shared_ptr<Stage>;
 
 // Stages for reuse. take() never refuses; a stage comes back when its last owner lets go, and is
-// kept while fewer than `keep` are free. One thread: take() and the last release.
+// kept while fewer than `keep` are free. The one that came back last goes first: it is the warmest.
+// One thread: take() and the last release.
 class StagePool {
  public:
   explicit StagePool(std::size_t keep) : shelf_(std::make_shared<Shelf>()) { shelf_->keep = keep; }

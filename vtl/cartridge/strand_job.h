@@ -33,6 +33,7 @@ class JobStrand {
     submit(&Executor::submit_brief, std::move(shared), std::move(job), std::move(done));
   }
   bool does_brief_jobs() const { return executor_.does_brief_jobs(); }
+  StagePool& stages() { return executor_.stages(); }
 
  private:
   template <class Shared, class JobFunction, class DoneFunction>
@@ -72,6 +73,7 @@ class CartridgeStrand {
     strand_.run_brief(std::move(shared), with_cartridge<Shared>(std::move(job)), std::move(done));
   }
   bool does_brief_jobs() const { return strand_.does_brief_jobs(); }
+  StagePool& stages() { return strand_.stages(); }
 
  private:
   struct Holder {

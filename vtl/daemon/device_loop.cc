@@ -73,7 +73,7 @@ void DeviceLoop::settle() {
   settle_timer_->start(kSettleEvery, [this] { settle(); });
 }
 
-// A drive that has been empty for a while will not want its buffers soon. Stages and indexes went
+// A drive that has been empty for a while will not want its buffers and stages soon. Indexes went
 // with its cartridge; what the allocator keeps of them goes, too.
 void DeviceLoop::give_memory_back() {
   bool give = false;
@@ -84,6 +84,7 @@ void DeviceLoop::give_memory_back() {
   }
   if (!give) return;
   buffers_.trim();
+  executor_->stages().trim();
 #ifndef __SANITIZE_ADDRESS__  // whose allocator it is then: the C library's was never set up
   ::malloc_trim(0);
 #endif

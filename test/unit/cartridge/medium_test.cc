@@ -2,10 +2,91 @@
 #include <catch2/catch.hpp>
 
 #include "test/unit/cartridge/tape_fixture.h"
+#include "vtl/cartridge/log_reader.h"
+#include "vtl/cartridge/open_cartridge.h"
 
 using namespace vtl;
 using namespace vtl::test;
 using Stop = ReadOutcome::Stop;
+
+TEST_CASE(
+    "Where the loop reads itself, what is asked for is read, and its memory is free at once") {
+  MediumOptions options;
+  options.io_mode = IoMode::kBuffered;
+  TapeFixture f(1, test_spec(), options);
+  f.executor.brief = true;
+  REQUIRE_FALSE(f.tape.load());
+  constexpr std::size_t kRecord = 100'000 + 64;  // with its header, FORMAT.md
+  for (std::size_t i = 0; i < 9; ++i) REQUIRE_FALSE(f.tape.write(block_text(i, 100'000)).fault);
+  REQUIRE_FALSE(f.tape.locate(0).fault);
+  std::vector<std::size_t> reads;
+  f.files.bad_block = [&](const std::string& path, std::uint64_t, std::size_t length) {
+    if (path.ends_with(".seg")) reads.push_back(length);
+    return false;
+  };
+  // The first three show how large blocks are.
+  for (std::size_t i = 0; i < 3; ++i)
+    CHECK(text_of(f.tape.read(100'000).data) == block_text(i, 100'000));
+  CHECK(reads.size() == 2);
+  reads.clear();
+  for (std::size_t i = 3; i < 6; ++i) {
+    CHECK(text_of(f.tape.read(100'000).data) == block_text(i, 100'000));
+    CHECK(f.executor.stages().lent() == 0);
+  }
+  CHECK(reads == std::vector<std::size_t>{kRecord, kRecord, kRecord});
+  reads.clear();
+  CHECK(f.tape.read(100'000, 3).blocks == 3);
+  CHECK(reads == std::vector<std::size_t>{3 * kRecord});
+  CHECK(f.executor.stages().lent() == 0);
+}
+
+TEST_CASE("Where the loop reads itself, small blocks are read together, and large ones in parts") {
+  MediumOptions options;
+  options.io_mode = IoMode::kBuffered;
+  CartridgeSpec spec = test_spec();
+  spec.segment_mib = 16;
+  TapeFixture f(1, spec, options);
+  f.executor.brief = true;
+  REQUIRE_FALSE(f.tape.load());
+  std::vector<std::size_t> sizes(300, 1000);
+  sizes.insert(sizes.end(), {3'000'000, 10, 70'000, 1'500'000, 1, 262'144});
+  for (std::size_t i = 0; i < sizes.size(); ++i)
+    REQUIRE_FALSE(f.tape.write(block_text(i, sizes[i])).fault);
+  REQUIRE_FALSE(f.tape.locate(0).fault);
+  std::size_t reads = 0;
+  f.files.bad_block = [&](const std::string&, std::uint64_t, std::size_t) { return ++reads == 0; };
+  for (std::size_t i = 0; i < sizes.size(); ++i)
+    CHECK(text_of(f.tape.read().data) == block_text(i, sizes[i]));
+  CHECK(f.tape.read().stop == ReadOutcome::Stop::kEndOfData);
+  CHECK(reads < 30);
+  CHECK(f.executor.stages().lent() == 0);
+}
+
+TEST_CASE("What blocks unpack to is bounded, not only what they were read from") {
+  MediumOptions options;
+  options.compression = Compression::kLz4;
+  TapeFixture f(1, test_spec(), options);
+  REQUIRE_FALSE(f.tape.load());
+  const std::string zeros(262'144, '\0');
+  for (int i = 0; i < 60; ++i) REQUIRE_FALSE(f.tape.write(zeros).fault);
+  REQUIRE_FALSE(f.tape.unload().fault);
+  auto opened = OpenCartridge::open(f.files, kDir, {}, nullptr);
+  REQUIRE(opened.cartridge);
+  PartitionLog& log = opened.cartridge->log(0);
+  StagePool pool(4);
+  ReadCursor cursor;
+  std::size_t blocks = 0;
+  for (int reads = 0; cursor.lba < log.end_of_data; ++reads) {
+    REQUIRE(reads < 10);
+    ReadChunk chunk;
+    read_chunk(log, cursor, log.end_of_data, pool.take(), Stage::kBytes, chunk);
+    std::size_t unpacked = 0;
+    for (const ReadObject& object : chunk.objects) unpacked += object.length;
+    CHECK(unpacked <= Stage::kBytes + zeros.size());
+    blocks += chunk.objects.size();
+  }
+  CHECK(blocks == 60);
+}
 
 TEST_CASE("What is written is read back, blocks and filemarks in order") {
   TapeFixture f;

@@ -16,9 +16,12 @@ class SeededExecutor final : public Executor {
 
   Strand make_strand(std::string_view) override { return Strand{++last_}; }
   void close_strand(Strand) override {}
+  bool does_brief_jobs() const override { return brief; }
   void submit(Strand strand, Job job, Callback done) override {
     waiting_[strand.id].push_back({std::move(job), std::move(done)});
   }
+
+  bool brief = false;  // as where the pool is in memory
 
   bool idle() const { return ended_.empty() && waiting_.empty(); }
   // Runs one job or one `done`; false when there is none.

@@ -1,5 +1,5 @@
-// What a host may ask for, in every combination: a record goes and comes back whole. And digests, on
-// each kind of PDU that a target sends.
+// What a host may ask for, in every combination: a record goes and comes back whole. And digests,
+// on each kind of PDU that a target sends.
 #include "requests.h"
 #include "world.h"
 
