@@ -264,8 +264,9 @@ bool LoginFailures::shut(const std::map<std::string, Entry>& entries, const std:
 bool LoginFailures::locked(const std::string& address, const std::string& account,
                            TimePoint now) const {
   if (good_.contains({address, account})) return false;
-  return shut(addresses_, address, kAddressLimit, now) ||
-         shut(accounts_, account, kAccountLimit, now);
+  if (shut(addresses_, address, kAddressLimit, now)) return true;
+  // Who has not failed is not one of those that guess.
+  return count(address) != 0 && shut(accounts_, account, kAccountLimit, now);
 }
 
 void LoginFailures::succeeded(const std::string& address, const std::string& account,
@@ -280,7 +281,6 @@ void LoginFailures::succeeded(const std::string& address, const std::string& acc
 void LoginFailures::forget() {
   addresses_.clear();
   accounts_.clear();
-  good_.clear();
 }
 
 std::size_t LoginFailures::count(const std::string& address) const {

@@ -84,9 +84,10 @@ class ChapTarget {
 // of them shut the address or the account for a while. Nobody sleeps: whoever answers asks for the
 // delay and sets itself a deadline.
 //
-// An address that has logged in with an account before is let through with it, however much others
-// fail: nobody locks out a host that works. Where that is not enough, AccessRule::addresses keeps
-// strangers from trying at all.
+// An account is shut to addresses that have failed themselves: the first answer of a host counts,
+// however much others guess, also just after a start. And an address that has logged in with an
+// account before is let through with it, whoever else fails there: nobody locks out a host that
+// works. AccessRule::addresses keeps strangers from trying at all.
 class LoginFailures {
  public:
   using TimePoint = std::chrono::steady_clock::time_point;
@@ -99,7 +100,8 @@ class LoginFailures {
   // after the last failure that was counted; those meanwhile are not.
   bool locked(const std::string& address, const std::string& account, TimePoint now) const;
   void succeeded(const std::string& address, const std::string& account, TimePoint now);
-  // Rules and secrets have changed: what failed may be right now.
+  // Rules and secrets have changed: what failed may be right now. Who has logged in before is still
+  // let through, or a reload would be the moment to lock everybody out.
   void forget();
   std::size_t count(const std::string& address) const;
 

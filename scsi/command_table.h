@@ -40,8 +40,8 @@ struct CommandRow {
   std::int32_t service_action;  // kNoServiceAction, or the value of the low five bits of byte 1
   std::uint8_t cdb_length;
   // CDB usage data (SPC-4 6.35): bits that the device looks at. Byte 0 is the opcode. A set bit
-  // outside the mask is 5/24/00 with a field pointer, but for bits 7-5 of byte 1 (the LUN of
-  // SCSI-2).
+  // outside the mask is 5/24/00 with a field pointer, but for bits 7-5 of byte 1 of up to 12 bytes
+  // (the LUN of SCSI-2).
   std::array<std::uint8_t, 16> usage;
   std::uint8_t gates;
   ReservationRule reservation;

@@ -14,13 +14,14 @@ Reply check_condition(Sense sense) {
   return reply;
 }
 
-// The first bit that is set outside the row's usage mask. Bits 7-5 of byte 1 held a LUN in SCSI-2;
-// clients still put it there. NACA, FLAG and LINK are bits of the control byte like any other: no
-// row uses them.
+// The first bit that is set outside the row's usage mask. Bits 7-5 of byte 1 held a LUN in SCSI-2,
+// whose CDBs had up to 12 bytes; clients still put it there. NACA, FLAG and LINK are bits of the
+// control byte like any other: no row uses them.
 std::optional<Sense> refuse_reserved_bits(const CommandRow& row, const Command& command) {
   for (std::uint8_t byte = 1; byte < row.cdb_length; ++byte) {
     unsigned used = row.usage[byte];
-    if (byte == 1) used |= row.service_action == kNoServiceAction ? 0xE0u : 0xFFu;
+    if (byte == 1 && row.cdb_length < 16) used |= 0xE0u;
+    if (byte == 1 && row.service_action != kNoServiceAction) used |= 0x1Fu;
     const unsigned extra = std::to_integer<unsigned>(command.cdb[byte]) & ~used;
     if (extra == 0) continue;
     std::uint8_t bit = 7;

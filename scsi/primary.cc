@@ -44,6 +44,7 @@ PrimaryUnit::PrimaryUnit(std::span<const CommandRow> rows, PrimaryOptions option
       reservation_store_(options.persistence.store),
       now_ms_(std::move(options.now_ms)) {
   reservations_.restore(std::move(options.persistence.kept));
+  if (now_ms_) started_ms_ = now_ms_();
 }
 
 // --- nexuses and resets ---
@@ -132,9 +133,11 @@ void PrimaryUnit::mode_select(Task& task) {
     }
     if (selected.shared_changed)
       unit_attentions().raise_all_but(task.nexus(), Asc::kModeParametersChanged);
-    task.good();
+    end_mode_select(task);
   });
 }
+
+void PrimaryUnit::end_mode_select(Task& task) { task.good(); }
 
 void PrimaryUnit::log_sense(Task& task) {
   task.set_allocation_length(task.cdb_field(7, 2));

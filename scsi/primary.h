@@ -3,6 +3,7 @@
 // of scsi/primary_rows.h, with what is its own in between, ascending by opcode and service action.
 #pragma once
 
+#include <deque>
 #include <functional>
 #include <map>
 #include <set>
@@ -71,6 +72,12 @@ class PrimaryUnit : public LogicalUnit {
     return reservations_.conflict(rule, nexus);
   }
 
+  // Parameters of log page 10h: the twenty last self-tests, the newest first.
+  std::vector<LogParameter> self_test_results() const;
+
+  // Ends a MODE SELECT that was carried out: a device that it made change how it writes does so
+  // when what it has accepted is on its medium.
+  virtual void end_mode_select(Task& task);
   // What REQUEST SENSE gives when no unit attention is pending: by default why the unit is not
   // ready, or NO SENSE. A device with an immediate operation running gives 0/00/16 and the like.
   virtual Sense pollable_sense();
@@ -90,6 +97,13 @@ class PrimaryUnit : public LogicalUnit {
   void finish(Task& task, ReservationResult result);
   void persistently(Task& task, Bytes parameters);
   void set_prevented(NexusId nexus, bool prevented);
+  void note_self_test(std::uint8_t code);
+
+  struct SelfTest {
+    std::uint8_t code;    // SELF-TEST CODE
+    std::uint16_t hours;  // since power on
+  };
+  static constexpr std::size_t kSelfTestResults = 20;
 
   Inquiry inquiry_;
   ModePages mode_;
@@ -99,6 +113,8 @@ class PrimaryUnit : public LogicalUnit {
   std::function<std::uint64_t()> now_ms_;
   std::set<NexusId> prevented_by_;
   std::map<NexusId, std::vector<std::byte>> echo_buffers_;
+  std::deque<SelfTest> self_tests_;
+  std::uint64_t started_ms_ = 0;
   std::int64_t clock_offset_ms_ = 0;  // REPORT TIMESTAMP = now_ms + this
   bool clock_set_by_host_ = false;
 };

@@ -121,16 +121,22 @@ void PrimaryUnit::set_timestamp(Task& task) {  // SPC-4 6.44
 
 // --- diagnostics ---
 
-// There is no hardware to test: a self-test passes. Diagnostic pages are 00h, the list of pages,
-// and, vendor specific, 80h: it asks for a dump, which is made whenever it is read.
-void PrimaryUnit::send_diagnostic(Task& task) {
-  const bool self_test = (task.cdb(1) & 0x04) != 0;
+// There is no hardware to test: a self-test passes, and a background one (SELF-TEST CODE 1 and 2)
+// has ended before anybody could abort it (4). Diagnostic pages are 00h, the list of pages, and,
+// vendor specific, 80h: it asks for a dump, which is made whenever it is read.
+void PrimaryUnit::send_diagnostic(Task& task) {         // SPC-4 6.42
+  const bool default_test = (task.cdb(1) & 0x04) != 0;  // SELFTEST
   const bool page_format = (task.cdb(1) & 0x10) != 0;
+  const std::uint8_t code = task.cdb(1) >> 5;
   const std::uint32_t length = task.cdb_field(3, 2);
-  if (length == 0) {
-    task.good();
-  } else if (self_test) {
+  const bool known = code == 0 || code == 1 || code == 2 || code == 5 || code == 6;
+  if (!known || (code != 0 && default_test)) {
+    task.fail(Sense::invalid_field_in_cdb(1, 7));
+  } else if (length != 0 && (code != 0 || default_test)) {
     task.fail(Sense::invalid_field_in_cdb(3));
+  } else if (length == 0) {
+    if (code != 0) note_self_test(code);
+    task.good();
   } else if (!page_format) {
     task.fail(Sense::invalid_field_in_cdb(1, 4));
   } else if (length < 4) {
@@ -150,6 +156,31 @@ void PrimaryUnit::send_diagnostic(Task& task) {
         task.good();
     });
   }
+}
+
+void PrimaryUnit::note_self_test(std::uint8_t code) {
+  const std::uint64_t now = now_ms_ ? now_ms_() : 0;
+  const std::uint64_t hours = (std::max(now, started_ms_) - started_ms_) / 3'600'000;
+  self_tests_.push_front(
+      {code, static_cast<std::uint16_t>(std::min<std::uint64_t>(hours, 0xFFFF))});
+  if (self_tests_.size() > kSelfTestResults) self_tests_.pop_back();
+}
+
+std::vector<LogParameter> PrimaryUnit::self_test_results() const {  // SPC-4 7.3.17
+  std::vector<LogParameter> out;
+  for (std::uint16_t i = 0; i < kSelfTestResults; ++i) {
+    ByteBuilder value;
+    if (i < self_tests_.size())  // 0: without error; no address of a failure
+      value.u8(unsigned{self_tests_[i].code} << 5)
+          .u8(0)
+          .u16(self_tests_[i].hours)
+          .u64(~0ull)
+          .u32(0);
+    else
+      value.zeros(16);
+    out.push_back({static_cast<std::uint16_t>(i + 1), LogParameter::kBinaryList, value.take()});
+  }
+  return out;
 }
 
 void PrimaryUnit::receive_diagnostic(Task& task) {

@@ -41,7 +41,7 @@ inline constexpr CommandRow kReceiveDiagnostic = row<&PrimaryUnit::receive_diagn
     gate::kAnyState, kAllowedForRead);
 inline constexpr CommandRow kSendDiagnostic =
     row<&PrimaryUnit::send_diagnostic>("SEND DIAGNOSTIC", 0x1D, kNoServiceAction, 6,
-                                       {0x1D, 0x14, 0, kFF, kFF, 0}, gate::kAnyState, kConflict);
+                                       {0x1D, 0xF4, 0, kFF, kFF, 0}, gate::kAnyState, kConflict);
 inline constexpr CommandRow kPreventAllow =
     row<&PrimaryUnit::prevent_allow>("PREVENT ALLOW MEDIUM REMOVAL", 0x1E, kNoServiceAction, 6,
                                      {0x1E, 0, 0, 0, 0x01, 0}, gate::kAnyState, kHandled);

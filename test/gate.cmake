@@ -47,10 +47,14 @@ vtl_gate(session_fuzz SERIAL TIMEOUT 200 COMMAND ${release}/vtl_session_fuzz 15 
 vtl_gate(soak SERIAL TIMEOUT 300 COMMAND ${release}/vtl_soak 20)
 vtl_gate(powercut SERIAL TIMEOUT 120 COMMAND ${release}/vtl_powercut ext4 10)
 vtl_gate(powercut_control SERIAL TIMEOUT 120 COMMAND ${release}/vtl_powercut ext4 5 sync)
+vtl_gate(confined SERIAL TIMEOUT 600 COMMAND ${test}/confined/run ${CMAKE_SOURCE_DIR}/build/release)
 vtl_gate(guest SERIAL TIMEOUT 1800 COMMAND ${test}/guest/all)
 
 # The long runs.
 if(VTL_LANE STREQUAL full)
+  vtl_gate(guest_long SERIAL TIMEOUT 1800
+           COMMAND ${test}/guest/all ${test}/guest/66-cable.sh ${test}/guest/73-storm.sh
+           ENVIRONMENT "VTL_LANE=full")
   vtl_gate(soak_long SERIAL TIMEOUT 4500 COMMAND ${release}/vtl_soak 3600)
   vtl_gate(kill9_long SERIAL TIMEOUT 3600 COMMAND ${release}/vtl_kill9 100)
   foreach(file_system ext4 xfs btrfs)

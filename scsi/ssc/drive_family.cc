@@ -42,7 +42,30 @@ constexpr std::array kHpComponents{ComponentPage{0xC0, "Firmware"}, ComponentPag
                                    ComponentPage{0xC2, "PCA"}, ComponentPage{0xC3, "Mechanism"},
                                    ComponentPage{0xC4, "Head Assy"}};
 
+// Volume statistics and compression came with SSC-4 and LTO-5; tape usage and the compression page
+// before it went with LTO-7.
+constexpr LogPageOf kUsage{0x30, 1, 6}, kOldCompression{0x32, 1, 6}, kCompression{0x1B, 5, 10};
+constexpr std::array kIbmLogPages{
+    LogPageOf{0x02}, LogPageOf{0x03}, LogPageOf{0x0C}, LogPageOf{0x0D}, LogPageOf{0x10},
+    LogPageOf{0x11}, LogPageOf{0x12}, LogPageOf{0x14}, LogPageOf{0x17}, kCompression,
+    LogPageOf{0x2E}, kUsage,          LogPageOf{0x31}, kOldCompression};
+constexpr std::array kHpLogPages{LogPageOf{0x02},    LogPageOf{0x03}, LogPageOf{0x0C},
+                                 LogPageOf{0x0D},    LogPageOf{0x11}, LogPageOf{0x12, 5},
+                                 LogPageOf{0x14, 5}, kCompression,    LogPageOf{0x17, 5},
+                                 LogPageOf{0x2E},    kUsage,          LogPageOf{0x31},
+                                 kOldCompression};
+constexpr std::array kQuantumLogPages{
+    LogPageOf{0x02},    LogPageOf{0x03}, LogPageOf{0x0C}, LogPageOf{0x0D},    LogPageOf{0x10, 5},
+    LogPageOf{0x11, 5}, LogPageOf{0x12}, LogPageOf{0x14}, LogPageOf{0x17, 5}, kCompression,
+    LogPageOf{0x2E},    kUsage,          LogPageOf{0x31}, kOldCompression};
+
 }  // namespace
+
+bool DriveFamily::has_log_page(std::uint8_t page, std::uint8_t generation) const {
+  return std::any_of(log_pages.begin(), log_pages.end(), [&](const LogPageOf& each) {
+    return each.page == page && generation >= each.first && generation <= each.last;
+  });
+}
 
 std::span<const DriveFamily> drive_families() {
   // Quantum's half-height drives are IBM's under another name.
@@ -56,7 +79,8 @@ std::span<const DriveFamily> drive_families() {
        .read_write_control = true,
        .at_end_of_medium = 0x18,
        .management_address = false,
-       .components = {}},
+       .components = {},
+       .log_pages = kIbmLogPages},
       {.vendor = DriveFamily::Vendor::kHp,
        .name = "hp",
        .models = kHpModels,
@@ -66,7 +90,8 @@ std::span<const DriveFamily> drive_families() {
        .read_write_control = false,
        .at_end_of_medium = 0x18,
        .management_address = true,
-       .components = kHpComponents},
+       .components = kHpComponents,
+       .log_pages = kHpLogPages},
       {.vendor = DriveFamily::Vendor::kQuantum,
        .name = "quantum",
        .models = kQuantumModels,
@@ -76,7 +101,8 @@ std::span<const DriveFamily> drive_families() {
        .read_write_control = true,
        .at_end_of_medium = 0x10,
        .management_address = false,
-       .components = {}},
+       .components = {},
+       .log_pages = kQuantumLogPages},
   }};
   return kFamilies;
 }

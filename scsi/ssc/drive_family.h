@@ -25,6 +25,12 @@ struct ComponentPage {
   std::string_view component;
 };
 
+// A log page that drives of these generations have.
+struct LogPageOf {
+  std::uint8_t page;
+  std::uint8_t first = 1, last = 10;
+};
+
 struct DriveFamily {
   enum class Vendor : std::uint8_t { kIbm, kHp, kQuantum } vendor;  // as drive_families() has them
   std::string_view name;                                            // "hp", in the configuration
@@ -38,7 +44,9 @@ struct DriveFamily {
   std::uint8_t at_end_of_medium;  // mode page 10h byte 10: EEG (10h), SEW (08h)
   bool management_address;        // VPD 85h; there is none to tell
   std::span<const ComponentPage> components;
+  std::span<const LogPageOf> log_pages;
 
+  bool has_log_page(std::uint8_t page, std::uint8_t generation) const;
   const DriveModel& model(std::uint8_t generation) const { return models.at(generation - 1u); }
 };
 

@@ -120,6 +120,8 @@ struct TapeDrive::Impl {
   // The partitions that MODE SELECT of page 11h has asked for, bytes each: for FORMAT MEDIUM.
   std::optional<std::vector<std::uint64_t>> staged;
 
+  // MODE SELECT has changed how blocks are written, or where: what was accepted before goes first.
+  bool flush_owed = false;
   bool interrupted = false;  // by a reset: a verification that goes on for nobody ends
 
   EncryptionParameters encryption;
@@ -309,6 +311,7 @@ struct TapeDrive::Impl {
   std::vector<LogPage> log_pages();
   std::uint32_t very_high_frequency_data() const;
   std::vector<LogParameter> sequential_access() const;
+  std::vector<LogParameter> temperature() const;
   std::vector<LogParameter> device_statistics() const;
   std::vector<LogParameter> compression_statistics(bool with_enabled) const;
   std::vector<LogParameter> tape_usage() const;

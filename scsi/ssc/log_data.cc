@@ -1,4 +1,5 @@
-// Log pages of an IBM LTO drive, with live values. Volume statistics are in volume_log.cc.
+// Log pages, with live values; which of them a drive has is its family's. Volume statistics are in
+// volume_log.cc.
 #include <algorithm>
 
 #include "scsi/ssc/drive_impl.h"
@@ -124,6 +125,13 @@ Parameters TapeDrive::Impl::sequential_access() const {
   return out;
 }
 
+// Page 0Dh, degrees Celsius: what a healthy drive shows, warmer while its motors hold a tape. FFh:
+// there is no reference temperature, as HP's drives say it.
+Parameters TapeDrive::Impl::temperature() const {
+  constexpr std::uint8_t kIdle = 31, kLoaded = 36, kNone = 0xFF;
+  return {list(0x0000, load == Load::kReady ? kLoaded : kIdle, 2), list(0x0001, kNone, 2)};
+}
+
 // Page 14h: what a drive without mechanics and without a memory of its own can say, since it was
 // started.
 Parameters TapeDrive::Impl::device_statistics() const {
@@ -191,7 +199,7 @@ std::vector<LogPage> TapeDrive::Impl::log_pages() {
     return LogPage{code, 0, [parameters = std::move(parameters)](NexusId) { return parameters(); },
                    std::move(on_reset)};
   };
-  return {
+  std::vector<LogPage> pages = {
       page(
           0x02,
           [this] { return error_counters(counters.host_bytes_written, counters.write_errors); },
@@ -201,21 +209,13 @@ std::vector<LogPage> TapeDrive::Impl::log_pages() {
           reset),
       page(
           0x0C, [this] { return sequential_access(); }, reset),
-      // Temperature: FFh says that there is none to report.
-      page(0x0D, [] { return Parameters{list(0x0000, 0x00FF, 2)}; }),
+      page(0x0D, [this] { return temperature(); }),
       page(0x11,
            [this] {
              return Parameters{list(0x0000, very_high_frequency_data(), 4),
                                list(0x0001, 1000, 2)};  // polling delay, ms
            }),
-      // Self-test results: twenty entries, none used.
-      page(0x10,
-           [] {
-             Parameters out;
-             for (std::uint16_t code = 1; code <= 20; ++code)
-               out.push_back({code, kList, std::vector<std::byte>(16)});
-             return out;
-           }),
+      page(0x10, [this] { return unit->self_test_results(); }),
       alerts.page_12(),
       page(0x14, [this] { return device_statistics(); }),
       page(0x17, [this] { return volume_statistics(); }),
@@ -227,6 +227,10 @@ std::vector<LogPage> TapeDrive::Impl::log_pages() {
       page(
           0x32, [this] { return compression_statistics(false); }, reset),
   };
+  std::erase_if(pages, [this](const LogPage& each) {
+    return !family.has_log_page(each.page, generation.number);
+  });
+  return pages;
 }
 
 }  // namespace scsi::ssc

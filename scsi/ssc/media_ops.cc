@@ -33,6 +33,16 @@ TapeDrive::Impl::Outcome TapeDrive::Impl::append_refusal() const {
 
 void TapeDrive::Impl::check_worm_position(Done<Outcome> done) {
   const Position at = medium->position();
+  if (!at.filemarks_known) {
+    medium->count_filemarks(
+        [this, done = std::move(done)](const std::optional<MediumFault>& unknown) mutable {
+          if (unknown)
+            done(fault(*unknown));
+          else
+            check_worm_position(std::move(done));
+        });
+    return;
+  }
   const PartitionInfo partition = medium->partition(at.partition);
   if (at.object >= partition.end_of_data) {
     done({});

@@ -25,6 +25,8 @@ struct Position {
   std::uint32_t partition = 0;
   std::uint64_t object = 0;     // logical object identifier; includes what is still buffered
   std::uint64_t filemarks = 0;  // logical file identifier: filemarks between the beginning and here
+  // False behind an object that could not be read, until it is known whether it was a filemark.
+  bool filemarks_known = true;
   friend bool operator==(const Position&, const Position&) = default;
 };
 
@@ -157,6 +159,8 @@ class TapeMedium {
   virtual std::uint32_t partition_count() const = 0;
   virtual PartitionInfo partition(std::uint32_t index) const = 0;
   virtual Position position() const = 0;
+  // Counts again where position().filemarks is not known; with a fault it still is not.
+  virtual void count_filemarks(Done<std::optional<MediumFault>> done) { done(std::nullopt); }
   // Stored bytes between the beginning of the partition and the position: for the flags of READ
   // POSITION and log page 0Ch. A medium that knows it exactly overrides this estimate.
   virtual std::uint64_t position_bytes() const {

@@ -33,18 +33,27 @@ ModeOptions TapeDrive::Impl::mode_options() {
   // Control extension: SCSIP, SET TIMESTAMP wins over other sources.
   pages.push_back(page(0x0A, 0x01, 0x1C, {{4, 0x02}}, {}));
   if (!protection_methods().empty()) pages.push_back(protection_page());
-  // Data compression: DCE and the algorithms can be set; DCC and DDE cannot.
-  pages.push_back(page(0x0F, 0, 0x0E, {{2, 0xC0}, {3, 0x80}, {7, 0x01}, {11, 0x01}},
-                       {{2, 0x80}, {7, 0x01}, {11, 0x01}}));
+  // Data compression: DCE and the algorithms can be set; DCC and DDE cannot. A drive that cannot
+  // compress (DCC = 0) says so; switching it on is taken, as LTFS formats no cartridge otherwise,
+  // and changes nothing.
+  if (options.compresses)
+    pages.push_back(page(0x0F, 0, 0x0E, {{2, 0xC0}, {3, 0x80}, {7, 0x01}, {11, 0x01}},
+                         {{2, 0x80}, {7, 0x01}, {11, 0x01}}));
+  else
+    pages.push_back(page(0x0F, 0, 0x0E, {{3, 0x80}}, {}));
+  pages.back().ignore_unchangeable = !options.compresses;
   pages.back().changed = [this](NexusId, Bytes bytes) {
     const bool on = (std::to_integer<unsigned>(bytes[2]) & 0x80) != 0;
+    flush_owed = flush_owed || on != (modes().value_byte(0x10, 0, 14) != 0);
     modes().set_byte(0x10, 0, 14, on ? 1 : 0);
     apply_compression();
   };
+  const std::uint8_t compresses = options.compresses ? 0x01 : 0x00;
+  const std::uint8_t algorithms = options.compresses ? 0xFF : 0x00;
   // Device configuration: write delay 10 s, LOIS, EEG and SEW; SWP and the compression switch.
   pages.push_back(page(0x10, 0, 0x0E,
-                       {{7, 0x64}, {8, 0x40}, {10, family.at_end_of_medium}, {14, 0x01}},
-                       {{6, 0xFF}, {7, 0xFF}, {10, 0x04}, {14, 0xFF}}));
+                       {{7, 0x64}, {8, 0x40}, {10, family.at_end_of_medium}, {14, compresses}},
+                       {{6, 0xFF}, {7, 0xFF}, {10, 0x04}, {14, algorithms}}));
   pages.back().ignore_unchangeable = true;
   pages.back().current = [this](NexusId, MutableBytes bytes) {
     if (load == Load::kReady)
@@ -54,9 +63,11 @@ ModeOptions TapeDrive::Impl::mode_options() {
     // Any algorithm but none (00h) is the one that there is.
     const bool on = bytes[14] != std::byte{0};
     modes().set_byte(0x10, 0, 14, on ? 1 : 0);
-    const unsigned others = modes().value_byte(0x0F, 0, 2) & 0x7Fu;
-    modes().set_byte(0x0F, 0, 2, static_cast<std::uint8_t>(others | (on ? 0x80u : 0u)));
+    const unsigned before = modes().value_byte(0x0F, 0, 2);
+    const unsigned after = (before & 0x7Fu) | (on ? 0x80u : 0u);
+    modes().set_byte(0x0F, 0, 2, static_cast<std::uint8_t>(after));
     apply_compression();
+    flush_owed = flush_owed || after != before;
   };
   if (generation.number >= 5) {
     // Device configuration extension: short erase mode 2 (end of data at the position); write mode,

@@ -111,6 +111,7 @@ ModePage TapeDrive::Impl::partition_page() {
   };
   out.selected = [this](NexusId, Bytes page) {
     staged = std::move(requested_partitions(page).capacities);
+    flush_owed = true;
   };
   return out;
 }

@@ -11,9 +11,10 @@ namespace {
 // READ POSITION, first byte.
 constexpr std::uint8_t kBop = 0x80;
 constexpr std::uint8_t kEop = 0x40;
-constexpr std::uint8_t kObjectCountUnknown = 0x20;  // LOCU
-constexpr std::uint8_t kByteCountUnknown = 0x10;    // BYCU
-constexpr std::uint8_t kPositionError = 0x02;       // PERR: does not fit this form
+constexpr std::uint8_t kObjectCountUnknown = 0x20;   // LOCU
+constexpr std::uint8_t kByteCountUnknown = 0x10;     // BYCU
+constexpr std::uint8_t kMarkPositionUnknown = 0x08;  // MPU, long form: no LOGICAL FILE IDENTIFIER
+constexpr std::uint8_t kPositionError = 0x02;        // PERR: does not fit this form
 constexpr std::uint8_t kBpew = 0x01;
 
 constexpr std::uint64_t kMax24 = 0xFF'FFFF;
@@ -212,10 +213,15 @@ void TapeDrive::Impl::read_position_short(Task& task) {
 }
 
 void TapeDrive::Impl::read_position_long(Task& task) {
-  const Position at = medium->position();
-  ByteBuilder out;
-  out.u8(position_flags()).zeros(3).u32(at.partition).u64(at.object).u64(at.filemarks).zeros(8);
-  task.good(out.take());
+  medium->count_filemarks([this, &task](const std::optional<MediumFault>&) {
+    const Position at = medium->position();
+    std::uint8_t flags = position_flags();
+    if (!at.filemarks_known) flags |= kMarkPositionUnknown;
+    ByteBuilder out;
+    out.u8(flags).zeros(3).u32(at.partition).u64(at.object);
+    out.u64(at.filemarks_known ? at.filemarks : 0).zeros(8);
+    task.good(out.take());
+  });
 }
 
 void TapeDrive::Impl::read_position_extended(Task& task) {

@@ -179,7 +179,7 @@ constexpr std::array<Generation, 10> kGenerations{{
      .barcode_suffix_worm = "LH",
      .max_partitions = 4,
      .ibm_product = "ULT3580-TDA",
-     .ibm_revision = "V210",
+     .ibm_revision = "S57A",
      .mam_capacity_bytes = 16384},
 }};
 

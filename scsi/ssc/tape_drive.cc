@@ -162,6 +162,17 @@ void TapeDrive::on_reservations_changed(const Task& task) {
     impl_->encryption_changed(affected, Asc::kEncryptionParametersChangedByDevice);
 }
 
+void TapeDrive::end_mode_select(Task& task) {
+  // What an operation with IMMED = 1 does to the medium began with a flush.
+  if (!std::exchange(impl_->flush_owed, false) || !impl_->ready()) return task.good();
+  impl_->medium->flush(WriteMode::kDurable, [this, &task](const WriteOutcome& outcome) {
+    if (!outcome.fault) return task.good();
+    Sense sense = impl_->fault(*outcome.fault);
+    sense.information = static_cast<std::int64_t>(outcome.fault->objects_lost);
+    task.fail(std::move(sense));
+  });
+}
+
 std::vector<std::byte> TapeDrive::diagnostic_dump() const { return impl_->dump(); }
 
 void TapeDrive::on_prevent_changed() {

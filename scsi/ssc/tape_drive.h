@@ -17,6 +17,7 @@ struct TapeDriveOptions {
   const DriveFamily* family = &drive_families().front();
   std::uint8_t generation = 8;               // one that the family has
   std::uint32_t max_block_bytes = 8u << 20;  // READ BLOCK LIMITS
+  bool compresses = true;                    // its media do, where mode page 0Fh lets them
   std::string library_serial;                // VPD B3h; may be empty
   std::uint16_t element_address = 0;         // VPD B4h
   std::function<std::uint64_t()> now_ms;     // wall clock, milliseconds since 1970
@@ -87,6 +88,7 @@ class TapeDrive : public PrimaryUnit {
   std::vector<std::byte> diagnostic_dump() const override;
   void on_unheard(const Reply& reply) override;
   void on_reservations_changed(const Task& task) override;
+  void end_mode_select(Task& task) override;
 
  private:
   explicit TapeDrive(std::unique_ptr<Impl> impl);

@@ -42,7 +42,7 @@ everything() { # who sg
   clean "$1: sg_opcodes, task management functions" sg_opcodes -t -q "$2"
   clean "$1: sg_luns" sg_luns "$2"
   clean "$1: sg_timestamp" sg_timestamp "$2"
-  clean "$1: sg_senddiag, list and self-test" bash -c "sg_senddiag -l $2 && sg_senddiag -t $2"
+  clean "$1: sg_senddiag, list and self-tests" bash -c "sg_senddiag -l $2 && sg_senddiag -t $2 && sg_senddiag -s 6 $2"
   clean "$1: sg_ses" sg_ses "$2"
   clean "$1: sg_persist, capabilities" sg_persist -c "$2"
 }

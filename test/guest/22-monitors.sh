@@ -34,7 +34,10 @@ says "smartctl: TapeAlert, no flag is up" 'TapeAlert Supported'
 [[ $output != *'TapeAlert Errors'* ]] || fail "smartctl: no TapeAlert" "$output"
 says "smartctl: bytes read and no errors" 'read: +0 +0 +0 +0 +0 +0\.031 +0'
 says "smartctl: bytes written and no errors" 'write: +0 +0 +0 +0 +0 +0\.031 +0'
-says "smartctl: temperature" 'Current Drive Temperature:'
+says "smartctl: temperature" 'Current Drive Temperature: +36 C'
+check "smartctl: a self-test" smartctl -t short "$drive"
+check "smartctl: what became of it" smartctl -l selftest "$drive"
+says "it is over, without an error" 'Background short +Completed'
 check "smartctl -x: device statistics" smartctl -x "$drive"
 says "one load" 'Lifetime volume loads: 1'
 check "tapeinfo" tapeinfo -f "$drive"

@@ -2,9 +2,7 @@
 # switch holds for the drive, as it says, and not for what was written before.
 # shellcheck source=lib.sh
 . /vtl/lib.sh
-must "vtl init" host init --cartridges 4 --capacity 1GiB
-must "blocks are compressed" host config storage "  compression: lz4"
-start
+serve --cartridges 4 --capacity 1GiB
 must "login" login changer 1
 must "load slot 1 into drive 0" mtx -f "$changer_sg" load 1 0
 tape=${nst[1]} drive=${sg[1]}

@@ -1,7 +1,10 @@
 # A cartridge filled to early warning and to its end, and an archive over two cartridges.
 # shellcheck source=lib.sh
 . /vtl/lib.sh
-serve --cartridges 20 --capacity 128MiB
+must "vtl init" host init --cartridges 20 --capacity 128MiB
+# the records are words that repeat: a tape holds as much of them as it says only without
+must "nothing is compressed" host config storage "  compression: none"
+start
 must "login" login changer 1
 must "load slot 1 into drive 0" mtx -f "$changer_sg" load 1 0
 tape=${nst[1]}
@@ -44,6 +47,8 @@ check "every record that was taken reads back" device read "$tape" 3 "$all" $siz
 check "overwriting from the beginning" bash -c "mt -f $tape rewind && device write $tape 4 10 $size"
 check "frees the rest" bash -c "mt -f $tape eod && mt -f $tape tell"
 says "ten records and a filemark" 'At block 11\.'
+check "tapeinfo" tapeinfo -f "${sg[1]}"
+says "the drive says that it cannot compress" 'DataCompCapable: no'
 
 # ---- tar over two cartridges
 must "unload" mtx -f "$changer_sg" unload 1 0

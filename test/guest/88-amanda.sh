@@ -1,4 +1,5 @@
-# Amanda: amtapetype of a tape, then a dump over two small ones of the changer, and what it dumped fetched and compared.
+# Amanda: amtapetype of a tape, then a dump over two small ones of the changer, and what it dumped fetched and compared,
+# by amfetchdump and by amrecover.
 # limit: 420
 # shellcheck source=lib.sh
 . /vtl/lib.sh
@@ -50,7 +51,7 @@ define dumptype plain {
   program "GNUTAR"
   auth "local"
   compress none
-  index no
+  index yes
   estimate client
 }
 END
@@ -79,8 +80,8 @@ check "amtape slot 2" amanda amtape test slot 2
 check "amtape eject or reset" amanda amtape test reset
 
 # ---- 150 MB onto tapes of 120
-head -c 110000001 /dev/urandom >/run/data/dir/noise
-yes 'the quick brown fox' | head -c 40000000 >/run/data/dir/text
+head -c 140000001 /dev/urandom >/run/data/dir/noise
+yes 'the quick brown fox' | head -c 10000000 >/run/data/dir/text
 must "amdump" amanda amdump test
 check "amtoc or amadmin find" amanda amadmin test find
 says "it went onto the first tape" 'TEST-1'
@@ -89,5 +90,16 @@ check "amcheckdump reads both" amanda amcheckdump test
 check "amfetchdump" bash -c "cd /run/back && PATH=\$PATH:/usr/sbin timeout 200 setpriv --reuid=backup --regid=backup \
   --groups=backup,disk,tape amfetchdump -a -l -p test guest /run/data/dir 2>/run/amanda/fetch | tar -x -C /run/back"
 check "every byte comes back" diff -r /run/data/dir /run/back
+
+# ---- a person looks for a file in the index, and has it back from the tapes
+rm -rf /run/back/*
+printf '%s\n' 'sethost guest' 'setdisk /run/data/dir' 'add text' 'lcd /run/back' 'setdevice robot' extract Y Y quit >/run/recover
+recover() { # amrecover wants to be root, and answers
+  (cd /run/back && PATH=$PATH:/usr/sbin timeout 200 amrecover test -s guest -t guest -o auth=local </run/recover)
+}
+check "amrecover" recover
+says "the index knows the file" 'Added file /text'
+says "and its tapes" 'TEST-1 TEST-2'
+check "it is as it was" cmp /run/data/dir/text /run/back/text
 [ $failed = 0 ] || note "$(cat /run/amanda/log/oldlog/log* /run/amanda/log/log.2* /run/amanda/fetch)"
 summary

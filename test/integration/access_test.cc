@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <catch2/catch.hpp>
 #include <filesystem>
 #include <fstream>
@@ -180,6 +181,61 @@ TEST_CASE("a reload with an error changes nothing, and says file, line and key")
     std::this_thread::sleep_for(std::chrono::milliseconds(50));
   CHECK(a.login(2) == "");
   CHECK(alive(session));
+}
+
+TEST_CASE("secrets that others can read are not taken over, nor served with") {
+  Access a;
+  REQUIRE(a.auth("add", "backup01", "correct-horse-b").code == 0);
+  a.edit("  targets:\n    #chap: false\n", "  targets:\n    chap: true\n");
+  REQUIRE(a.vtl({"reload"}).code == 0);
+  const std::string secrets = a.data() + "/secrets.yaml";
+  std::string text = read_text(secrets);
+  replace_in(text, "correct-horse-b", "correct-horse-c");
+  write_text(secrets, text);
+  REQUIRE(::chmod(secrets.c_str(), 0640) == 0);
+  const Ended refused = a.vtl({"reload"});
+  CHECK(refused.code == 3);
+  CHECK(has(refused.err, secrets + ": the file can be read by others (mode 0640), allowed: 0600"));
+  CHECK(a.login(1, chap("backup01", "correct-horse-c")) != "");
+  CHECK(a.login(1, chap("backup01", "correct-horse-b")) == "");
+  REQUIRE(a.library.daemon.stop() == 0);
+  CHECK(a.vtl({"serve"}).code == 3);
+}
+
+TEST_CASE("a secrets file that cannot be replaced stays as it is, and so does the server") {
+  Access a;
+  REQUIRE(a.auth("add", "backup01", "correct-horse-b").code == 0);
+  a.edit("  targets:\n    #chap: false\n", "  targets:\n    chap: true\n");
+  REQUIRE(a.vtl({"reload"}).code == 0);
+  const std::string secrets = a.data() + "/secrets.yaml";
+  const std::string before = read_text(secrets);
+  std::filesystem::create_directories(secrets + ".new/in the way");
+  const Ended refused = a.auth("rotate", "backup01", "correct-horse-c");
+  CHECK(refused.code == 1);
+  CHECK(has(refused.err, "cannot write " + secrets));
+  CHECK_FALSE(has(refused.err, "horse"));
+  CHECK(read_text(secrets) == before);
+  CHECK(a.login(1, chap("backup01", "correct-horse-b")) == "");
+}
+
+TEST_CASE("of many changes at once all are taken, and the server has the last") {
+  Access a;
+  REQUIRE(a.auth("add", "backup00", "correct-horse-b").code == 0);
+  a.edit("  targets:\n    #chap: false\n", "  targets:\n    chap: true\n");
+  REQUIRE(a.vtl({"reload"}).code == 0);
+  const std::string file = a.library.dir / "secret";
+  std::vector<std::thread> commands;
+  std::atomic<int> failed = 0;
+  for (int n = 1; n <= 6; ++n) {
+    commands.emplace_back([&, user = "backup0" + std::to_string(n)] {
+      const Ended ended = run_vtl({"auth", "add", user, "--secret-file", file, "--data", a.data()});
+      if (ended.code != 0) ++failed;
+    });
+  }
+  for (std::thread& command : commands) command.join();
+  CHECK(failed == 0);
+  for (int n = 0; n <= 6; ++n)
+    CHECK(a.login(1, chap("backup0" + std::to_string(n), "correct-horse-b")) == "");
 }
 
 TEST_CASE("other addresses to listen on, without dropping sessions") {

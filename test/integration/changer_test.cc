@@ -48,6 +48,71 @@ TEST_CASE("PREVENT keeps a cartridge in its drive until the nexus is gone") {
   CHECK(move_medium(changer, kFirstDrive, kFirstSlot).good());
 }
 
+TEST_CASE("PREVENT at the changer locks the door for each host on its own, and not the robot") {
+  Library library({}, [](std::string& yaml) {
+    replace_in(yaml, "#max_sessions_per_target: 1", "max_sessions_per_target: 2");
+  });
+  const auto take_out = [&] {
+    return run_vtl({"library", "move", "ie-1", "outside", "--data", library.daemon.data()});
+  };
+  Initiator one = library.attach_changer(), two = library.attach_changer();
+  REQUIRE(move_medium(one, kFirstSlot, kFirstDoor).good());
+  REQUIRE(one.none({0x1E, 0, 0, 0, 1, 0}).good());
+  REQUIRE(two.none({0x1E, 0, 0, 0, 1, 0}).good());
+  CHECK(one.none({0x1B, 0, 0, kFirstDoor, 0, 0}).sense_code() == "5/53/02");  // OPEN
+  CHECK(one.none({0x1B, 0, 0, kFirstDoor, 1, 0}).good());                     // CLOSE
+  CHECK(take_out().code == 1);
+  CHECK(move_medium(two, kFirstDoor, kFirstDoor + 1).good());
+  CHECK(move_medium(two, kFirstDoor + 1, kFirstDoor).good());
+  REQUIRE(one.none({0x1E, 0, 0, 0, 0, 0}).good());
+  CHECK(one.none({0x1B, 0, 0, kFirstDoor, 0, 0}).sense_code() == "5/53/02");  // two still does
+  CHECK(two.logout());
+  CHECK(one.none({0x1B, 0, 0, kFirstDoor, 0, 0}).good());
+  CHECK(take_out().code == 0);
+  CHECK(one.none({0, 0, 0, 0, 0, 0}).sense_code() == "6/28/01");
+}
+
+TEST_CASE(
+    "a library of 64,000 slots: in one answer, a thousand at a time, and moved at its far end") {
+  Library library({"--slots", "64000", "--ie-slots", "490", "--cartridges", "3"});
+  Initiator changer = library.attach_changer();
+  const auto status = [&](int type, int first, int number, std::size_t expected) {
+    return changer.in({0xB8, type, first >> 8, first & 0xFF, number >> 8, number & 0xFF, 0, 0xFF,
+                       0xFF, 0xFF, 0, 0},
+                      expected);
+  };
+  const CommandResult all = status(0x12, 0, 0xFFFF, 0x400000);
+  CHECK(all.data.size() == 16 + 64000u * 52);
+  CHECK(all.residual == 0x400000 - 16 - 64000 * 52);
+  std::size_t seen = 0;
+  for (int first = 0; first <= 0xFFFF;) {
+    const CommandResult part = status(0x12, first, 1000, 65535);
+    REQUIRE(part.good());
+    REQUIRE(part.data.size() >= 8);
+    const int count = part.data[2] << 8 | part.data[3];
+    if (count == 0) break;
+    REQUIRE(part.data.size() == 16 + static_cast<std::size_t>(count) * 52);
+    seen += static_cast<std::size_t>(count);
+    const std::size_t last = part.data.size() - 52;
+    first = (part.data[last] << 8 | part.data[last + 1]) + 1;
+  }
+  CHECK(seen == 64000);
+  const int far = kFirstSlot + 63999;
+  CHECK(move_medium(changer, kFirstSlot, far).good());
+  CHECK(place_of(library, "VTL001L8") == "slot-64000");
+  CHECK(move_medium(changer, kFirstSlot + 1, far + 1).sense_code() == "5/21/01");
+  // Where is it? The search goes over all of them.
+  ByteString pattern(40);
+  const std::string name = "VTL001*";
+  std::copy(name.begin(), name.end(), pattern.begin());
+  REQUIRE(changer.out({0xB6, 0, 0, 0, 0, 5, 0, 0, 0, 40, 0, 0}, pattern).good());
+  const CommandResult found =
+      changer.in({0xB5, 0x10, 0, 0, 0xFF, 0xFF, 0, 0, 0xFF, 0xFF, 0, 0}, 65535);
+  REQUIRE(found.data.size() == 16 + 52);
+  CHECK((found.data[16] << 8 | found.data[17]) == far);
+  CHECK(move_medium(changer, far, kFirstDrive).good());
+}
+
 TEST_CASE("slots are added under a host that is logged in") {
   Library library;
   Initiator changer = library.attach_changer();

@@ -1,7 +1,10 @@
 // Discovery and login, as libiscsi does them.
+#include <unistd.h>
+
 #include <catch2/catch.hpp>
 
 #include "library.h"
+#include "raw.h"
 
 namespace {
 
@@ -132,4 +135,22 @@ TEST_CASE("IPv6 and dual stack") {
     CHECK(Initiator::discover("[::1]:" + port).front().second == "[::1]:" + port + ",1");
   }
   CHECK(Initiator::discover(library.daemon.portal()).size() <= 11);
+}
+
+TEST_CASE("a login that comes a byte at a time works") {
+  Library library;
+  RawConnection connection(library.daemon.port());
+  Header request(0x43, 0x87);
+  request.set8(8, 0x80).set32(16, 1).set32(24, 1);
+  const ByteString keys = RawConnection::keys(
+      {"InitiatorName=iqn.2026-11.local.test:slow", "TargetName=" + library.daemon.drive(1),
+       "SessionType=Normal", "HeaderDigest=None", "DataDigest=None"});
+  for (const std::uint8_t byte : connection.encode(request, keys)) {
+    REQUIRE(connection.send(ByteString{byte}));
+    ::usleep(300);
+  }
+  const auto response = connection.receive();
+  REQUIRE(response.has_value());
+  CHECK(response->opcode() == 0x23);
+  CHECK(response->header[36] == 0);
 }

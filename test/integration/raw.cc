@@ -11,6 +11,8 @@
 #include <chrono>
 #include <stdexcept>
 
+#include "scsi/crc32c.h"
+
 Header& Header::set8(std::size_t at, std::uint8_t value) {
   bytes.at(at) = value;
   return *this;
@@ -31,7 +33,8 @@ Header& Header::set32(std::size_t at, std::uint32_t value) {
       .set16(at + 2, static_cast<std::uint16_t>(value));
 }
 
-RawConnection::RawConnection(std::uint16_t port) : fd_(::socket(AF_INET, SOCK_STREAM, 0)) {
+RawConnection::RawConnection(std::uint16_t port, const std::string& from)
+    : fd_(::socket(AF_INET, SOCK_STREAM, 0)) {
   sockaddr_in address{};
   address.sin_family = AF_INET;
   address.sin_port = htons(port);
@@ -39,13 +42,21 @@ RawConnection::RawConnection(std::uint16_t port) : fd_(::socket(AF_INET, SOCK_ST
   // A peer that takes no more must not hold up the test.
   const timeval patience{5, 0};
   (void)::setsockopt(fd_, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
-  if (::connect(fd_, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
+  sockaddr_in source{};
+  source.sin_family = AF_INET;
+  const int on = 1;  // the port is chosen when the peer is known: there are more than enough then
+  (void)::setsockopt(fd_, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
+  if (::inet_pton(AF_INET, from.c_str(), &source.sin_addr) != 1 ||
+      ::bind(fd_, reinterpret_cast<const sockaddr*>(&source), sizeof source) != 0 ||
+      ::connect(fd_, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
     ::close(fd_);
-    throw std::runtime_error("connection refused");
+    throw std::runtime_error("connection from " + from + " refused");
   }
 }
 
-RawConnection::~RawConnection() { ::close(fd_); }
+RawConnection::~RawConnection() {
+  if (fd_ >= 0) ::close(fd_);
+}
 
 bool RawConnection::send(const ByteString& bytes) {
   std::size_t sent = 0;
@@ -57,12 +68,38 @@ bool RawConnection::send(const ByteString& bytes) {
   return true;
 }
 
-bool RawConnection::send(Header header, const ByteString& data) {
+ByteString RawConnection::encode(Header header, const ByteString& data,
+                                 const ByteString& ahs) const {
   if (!data.empty()) header.set24(5, static_cast<std::uint32_t>(data.size()));
+  if (!ahs.empty()) header.set8(4, static_cast<std::uint8_t>(ahs.size() / 4));
   ByteString all = std::move(header.bytes);
+  all.insert(all.end(), ahs.begin(), ahs.end());
+  const auto digest = [&](std::size_t from) {
+    const std::uint32_t crc =
+        scsi::crc32c({reinterpret_cast<const std::byte*>(all.data() + from), all.size() - from});
+    for (unsigned i = 0; i < 4; ++i) all.push_back(static_cast<std::uint8_t>(crc >> (8 * i)));
+  };
+  if (header_digest) digest(0);
+  const std::size_t start = all.size();
   all.insert(all.end(), data.begin(), data.end());
   all.resize((all.size() + 3) / 4 * 4);
-  return send(all);
+  if (data_digest && !data.empty()) digest(start);
+  return all;
+}
+
+bool RawConnection::send(Header header, const ByteString& data, const ByteString& ahs) {
+  return send(encode(std::move(header), data, ahs));
+}
+
+bool RawConnection::send_urgent(std::uint8_t byte) {
+  return ::send(fd_, &byte, 1, MSG_OOB | MSG_NOSIGNAL) == 1;
+}
+
+void RawConnection::end_sending() { (void)::shutdown(fd_, SHUT_WR); }
+
+void RawConnection::reset_at_end() {
+  const linger at_once{1, 0};
+  (void)::setsockopt(fd_, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
 }
 
 bool RawConnection::read_exactly(std::uint8_t* into, std::size_t size, int timeout_ms) {
@@ -81,10 +118,14 @@ std::optional<RawPdu> RawConnection::receive(int timeout_ms) {
   RawPdu pdu;
   pdu.header.resize(48);
   if (!read_exactly(pdu.header.data(), 48, timeout_ms)) return std::nullopt;
+  std::array<std::uint8_t, 4> digest;  // of what is sound: not checked here
+  if (header_digest && !read_exactly(digest.data(), 4, timeout_ms)) return std::nullopt;
   const std::size_t length = static_cast<std::size_t>(pdu.header[5]) << 16 |
                              static_cast<std::size_t>(pdu.header[6]) << 8 | pdu.header[7];
   pdu.data.resize((length + 3) / 4 * 4);
   if (!read_exactly(pdu.data.data(), pdu.data.size(), timeout_ms)) return std::nullopt;
+  if (data_digest && length != 0 && !read_exactly(digest.data(), 4, timeout_ms))
+    return std::nullopt;
   pdu.data.resize(length);
   return pdu;
 }

@@ -201,6 +201,72 @@ TEST_CASE("early warning and the end of the tape", "[bulk]") {
   CHECK(read_block(drive, block.size()).data == block);
 }
 
+TEST_CASE("what LTFS keeps on a tape is found in another drive: partitions, blocks, coherency") {
+  Library library;
+  ByteString made, changed;                   // the partition page, the volume change reference
+  const auto coherency = [](int partition) {  // attribute 080Ch, 70 bytes, one a partition
+    ByteString list(79, static_cast<std::uint8_t>(0x50 + partition));
+    const std::uint8_t head[] = {0, 0, 0, 79, 0x08, 0x0C, 0, 0, 70};
+    std::copy(std::begin(head), std::end(head), list.begin());
+    return list;
+  };
+  const auto go_to = [](Initiator& drive, int partition) {
+    return drive.none({0x92, 0x02, 0, partition, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}).good();
+  };
+  const auto partition_page = [](Initiator& drive) {
+    return drive.in({0x5A, 0, 0x11, 0, 0, 0, 0, 0, 28, 0}, 28).data;
+  };
+  const auto change_reference = [](Initiator& drive) {
+    return drive.in({0x8C, 0, 0, 0, 0, 0, 0, 0, 0x00, 0x09, 0, 0, 0, 13, 0, 0}, 13).data;
+  };
+  {
+    Initiator drive = library.load(1);
+    ByteString page = partition_page(drive);
+    REQUIRE(page.size() == 28);
+    page[0] = page[1] = 0;
+    page[17] = 0x0A;                // two sizes
+    page[19] = 1;                   // one more partition, of one unit; the other takes the rest
+    page[20] = 0x3C, page[22] = 9;  // units of 10^9 bytes
+    page[24] = 0, page[25] = 1, page[26] = page[27] = 0xFF;
+    REQUIRE(drive.out({0x55, 0x10, 0, 0, 0, 0, 0, 0, 28, 0}, page).good());
+    REQUIRE(drive.none({0x04, 0, 0x01, 0, 0, 0}).good());
+    for (const int partition : {0, 1}) {
+      REQUIRE(go_to(drive, partition));
+      REQUIRE(write_block(drive, pattern(5000, static_cast<std::size_t>(partition))).good());
+      REQUIRE(write_filemarks(drive, 1).good());
+      REQUIRE(drive
+                  .out({0x8D, 0, 0, 0, 0, 0, 0, partition, 0, 0, 0, 0, 0, 79, 0, 0},
+                       coherency(partition))
+                  .good());
+    }
+    made = partition_page(drive);
+    changed = change_reference(drive);
+    CHECK(made.at(19) == 1);
+    CHECK(drive.logout());
+  }
+  {
+    Initiator changer = library.attach_changer();
+    REQUIRE(move_medium(changer, kFirstDrive, kFirstDrive + 1).good());
+    CHECK(changer.logout());
+  }
+  Initiator other = library.attach_drive(2);
+  REQUIRE(other.wait_ready().good());
+  CHECK(partition_page(other) == made);
+  CHECK(change_reference(other) == changed);
+  for (const int partition : {1, 0}) {
+    CAPTURE(partition);
+    REQUIRE(go_to(other, partition));
+    CHECK(read_block(other, 5000).data == pattern(5000, static_cast<std::size_t>(partition)));
+    CHECK(read_block(other, 5000).filemark());
+    CHECK(read_block(other, 5000).sense_code() == "8/00/05");
+    const CommandResult found =
+        other.in({0x8C, 0, 0, 0, 0, 0, 0, partition, 0x08, 0x0C, 0, 0, 0, 79, 0, 0}, 79);
+    REQUIRE(found.data.size() == 79);
+    const ByteString wanted = coherency(partition);
+    CHECK(std::equal(found.data.begin() + 9, found.data.end(), wanted.begin() + 9));
+  }
+}
+
 TEST_CASE("task management answers, and the cartridge stays") {
   Library library;
   Initiator drive = library.load(1);

@@ -5,11 +5,13 @@
 #include <netinet/in.h>
 #include <signal.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
@@ -163,6 +165,36 @@ bool Daemon::running() {
   if (::waitpid(pid_, &status, WNOHANG) == 0) return true;
   pid_ = -1;
   return false;
+}
+
+nlohmann::json Daemon::server() const {
+  const int fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  const std::string path = data_ + "/control.sock";
+  std::strncpy(address.sun_path, path.c_str(), sizeof address.sun_path - 1);
+  const std::string request = "GET /v1/server HTTP/1.1\r\nHost: vtl\r\nConnection: close\r\n\r\n";
+  std::string answer;
+  if (::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 &&
+      ::send(fd, request.data(), request.size(), MSG_NOSIGNAL) ==
+          static_cast<ssize_t>(request.size())) {
+    char piece[4096];
+    for (ssize_t n = 0; (n = ::recv(fd, piece, sizeof piece, 0)) > 0;)
+      answer.append(piece, static_cast<std::size_t>(n));
+  }
+  ::close(fd);
+  const std::size_t body = answer.find("\r\n\r\n");
+  if (body == std::string::npos) throw std::runtime_error("no answer at " + path + ": " + log());
+  return nlohmann::json::parse(answer.substr(body));
+}
+
+std::vector<std::string> Daemon::descriptors() const {
+  std::vector<std::string> out;
+  std::error_code gone;  // while we look
+  const std::string folder = "/proc/" + std::to_string(pid_) + "/fd";
+  for (std::filesystem::directory_iterator fd(folder, gone), end; fd != end; fd.increment(gone))
+    out.push_back(std::filesystem::read_symlink(fd->path(), gone).string());
+  return out;
 }
 
 int Daemon::stop(int signal) {

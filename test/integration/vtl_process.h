@@ -62,6 +62,10 @@ class Daemon {
   int wait(std::chrono::seconds limit);
   bool running();
 
+  // What `vtl iscsi show --json` shows, asked without starting a program.
+  nlohmann::json server() const;
+  std::vector<std::string> descriptors() const;  // that it has open: what each leads to
+
   pid_t pid() const { return pid_; }
   std::uint16_t port() const { return port_; }
   std::string portal() const { return "127.0.0.1:" + std::to_string(port_); }

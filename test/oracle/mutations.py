@@ -28,6 +28,8 @@ MUTATIONS = [  # name, file, what is there, what is put there
      "raise_all_but(task.nexus(), Asc::kModeParametersChanged)", "raise_all(Asc::kModeParametersChanged)"),
     ("PREEMPT tells nobody", "scsi/reservation.cc", "    attend(result, victim, Asc::kRegistrationsPreempted);\n", ""),
     ("PREVENT outlives its session", "scsi/primary.cc", "  set_prevented(nexus.id, false);\n", ""),
+    ("MODE SELECT of compression is not waited for until it is durable", "scsi/ssc/tape_drive.cc",
+     "flush(WriteMode::kDurable, [this, &task]", "flush(WriteMode::kBuffered, [this, &task]"),
 ]
 
 

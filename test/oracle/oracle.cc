@@ -57,11 +57,12 @@ const Cdb* find(std::uint8_t opcode) {
 
 }  // namespace
 
-// Of bits 7 to 5 of byte 1 - the LUN of SCSI-2 - nobody takes notice.
+// Of bits 7 to 5 of byte 1 - the LUN of SCSI-2, whose CDBs had up to 12 bytes - nobody takes
+// notice.
 bool Oracle::reserved_bit(const std::array<std::uint8_t, 16>& cdb, unsigned byte, unsigned bit) {
   const Cdb* row = find(cdb[0]);
-  return row != nullptr && byte > 0 && byte < row->length && !(byte == 1 && bit >= 5) &&
-         (row->fields[byte - 1] >> bit & 1) == 0;
+  return row != nullptr && byte > 0 && byte < row->length &&
+         !(byte == 1 && bit >= 5 && row->length < 16) && (row->fields[byte - 1] >> bit & 1) == 0;
 }
 
 Oracle::Oracle(Machine machine) : machine_(std::move(machine)) {}

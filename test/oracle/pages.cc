@@ -172,6 +172,7 @@ Expect Oracle::mode_select(const Step& step) {
   bool append = append_only_;
   std::uint32_t pews = pews_;
   std::optional<unsigned> staged = staged_;
+  bool selects_partitions = false;
   for (std::size_t at = header + descriptor; at < list.size();) {
     const bool sub = (list[at] & 0x40) != 0;
     if (at + (sub ? 4 : 2) > list.size()) return refuse(kListLength);
@@ -207,6 +208,7 @@ Expect Oracle::mode_select(const Step& step) {
         if (!ready()) return refuse(kInvalidList).or_also(2, not_ready().asc);
         if (byte(3) >= max_partitions()) return refuse(kInvalidList);
         staged = byte(3) + 1u;
+        selects_partitions = true;
         break;
       default:
         break;
@@ -217,6 +219,11 @@ Expect Oracle::mode_select(const Step& step) {
                        compression != compression_ || control != control_swp_ ||
                        device != device_swp_ || append != append_only_ || pews != pews_ ||
                        staged != staged_;
+  // What is written otherwise from now on, or elsewhere, comes behind what was accepted before.
+  if (ready() && (compression != compression_ || selects_partitions)) {
+    buffered_objects_ = 0;
+    durable_ = here().objects.size();
+  }
   block_length_ = block_length;
   buffered_ = static_cast<std::uint8_t>(mode);
   compression_ = compression;

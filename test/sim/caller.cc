@@ -51,6 +51,7 @@ bool Caller::act_online() {
     check(pairs.has_value(), "a list of targets that cannot be read");
     std::set<std::string> names, expected = {kChangerTarget};
     for (std::size_t i = 0; i < world_.swarm().drives; ++i) expected.insert(drive_target(i));
+    if (world_.swarm().claims) expected.insert(kClaimedTarget);
     for (const auto& [key, value] : *pairs)
       key == "TargetName" ? void(names.insert(value))
                           : check(key == "TargetAddress" && value == "192.0.2.1:3260,1",

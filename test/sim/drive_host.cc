@@ -14,6 +14,7 @@ namespace {
 
 constexpr std::uint32_t kReadLimit = 1u << 20;  // above every record
 constexpr std::size_t kLongestTape = 150;       // objects
+constexpr std::size_t kManyTapes = 100;         // that it may be
 constexpr std::uint8_t kModeSelectBytes = 12;   // header and block descriptor
 constexpr unsigned kMostFixed = 8;              // blocks a command
 
@@ -214,6 +215,13 @@ void DriveHost::choose() {
   const bool may_write = (at_end || (world_.swarm().overwrite && random.chance(150))) &&
                          now.contents.size() < kLongestTape;
   if (reading_) return read_on();
+  // Before there are too many to be followed, it looks what is there, or has it made durable.
+  if (tape()->possibilities() > kManyTapes && random.chance(500)) {
+    reading_ = true;
+    return send({Kind::kLocate, {}, static_cast<std::int64_t>(tape()->known_until()), false});
+  }
+  if (tape()->possibilities_after_crash() > kManyTapes && random.chance(200))
+    return send({Kind::kFilemarks, {}, 0, false});
   switch (random.below(20)) {
     case 0:
       return send({Kind::kLocate, {}, signed_below(size + 2), false});

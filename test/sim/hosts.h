@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 
+#include "test/sim/claims.h"
 #include "test/sim/initiator.h"
 #include "test/sim/line.h"
 #include "test/sim/tape_model.h"
@@ -114,6 +115,22 @@ class Intruder final : public Host {
   const DriveHost& owner_;
   const std::size_t drive_;
   unsigned waiting_ = 0;
+};
+
+// One of several who want a drive for themselves, by PERSISTENT RESERVE.
+class Claimant final : public Host {
+ public:
+  Claimant(World& world, unsigned index);
+  bool busy() const override { return sent_.has_value(); }
+
+ private:
+  bool act_online() override;
+  void forget_session() override;
+  void login_ended(std::uint16_t status) override;
+  ClaimOperation choose();
+
+  const unsigned index_;
+  std::optional<ClaimOperation> sent_;
 };
 
 // Somebody who may ask which targets there are and nothing else - and one who may not even do that,

@@ -6,25 +6,26 @@ test/sim/mutations.py DIRECTORY [NAME...]   copies what git knows to DIRECTORY, 
 """
 import os, pathlib, re, subprocess, sys
 
-WRITER, CARTRIDGE = "vtl/cartridge/log_writer.cc", "vtl/cartridge/open_cartridge.cc"
+WRITER, SEGMENT = "vtl/cartridge/log_writer.cc", "vtl/cartridge/log_writer_segment.cc"
+CARTRIDGE = "vtl/cartridge/open_cartridge.cc"
 CUT, CLOSE = "vtl/cartridge/open_cartridge_cut.cc", "vtl/cartridge/open_cartridge_close.cc"
+RESERVATION = "scsi/reservation.cc"
 SYNC = "  if (MaybeFault fault = sync()) return fault;\n"
 MUTATIONS = [  # name, file, what is there, what is put there
     ("filemark: no sync", WRITER,
      "    if (const Status status = file_->fdatasync(); !status) return fail(status.error(), durable_);\n", "    {}\n"),
     ("reopening: truncation not synced", WRITER,
      "  if (const Status synced = file_->fdatasync(); !synced) return fail(synced.error(), durable_);\n", ""),
-    ("seal: trailer before its data and index are durable", WRITER,
+    ("seal: trailer before its data and index are durable", SEGMENT,
      SYNC + "  format::encode_trailer", "  format::encode_trailer"),
-    ("seal: trailer not synced before there is a successor", WRITER,
+    ("seal: trailer not synced before there is a successor", SEGMENT,
      SYNC + "  segment.sealed = true;", "  segment.sealed = true;"),
-    ("new segment: directory not synced", WRITER, "  directory_dirty_ = true;\n", ""),
+    ("new segment: directory not synced", SEGMENT, "  directory_dirty_ = true;\n", ""),
     ("cut: not durable in the label", CUT,
      "  if (MaybeFault fault = begin_epoch()) return fault;\n\n  for (",
      "  epoch_ = cart_.next_epoch++;\n  cart_.set(format::kClean, false);\n\n  for ("),
     ("cut: directory of what an older one voided not synced", CUT,
-     "  if (const Status status = files_.sync_directory(log.directory); !status)\n"
-     "    return final_fault(write_fault(status.error()));\n", ""),
+     "  for (const std::string& directory : touched)\n", "  for (const std::string& directory : std::vector<std::string>())\n"),
     ("overwrite from the beginning: new directory not synced", CUT,
      "  if (status = files_.sync_directory(dir_); !status)\n    return final_fault(write_fault(status.error()));\n", ""),
     ("begin: epoch not written", CARTRIDGE,
@@ -39,6 +40,13 @@ MUTATIONS = [  # name, file, what is there, what is put there
     ("unload: table of segments not synced", CLOSE,
      "    if (const Status status = (*file)->fdatasync(); !status) return status;\n", ""),
     ("library: journal not synced", "vtl/library/journal.cc", "  if (done) done = file_->fdatasync();\n", ""),
+    ("reservations: answered and not kept", "scsi/primary.cc", "  if (kept == reservations_.kept()) {", "  if (true) {"),
+    ("reservations: what is kept not synced", "vtl/cartridge/file.cc",
+     "  if (Status synced = (*file)->fdatasync(); !synced) return synced.error();\n", ""),
+    ("reservations: preempted, and not told", RESERVATION, "    attend(result, victim, Asc::kRegistrationsPreempted);\n", ""),
+    ("reservations: exclusive access lets others read", RESERVATION,
+     "  return rule == ReservationRule::kConflict || !write_exclusive(reservation_->type);\n",
+     "  return rule == ReservationRule::kConflict;\n"),
 ]
 
 

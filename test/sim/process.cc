@@ -156,6 +156,7 @@ Process::Process(const Swarm& swarm, std::uint64_t seed, vtl::test::MemoryFiles&
           }(),
           files, std::vector<vtl::Executor*>(swarm.drives, &executor)),
       swarm_(swarm),
+      files_(files),
       books_(books),
       random_(seed),
       log_(std::move(log)) {
@@ -177,7 +178,7 @@ Process::Process(const Swarm& swarm, std::uint64_t seed, vtl::test::MemoryFiles&
   portal_options.first_burst_length = 65536;
   portal_options.max_burst_length = 262144;
   portal_options.command_window = 8;
-  portal_options.max_sessions_per_target = 2;
+  portal_options.max_sessions_per_target = kClaimants;
   portal_options.buffer_bytes = 32u << 20;
   portal_options.buffer_bytes_per_target = 8u << 20;
   portal = std::make_unique<iscsi::Portal>(
@@ -186,6 +187,28 @@ Process::Process(const Swarm& swarm, std::uint64_t seed, vtl::test::MemoryFiles&
         for (std::byte& b : out) b = static_cast<std::byte>(random_.next());
       },
       [this](iscsi::LogLevel, std::string_view text) { log_(std::string(text)); });
+}
+
+void Process::make_claimed() {
+  vtl::config::LibraryConfig devices;
+  devices.changer.serial = "none";
+  devices.drives.resize(1);
+  scsi::ssc::TapeDriveOptions options = drive_options(98);
+  devices.drives[0].identity.serial = options.identity.serial;
+  reservations_ = vtl::daemon::ReservationFolder::read(files_, "/lib/reservations", devices);
+  for (const std::string& problem : reservations_.problems) {
+    log_(problem);
+    check(books_.claims.disk_faults || !files_.has_power(), "lost: " + problem);
+  }
+  reservations_.failed = [this](const std::string& text) {
+    log_(text);
+    check(books_.claims.disk_faults, "nothing has failed: " + text);
+  };
+  reservation_file_ = std::make_unique<vtl::daemon::ReservationFile>(
+      files_, executor, reservations_, options.identity.serial, "the claimed drive");
+  options.persistence = reservation_file_->options();
+  claimed_ = std::make_unique<vtl::daemon::Drive>(std::move(options));
+  books_.claims.started(!reservations_.problems.empty());
 }
 
 // A crash alone damages nothing, and nobody has to look at what it leaves.
@@ -212,12 +235,14 @@ Process::~Process() {
   changer_.reset();
   inventory.reset();
   library.reset();
+  claimed_.reset();
   bays.clear();
   executor.forget();
 }
 
 void Process::open() {
   trash.empty();
+  if (swarm_.claims) make_claimed();
   library->open(
       [this](vtl::Outcome outcome) {
         if (!outcome.ok()) {
@@ -232,6 +257,7 @@ void Process::open() {
         portal->add_target(kChangerTarget, "", changer_target_);
         for (std::size_t i = 0; i < bays.size(); ++i)
           portal->add_target(drive_target(i), "", bays[i]->drive.target());
+        if (claimed_) portal->add_target(kClaimedTarget, "", claimed_->target());
         open_ = true;
         check_places();
         for (auto& [barcode, cartridge] : books_.cartridges)

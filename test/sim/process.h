@@ -10,6 +10,7 @@
 
 #include "scsi/buffer.h"
 #include "scsi/smc/changer.h"
+#include "test/sim/claims.h"
 #include "test/sim/swarm.h"
 #include "test/sim/tape_model.h"
 #include "test/unit/cartridge/memory_files.h"
@@ -18,6 +19,7 @@
 #include "transport/iscsi/portal.h"
 #include "vtl/cartridge/trash.h"
 #include "vtl/daemon/devices.h"
+#include "vtl/daemon/reservation_file.h"
 #include "vtl/library/library.h"
 #include "vtl/library/pool_store.h"
 
@@ -27,6 +29,7 @@ inline constexpr std::uint16_t kFirstSlot = 1000, kFirstDrive = 500;
 inline constexpr unsigned kSlots = 8;
 std::string drive_target(std::size_t index);
 inline constexpr const char* kChangerTarget = "iqn.2026-11.local.vtl:sim-changer";
+inline constexpr const char* kClaimedTarget = "iqn.2026-11.local.vtl:sim-claimed";
 
 // What is known of the library: where each cartridge may be, and what is on it. Outlives processes.
 struct Books {
@@ -39,6 +42,7 @@ struct Books {
   };
   std::map<std::string, std::unique_ptr<Cartridge>> cartridges;
   bool library_faults = false;  // the journal's file has failed
+  Claims claims;
 
   Cartridge& at(const std::string& barcode) { return *cartridges.at(barcode); }
 };
@@ -127,14 +131,20 @@ class Process {
 
  private:
   void alerted(const vtl::MediumAlert& alert);
+  void make_claimed();
 
   const Swarm& swarm_;
+  vtl::test::MemoryFiles& files_;
   Books& books_;
   Random random_;
   std::function<void(const std::string&)> log_;
   auth::AccessPolicy policy_;
   scsi::Target changer_target_;
   std::unique_ptr<scsi::smc::Changer> changer_;
+  // A drive outside the library, always empty: whom it obeys is all there is to it.
+  vtl::daemon::ReservationFolder reservations_;
+  std::unique_ptr<vtl::daemon::ReservationFile> reservation_file_;
+  std::unique_ptr<vtl::daemon::Drive> claimed_;
   bool open_ = false, settled_ = false;
   std::string open_error_;
 };

@@ -21,7 +21,7 @@ Swarm make_swarm(Random& random, std::uint64_t seed) {
   }
   for (bool* choice : {&s.tiny_pieces, &s.task_management, &s.digests, &s.initial_r2t, &s.erase,
                        &s.overwrite, &s.compression, &s.small_queue, &s.fixed_blocks, &s.reserve,
-                       &s.prevent, &s.exchange, &s.intruders})
+                       &s.prevent, &s.exchange, &s.intruders, &s.claims})
     *choice = half();
   s.immediate_data = random.chance(700);
   s.drives = 1 + static_cast<unsigned>(random.below(3));
@@ -77,6 +77,7 @@ std::string Swarm::text() const {
   add(prevent, "prevent");
   add(exchange, "exchange");
   add(intruders, "intruders");
+  add(claims, "claims");
   add(chap, "chap");
   return out;
 }
@@ -95,6 +96,7 @@ void Counts::add(const Counts& o) {
   write_faults_told += o.write_faults_told;
   stalls += o.stalls;
   managements += o.managements;
+  claims += o.claims;
   chap_logins += o.chap_logins;
   logins_refused += o.logins_refused;
   discoveries += o.discoveries;
@@ -106,11 +108,12 @@ std::string Counts::text() const {
   return fmt::format(
       "{} seeds: {} commands, {} records read and right, {} barriers, {} moves; {} crashes, {} "
       "disk faults, {} write errors told (and {} as deferred errors), {} stalls, {} connections "
-      "({} cut), {} logins with CHAP, {} refused, {} discoveries, {} task managements; {} steps; "
+      "({} cut), {} logins with CHAP, {} refused, {} discoveries, {} task managements, {} claims; "
+      "{} steps; "
       "{} given up for too many possibilities",
       worlds, commands, records_verified, barriers, moves, crashes, faults, write_faults,
       write_faults_told, stalls, connections, cuts, chap_logins, logins_refused, discoveries,
-      managements, steps, given_up);
+      managements, claims, steps, given_up);
 }
 
 }  // namespace sim

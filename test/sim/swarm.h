@@ -20,6 +20,7 @@ struct Swarm {
   bool erase = false, overwrite = false;
   bool fixed_blocks = false, reserve = false, prevent = false, exchange = false;
   bool intruders = false;  // a second host at each drive
+  bool claims = false;     // a drive of its own, for persistent reservations
   bool chap = false;       // everybody has to prove who it is; and somebody calls who cannot
   unsigned drives = 1, cartridges = 2, depth = 1, steps = 2000;
   std::uint32_t largest_record = 2000;
@@ -41,7 +42,7 @@ Swarm make_swarm(Random& random, std::uint64_t seed);
 struct Counts {
   std::uint64_t worlds = 0, commands = 0, records_verified = 0, barriers = 0, moves = 0,
                 connections = 0, cuts = 0, crashes = 0, faults = 0, write_faults = 0,
-                write_faults_told = 0, stalls = 0, managements = 0, chap_logins = 0,
+                write_faults_told = 0, stalls = 0, managements = 0, claims = 0, chap_logins = 0,
                 logins_refused = 0, discoveries = 0, steps = 0, given_up = 0;
   void add(const Counts& other);
   std::string text() const;

@@ -18,7 +18,7 @@ Swarm story() {
   swarm.depth = 2;
   swarm.steps = 1500;
   swarm.largest_record = 70'000;
-  swarm.erase = swarm.overwrite = true;
+  swarm.erase = swarm.overwrite = swarm.claims = true;
   return swarm;
 }
 

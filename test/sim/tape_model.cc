@@ -245,6 +245,14 @@ void TapeModel::broken(const std::string& why, const Operation& op, const Answer
                           answer.text(), answer.data.size(), text()));
 }
 
+std::uint64_t TapeModel::known_until() const {
+  const Contents& one = may_be_.front().contents;
+  auto end = one.end();
+  for (const Tape& tape : may_be_)
+    end = std::mismatch(one.begin(), end, tape.contents.begin(), tape.contents.end()).first;
+  return static_cast<std::uint64_t>(end - one.begin());
+}
+
 std::string TapeModel::text() const {
   std::string out = fmt::format("may be {} tapes:", may_be_.size());
   for (std::size_t i = 0; i < std::min<std::size_t>(may_be_.size(), 3); ++i)

@@ -90,6 +90,10 @@ class TapeModel {
   // For choosing what to do: one of the states.
   const Tape& guess() const { return may_be_.front(); }
   bool is_certain() const { return may_be_.size() == 1; }
+  std::size_t possibilities() const { return may_be_.size(); }
+  std::size_t possibilities_after_crash() const { return after_crash_.size(); }
+  // As many objects are the same on every tape that it may be.
+  std::uint64_t known_until() const;
   // So many that they cannot be followed any more: the world is given up, and says so.
   bool is_lost() const { return lost_; }
   // Of this load: its host has heard of a write error, or had written nothing; by a deferred one.

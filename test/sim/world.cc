@@ -45,7 +45,10 @@ World::World(std::uint64_t seed, bool print_trace, const Swarm& swarm,
   changer_ = std::make_unique<ChangerHost>(*this);
   for (std::size_t i = 0; i < swarm_.drives && swarm_.intruders; ++i)
     intruders_.push_back(std::make_unique<Intruder>(*this, *hosts_[i], i));
+  for (unsigned i = 0; i < kClaimants && swarm_.claims; ++i)
+    claimants_.push_back(std::make_unique<Claimant>(*this, i));
   for (const auto& host : hosts_) everybody_.push_back(host.get());
+  for (const auto& claimant : claimants_) everybody_.push_back(claimant.get());
   for (const auto& intruder : intruders_) everybody_.push_back(intruder.get());
   if (swarm_.chap) everybody_.push_back((caller_ = std::make_unique<Caller>(*this)).get());
   everybody_.push_back(changer_.get());
@@ -88,7 +91,7 @@ void World::make_library() {
   };
   if (!swarm_.no_space) return;
   files_.total_bytes = files_.used_bytes() + (6ull << 20) + random_.below(40ull << 20);
-  books_.library_faults = true;  // the journal may not find room either
+  books_.library_faults = books_.claims.disk_faults = true;  // they may not find room either
   for (auto& [barcode, cartridge] : books_.cartridges) cartridge->tape.no_space = true;
 }
 
@@ -124,20 +127,28 @@ void World::crash(bool power) {
     files_.kill();
   }
   disk_stalls_until_ = now_;
-  trap_.reset();
+  dies_ = false;
+  trap_ = std::exchange(next_trap_, std::nullopt);
   start();
 }
 
 void World::set_trap() {
   constexpr const char* kWhere[] = {"ftruncate", "ftruncate",       "fdatasync",
                                     "rename",    "fsync directory", "pwrite"};
-  trap_ = Trap{kWhere[random_.below(6)], static_cast<unsigned>(random_.below(6)), false};
+  trap_ = Trap{kWhere[random_.below(6)], "", static_cast<unsigned>(random_.below(6))};
+  // A label that is in memory only, and then another on its way to the other copy's place.
+  if (swarm_.kills && random_.chance(300)) trap_ = Trap{"pwrite", "/CART", 1, true};
 }
 
-bool World::trapped(const std::string& what) {
-  if (!trap_ || !(trap_->sprung || what == trap_->what)) return false;
+bool World::trapped(const std::string& what, const std::string& path) {
+  if (!trap_) return false;
+  if (!trap_->sprung && (what != trap_->what || path.find(trap_->where) == std::string::npos))
+    return false;
   trap_->sprung = true;
   if (trap_->after-- != 0) return false;
+  dies_ = trap_->kills;
+  trace(fmt::format("{} at {} of {}", dies_ ? "the process dies" : "the power goes", what, path));
+  if (dies_) next_trap_ = Trap{"pwrite", "/CART", 1};
   trap_.reset();
   return true;
 }
@@ -152,22 +163,29 @@ int World::swept(const std::string& what, const std::string& path) {
     return 0;
   }
   const bool no_space = one_fault_->kind == Kind::kNoSpace;
+  blame(path, no_space);
+  return no_space ? ENOSPC : EIO;
+}
+
+void World::blame(const std::string& path, bool no_space) {
+  if (path.find("/reservations") != std::string::npos) {
+    books_.claims.disk_faults = true;
+    return;
+  }
   bool known = false;
   for (auto& [barcode, cartridge] : books_.cartridges) {
     if (path.find(barcode) == std::string::npos) continue;
     known = cartridge->tape.disk_faults = true;
-    cartridge->tape.no_space = no_space;
+    cartridge->tape.no_space = cartridge->tape.no_space || no_space;
   }
-  if (!known) books_.library_faults = true;
-  return no_space ? ENOSPC : EIO;
+  if (!known) books_.library_faults = books_.claims.disk_faults = true;
 }
 
 int World::injected(const std::string& what, const std::string& path) {
   if (print_) fmt::print("               {} {}\n", what, path);
   if (!calm_ && file_operations_++ == (one_fault_ ? one_fault_->operation : UINT64_MAX))
     return swept(what, path);
-  if (trapped(what)) {
-    trace(fmt::format("the power goes at {} of {}", what, path));
+  if (trapped(what, path)) {
     files_.cut_power();
     return EIO;
   }
@@ -181,10 +199,7 @@ int World::injected(const std::string& what, const std::string& path) {
   --faults_left_;
   ++counts_.faults;
   trace(fmt::format("{} of {} fails", what, path));
-  bool known = false;
-  for (auto& [barcode, cartridge] : books_.cartridges)
-    if (path.find(barcode) != std::string::npos) known = cartridge->tape.disk_faults = true;
-  if (!known) books_.library_faults = true;
+  blame(path, false);
   return EIO;
 }
 
@@ -401,6 +416,7 @@ void World::run() {
   calm_ = true;
   disk_fails_ = false;
   trap_.reset();
+  next_trap_.reset();
   disk_stalls_until_ = now_;
   if (files_.has_power()) files_.heal();
   files_.total_bytes = 1ull << 40;

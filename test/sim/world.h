@@ -57,8 +57,9 @@ class World {
   void cut(Line& line);
   int injected(const std::string& what, const std::string& path);
   int swept(const std::string& what, const std::string& path);
+  void blame(const std::string& path, bool no_space);  // for what will not work
   void set_trap();
-  bool trapped(const std::string& what);
+  bool trapped(const std::string& what, const std::string& path);
   void step();
   bool lost() const;  // some tape may be too many things
   bool work();
@@ -83,6 +84,7 @@ class World {
   std::vector<std::unique_ptr<Line>> lines_;
   std::vector<std::unique_ptr<DriveHost>> hosts_;
   std::vector<std::unique_ptr<Intruder>> intruders_;
+  std::vector<std::unique_ptr<Claimant>> claimants_;
   std::unique_ptr<Caller> caller_;
   std::unique_ptr<ChangerHost> changer_;
   std::vector<Host*> everybody_;
@@ -90,13 +92,15 @@ class World {
   const std::optional<OneFault> one_fault_;
   std::uint64_t file_operations_ = 0;
   bool dies_ = false;
-  // Power goes so many operations after the next one of this name: where their order counts.
+  // Power goes, or the process dies, so many operations after the next one of this name: where
+  // their order counts.
   struct Trap {
-    std::string what;
+    std::string what, where;  // where: in its path
     unsigned after = 0;
+    bool kills = false;
     bool sprung = false;
   };
-  std::optional<Trap> trap_;
+  std::optional<Trap> trap_, next_trap_;  // the second: for the next life
   bool disk_fails_ = false;
   unsigned faults_left_ = 0;
   TimePoint disk_stalls_until_{};

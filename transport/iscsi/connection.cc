@@ -184,19 +184,27 @@ std::optional<Login::Result> Connection::Impl::admit(const LoginRequest& request
   if (portal.shutting_down)
     return Login::failure(request, LoginStatus::kServiceUnavailable, "shutting down");
   if (id.target == nullptr) return {};
+  // Who comes from another portal was on its way while the rules may have changed here.
+  if (!portal.access->rule_for(id.target->name).still_allows(id.initiator, peer_host, id.user))
+    return Login::failure(request, LoginStatus::kServiceUnavailable,
+                          "who may log in has been changed meanwhile");
   Session* const existing = portal.find_session(id.initiator, *id.target, id.isid);
+  // A name is what an initiator says; its account is what it has proved. Nobody takes a session
+  // over that was begun with another.
+  const bool anothers = existing != nullptr && !existing->identity().user.empty() &&
+                        existing->identity().user != id.user;
   if (id.tsih != 0) {
-    if (existing == nullptr || existing->tsih() != id.tsih)
+    if (existing == nullptr || anothers || existing->tsih() != id.tsih)
       return Login::failure(request, LoginStatus::kSessionDoesNotExist,
                             "no session with this TSIH");
     if (existing->identity().connection_id != id.connection_id)
       return Login::failure(request, LoginStatus::kTooManyConnections,
                             "a second connection for a session");
     tsih = id.tsih;
-  } else if (existing == nullptr) {
+  } else if (existing == nullptr || anothers) {
     const auto others = portal.sessions_of(*id.target);
-    if (others.size() >= portal.options.max_sessions_per_target) {
-      Session& holder = *others.front();
+    if (anothers || others.size() >= portal.options.max_sessions_per_target) {
+      Session& holder = anothers ? *existing : *others.front();
       // It may be dead without our knowing: then the next attempt finds the target free sooner.
       Scope scope(holder.connection());
       holder.ping();
@@ -249,6 +257,21 @@ void Connection::Impl::begin_session(const Handover& from) {
               (id.target == nullptr ? " began discovery" : " logged in to " + id.target->name) +
               (replaces ? ", replacing its former session" : ""));
   login.reset();
+}
+
+bool Connection::Impl::has_target() const {
+  return phase == Phase::kFullFeature && !session->discovery();
+}
+
+bool Connection::Impl::congested() const {
+  const std::size_t most = portal.options.max_queued_bytes;
+  const bool discovery = session && session->discovery();
+  return output.bytes() > (discovery ? std::min(most, kMaxDiscoveryBytes) : most);
+}
+
+bool Connection::Impl::hopeless() const {
+  const bool discovery = session && session->discovery();
+  return output.control_pdus() > (discovery ? kMaxDiscoveryPdus : kMaxQueuedPdus);
 }
 
 std::string Connection::Impl::who() const {

@@ -101,14 +101,21 @@ struct Connection::Impl {
   void after_io();
 
   std::string who() const;  // for log lines
-  // A client that does not read: its commands wait rather than pile up answers.
-  bool congested() const { return output.bytes() > portal.options.max_queued_bytes; }
-  bool hopeless() const { return output.control_pdus() > kMaxQueuedPdus; }
+  // Has a session with a target: is not merely at the door.
+  bool has_target() const;
+  // Nothing is left of it but its socket.
+  bool over() const { return gone || abandoned; }
+  // A client that does not read: its commands wait rather than pile up answers. Discovery, which
+  // many may have, gets less.
+  bool congested() const;
+  bool hopeless() const;
   std::optional<TimePoint> exact_now() const {
     return timed ? std::optional<TimePoint>(now) : std::nullopt;
   }
 
   static constexpr std::size_t kMaxQueuedPdus = 8192;
+  static constexpr std::size_t kMaxDiscoveryPdus = 256;
+  static constexpr std::size_t kMaxDiscoveryBytes = 64u << 10;
   static constexpr Milliseconds kFlushTime{2000};
   static constexpr Milliseconds kLingerTime{3000};
   static constexpr Milliseconds kLogoutTime{5000};

@@ -18,7 +18,7 @@ enum class Limit : std::uint8_t {
   kLoginTime,              // closed
   kLoginText,              // 020B
   kBadLogin,               // 0200 and others: not as RFC 7143 has it
-  kNotAllowed,             // 0202, 0203
+  kNotAllowed,             // 0203; discovery: 0202
   kAuthentication,         // 0201, late
   kLockedOut,              // 0201, late, whatever the answer was
   kInUse,                  // 0301

@@ -151,6 +151,7 @@ Login::Check Login::identify(const LoginRequest& request, const std::vector<KeyV
     return Failure{LoginStatus::kSessionTypeNotSupported, "unknown SessionType"};
   if (type != nullptr && *type == "Discovery") {
     rule_ = &access_->discovery;
+    negotiation_.for_discovery();
     if (request.tsih != 0)
       return Failure{LoginStatus::kSessionDoesNotExist, "TSIH of a discovery session"};
   } else {
@@ -161,9 +162,12 @@ Login::Check Login::identify(const LoginRequest& request, const std::vector<KeyV
       return Failure{LoginStatus::kNotFound, "unknown target \"" + *name + "\""};
     rule_ = &access_->rule_for(identity_.target->name);
   }
+  // Who may not use a target is not told that there is one: 0203, as for any other name. Discovery
+  // is no secret: 0202.
   if (!rule_->allows(identity_.initiator, host_))
-    return Failure{LoginStatus::kAuthorizationFailure,
-                   "this initiator, or its address, is not among those allowed"};
+    return Failure{
+        identity_.target != nullptr ? LoginStatus::kNotFound : LoginStatus::kAuthorizationFailure,
+        "this initiator, or its address, is not among those allowed"};
   authenticated_ = !rule_->chap_required();
 
   if (identity_.target != nullptr) {

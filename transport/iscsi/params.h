@@ -76,6 +76,8 @@ class Negotiation {
  public:
   // `options` are our side of every key.
   explicit Negotiation(const PortalOptions& options);
+  // Nothing that comes in discovery is long: no more is taken at once than without a word of ours.
+  void for_discovery() { ours_.target_max_recv = Parameters().target_max_recv; }
 
   enum class Verdict { kAnswered, kSilent, kProtocolError };
   // One pair of a request; appends the answer, if there is one, to `answers`.

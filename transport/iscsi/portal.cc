@@ -109,17 +109,14 @@ std::unique_ptr<Connection> Portal::accept(std::string local_address, std::strin
     return refuse(Limit::kConnections, "there are as many connections as are allowed");
   const auto without_target =
       std::count_if(state.connections.begin(), state.connections.end(),
-                    [&](const auto* c) {
-                      const bool logged_in = c->phase == Connection::Impl::Phase::kFullFeature;
-                      return c->peer_host == host && !(logged_in && !c->session->discovery());
-                    }) +
+                    [&](const auto* c) { return c->peer_host == host && !c->has_target(); }) +
       std::count_if(state.away.begin(), state.away.end(), [&](const auto& entry) {
         return entry.second.host == host && !entry.second.logged_in;
       });
   if (static_cast<std::uint32_t>(without_target) >= state.options.max_connections_per_address)
     return refuse(Limit::kConnectionsPerAddress,
                   "too many connections from this address have not logged in to a target");
-  state.make_room_for_login();
+  state.make_room_for_stranger();
 
   auto impl =
       std::make_unique<Connection::Impl>(state, std::move(local_address), std::move(peer_address));
@@ -127,20 +124,21 @@ std::unique_ptr<Connection> Portal::accept(std::string local_address, std::strin
   return std::unique_ptr<Connection>(new Connection(std::move(impl)));
 }
 
-// Whoever logs in does so in a few round trips: it is the one that has been at it for longest that
-// means no good, and a host that does comes through although others hold all the places.
-void Portal::State::make_room_for_login() {
+// Whoever logs in does so in a few round trips, and discovery takes no more: it is the one that has
+// been at it for longest that means no good, and a host that does comes through although others
+// hold all the places - silent, in discovery, or waiting for the answer to a wrong secret.
+void Portal::State::make_room_for_stranger() {
   Connection::Impl* oldest = nullptr;
-  std::size_t logins = 0;
+  std::size_t strangers = 0;
   for (Connection::Impl* connection : connections) {
-    if (connection->phase != Connection::Impl::Phase::kLogin) continue;
-    ++logins;
+    if (connection->has_target() || connection->over()) continue;
+    ++strangers;
     if (oldest == nullptr || connection->arrival < oldest->arrival) oldest = connection;
   }
-  if (logins < options.max_logins) return;
-  reached(
-      Limit::kLogins, LogLevel::kWarning,
-      "login of " + oldest->who() + " dropped: there are as many logins under way as are allowed");
+  if (strangers < options.max_logins) return;
+  reached(Limit::kLogins, LogLevel::kWarning,
+          "connection of " + oldest->who() +
+              " dropped: there are as many without a session with a target as are allowed");
   oldest->abandon();
 }
 
@@ -233,6 +231,20 @@ std::vector<Portal::SessionInfo> Portal::set_access(
     if (!end_them) continue;
     Connection::Impl::Scope scope(session->connection());
     session->request_logout();
+  }
+  const std::vector<Connection::Impl*> connections(state_->connections.begin(),
+                                                   state_->connections.end());
+  for (Connection::Impl* connection : connections) {
+    if (!state_->connections.contains(connection) ||
+        connection->phase != Connection::Impl::Phase::kFullFeature ||
+        !connection->session->discovery())
+      continue;
+    const LoginIdentity& identity = connection->session->identity();
+    if (state_->access->discovery.still_allows(identity.initiator, connection->peer_host,
+                                               identity.user))
+      continue;
+    Connection::Impl::Scope scope(*connection);
+    connection->close("discovery is not for it any more");
   }
   return strangers;
 }

@@ -34,9 +34,9 @@ struct PortalOptions {
   bool data_digest = true;
   std::uint32_t max_connections = 256;  // TCP connections in all; past it a new one is closed
   std::uint32_t max_connections_per_address = 64;  // not logged in to a target
-  std::uint32_t max_logins = 128;                  // under way at a time; then the oldest goes
-  std::uint32_t max_sessions_per_target = 1;       // other initiators are told 0301
-  std::uint32_t command_window = 32;               // commands per session
+  std::uint32_t max_logins = 128;  // connections without a target: past it the oldest goes
+  std::uint32_t max_sessions_per_target = 1;  // other initiators are told 0301
+  std::uint32_t command_window = 32;          // commands per session
   std::uint32_t login_timeout_ms = 15000;
   std::uint32_t ping_after_ms =
       30000;  // idle time before a NOP-In; the answer is due within as much
@@ -103,7 +103,8 @@ class Portal {
 
   // Other rules, from now on: logins that are under way have to begin again (0301). Sessions go on;
   // gives those that the new rules would not let in, and if `end_them`, asks these to log out, as
-  // shut_down() does. Whoever was locked out may try again.
+  // shut_down() does. Discovery, which holds nothing, just ends for those whom it is not for any
+  // more. Whoever was locked out may try again.
   std::vector<SessionInfo> set_access(std::shared_ptr<const auth::AccessPolicy> access,
                                       bool end_them);
 

@@ -61,8 +61,8 @@ struct Portal::State {
   void release_nexus(scsi::NexusId nexus);
   // A connection from there leaves for another portal, and counts all the same.
   std::uint64_t count_elsewhere(const std::string& host);
-  // Drops the oldest login if there are as many as may be.
-  void make_room_for_login();
+  // Drops the oldest connection without a session with a target if there are as many as may be.
+  void make_room_for_stranger();
   // A session handle that no other session of the group has; never 0.
   std::uint16_t allocate_tsih();
 

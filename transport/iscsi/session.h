@@ -123,7 +123,6 @@ class Session : public std::enable_shared_from_this<Session> {
   void send_text_piece(const TextRequest& pdu);
 
   static constexpr std::size_t kMaxImmediateCommands = 4;
-  static constexpr std::size_t kMaxPendingManagement = 16;
   static constexpr std::size_t kMaxRemembered = 64;
   static constexpr std::size_t kMaxTextRounds = 64;
   // What commands may take from the pool ahead of their turn for records larger than the first
@@ -161,7 +160,6 @@ class Session : public std::enable_shared_from_this<Session> {
   RejectReason reject_reason_ = RejectReason::kProtocolError;
   std::uint64_t arriving_ = 0;  // id of the task whose buffer the framer fills
 
-  std::size_t pending_management_ = 0;
   std::string text_request_;               // over several PDUs
   std::string text_answer_;                // what is left of it
   std::uint32_t text_tag_ = kReservedTag;  // transfer tag under which it goes on

@@ -79,6 +79,8 @@ std::optional<RejectReason> Session::check_command(const ScsiCommand& pdu,
                                                    bool& extended_cdb) const {
   if (discovery()) return RejectReason::kProtocolError;
   if (pdu.task_tag == kReservedTag || pdu.attribute > 4) return RejectReason::kInvalidField;
+  // Both: a bidirectional command (RFC 7143 11.3.1), which no tape or changer has.
+  if (pdu.read && pdu.write) return RejectReason::kInvalidField;
   const AhsContent ahs = examine(connection_.framer.ahs());
   if (ahs == AhsContent::kRefused) return RejectReason::kInvalidField;
   extended_cdb = ahs == AhsContent::kExtendedCdb;

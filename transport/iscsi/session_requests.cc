@@ -44,8 +44,7 @@ void Session::ping() {
 void Session::manage(const Numbered& item) {
   const TaskManagementRequest pdu = TaskManagementRequest::decode(item.header);
   if (discovery()) return reject(RejectReason::kProtocolError, item.header);
-  if (pending_management_ >= kMaxPendingManagement || connection_.congested())
-    return too_many(item.header);
+  if (connection_.congested()) return too_many(item.header);
   const auto answer = [&](TaskManagementCode code) { managed(pdu.task_tag, code, false); };
   std::optional<scsi::TaskTag> tag;
   scsi::TaskFunction function = scsi::TaskFunction::kAbortTaskSet;
@@ -83,13 +82,11 @@ void Session::manage(const Numbered& item) {
   }
   const bool cold =
       pdu.function == static_cast<std::uint8_t>(TaskManagementFunction::kTargetColdReset);
-  ++pending_management_;
   identity_.target->target->manage(
       function, nexus_, {pdu.lun}, tag,
       [weak = weak_from_this(), task_tag = pdu.task_tag, cold](scsi::TaskFunctionResult result) {
         const auto session = weak.lock();
         if (!session || session->ended_) return;
-        --session->pending_management_;
         TaskManagementCode code = TaskManagementCode::kRejected;
         switch (result) {
           case scsi::TaskFunctionResult::kComplete:

@@ -25,6 +25,8 @@ constexpr std::size_t kSendBudget = 4u << 20;
 // send RST, and that could destroy the Login or Logout Response on its way (RFC 1122 4.2.2.13).
 constexpr milliseconds kLinger{2000};
 constexpr std::size_t kLingerBytes = 1u << 20;
+// Of all that are over; past it they just close. Each is a connection that others cannot have.
+constexpr std::size_t kMaxLingering = 32;
 constexpr std::size_t kMaxIovecs = 1024;  // IOV_MAX of Linux
 
 void set_option(int fd, int level, int name, int value) {
@@ -36,10 +38,12 @@ void set_option(int fd, int level, int name, int value) {
 
 struct Socket::Impl {
   Impl(Loop& loop_, int fd_, std::unique_ptr<iscsi::Connection> connection_,
-       std::function<void(Socket&)> closed_, std::function<void(bool, bool)> ready_)
+       std::size_t& lingering_, std::function<void(Socket&)> closed_,
+       std::function<void(bool, bool)> ready_)
       : loop(loop_),
         fd(fd_),
         connection(std::move(connection_)),
+        lingering(lingering_),
         closed(std::move(closed_)),
         poll(loop_, fd_, std::move(ready_)),
         timer(loop_) {}
@@ -47,6 +51,7 @@ struct Socket::Impl {
   Loop& loop;
   int fd;
   std::unique_ptr<iscsi::Connection> connection;
+  std::size_t& lingering;
   std::function<void(Socket&)> closed;
   Poll poll;
   Timer timer;
@@ -60,9 +65,9 @@ struct Socket::Impl {
 };
 
 Socket::Socket(Loop& loop, int fd, std::unique_ptr<iscsi::Connection> connection,
-               std::function<void(Socket&)> closed)
+               std::size_t& lingering, std::function<void(Socket&)> closed)
     : impl_(std::make_unique<Impl>(
-          loop, fd, std::move(connection), std::move(closed),
+          loop, fd, std::move(connection), lingering, std::move(closed),
           [this](bool readable, bool writable) { ready(readable, writable); })) {
   set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
   // A host that vanished while it was idle is found by iSCSI pings; this covers the half-open login
@@ -80,6 +85,7 @@ Socket::~Socket() {
   impl_->loop.cancel(*this);
   impl_->connection->set_output_listener({});
   impl_->connection->lost(steady_clock::now());
+  stop_draining();
   const int fd = impl_->fd;
   impl_.reset();  // the poll handle first
   if (fd >= 0) ::close(fd);
@@ -92,8 +98,12 @@ std::optional<Socket::Departure> Socket::take_departure() {
 
 void Socket::drop() {
   if (impl_->over) return;
-  impl_->draining = false;
+  stop_draining();
   end(false);
+}
+
+void Socket::stop_draining() {
+  if (std::exchange(impl_->draining, false)) --impl_->lingering;
 }
 
 void Socket::run_deferred() {
@@ -201,8 +211,9 @@ void Socket::end(bool linger) {
   impl_->connection->set_output_listener({});
   impl_->connection->lost(steady_clock::now());
   impl_->timer.stop();
-  if (linger && ::shutdown(impl_->fd, SHUT_WR) == 0) {
+  if (linger && impl_->lingering < kMaxLingering && ::shutdown(impl_->fd, SHUT_WR) == 0) {
     impl_->draining = true;
+    ++impl_->lingering;
     impl_->poll.want(true, false);
     impl_->timer.start(kLinger, [this] { drop(); });
     return;

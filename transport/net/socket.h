@@ -16,8 +16,9 @@ namespace net {
 class Socket final : private Deferred {
  public:
   // Takes the descriptor (non-blocking). `closed` is called once, never from inside the
-  // constructor, when there is nothing left to do: destroy this then.
-  Socket(Loop& loop, int fd, std::unique_ptr<iscsi::Connection> connection,
+  // constructor, when there is nothing left to do: destroy this then. `lingering` outlives it: how
+  // many sockets of the loop are over but for the peer, who has a moment to close.
+  Socket(Loop& loop, int fd, std::unique_ptr<iscsi::Connection> connection, std::size_t& lingering,
          std::function<void(Socket&)> closed);
   // Ends the connection at once if it is not over.
   ~Socket();
@@ -43,6 +44,7 @@ class Socket final : private Deferred {
   void settle();
   void end(bool linger);
   void drain();
+  void stop_draining();
 
   std::unique_ptr<Impl> impl_;
 };

@@ -9,7 +9,7 @@ Sockets::Sockets(Loop& loop, Carry carry) : loop_(loop), carry_(std::move(carry)
 Sockets::~Sockets() = default;
 
 void Sockets::add(int fd, std::unique_ptr<iscsi::Connection> connection) {
-  auto socket = std::make_unique<Socket>(loop_, fd, std::move(connection),
+  auto socket = std::make_unique<Socket>(loop_, fd, std::move(connection), lingering_,
                                          [this](Socket& gone) { closed(gone); });
   Socket* key = socket.get();
   all_.emplace(key, std::move(socket));

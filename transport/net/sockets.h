@@ -34,6 +34,7 @@ class Sockets {
   Loop& loop_;
   Carry carry_;
   std::function<void()> idle_;
+  std::size_t lingering_ = 0;
   std::map<Socket*, std::unique_ptr<Socket>> all_;
 };
 

@@ -412,6 +412,11 @@ PartitionLog::Seek PartitionLog::space(scsi::ssc::Position from, scsi::ssc::Spac
   const std::uint64_t n = forward ? static_cast<std::uint64_t>(count)
                                   : std::uint64_t{0} - static_cast<std::uint64_t>(count);
   if (n == 0) return at(from.object, 0, Stop::kNone);
+  if (!from.filemarks_known) {
+    const Seek here = at(from.object, 0, Stop::kNone);
+    if (here.outcome.fault) return here;
+    from = here.position;
+  }
 
   if (unit == scsi::ssc::SpaceUnit::kFilemarks) {
     if (forward && n > filemarks - from.filemarks)

@@ -139,8 +139,9 @@ void Medium::progressed(const WriteBehind::Progress& progress) {
               ": the pool is short of free space (low_water_bytes of storage), so the "
               "tape reports early warning: free some, or give it more");
   pool_low_ = progress.pool_low;
-  // Where writing could not begin, what was to be overwritten may be gone all the same.
-  if (!progress.latched && writer_->active()) return;
+  // The strand knows it all where nothing is on its way: also when writing has just begun, or could
+  // not begin and what was to be overwritten may be gone all the same.
+  if (!progress.latched && writer_->active() && writer_->unwritten() != 0) return;
   partition = progress.partition;
   stay_inside(progress.partition_number);
   if (progress.fault)
@@ -149,12 +150,11 @@ void Medium::progressed(const WriteBehind::Progress& progress) {
                       info_.barcode, progress.fault->detail));
 }
 
-// End of data has come back to what is really there.
+// End of data has come back to what is really there; and there all filemarks are behind.
 void Medium::stay_inside(std::uint32_t partition) {
   const PartitionInfo& p = partitions_[partition];
-  if (position_.partition != partition || position_.object <= p.end_of_data) return;
-  position_.object = p.end_of_data;
-  position_.filemarks = p.filemarks;
+  if (position_.partition == partition && position_.object >= p.end_of_data)
+    position_ = {partition, p.end_of_data, p.filemarks};
 }
 
 Zone Medium::zone() const {

@@ -31,6 +31,7 @@ class Medium final : public CartridgeMedium {
     return partitions_[index];
   }
   scsi::ssc::Position position() const override { return position_; }
+  void count_filemarks(scsi::Done<MaybeFault> done) override;
   std::uint64_t buffered_objects() const override { return writer_ ? writer_->unwritten() : 0; }
   std::uint64_t buffered_bytes() const override { return writer_ ? writer_->queued_bytes() : 0; }
   std::optional<scsi::ssc::MediumFault> take_deferred_fault() override {
@@ -127,7 +128,6 @@ class Medium final : public CartridgeMedium {
   void continue_read();
   void take_block(const ReadObject& object, const ReadChunk& chunk);
   void add_protection(const ReadObject& object, std::size_t first_slice);
-  void count_filemarks();
   void finish_read();
 
   // `next` once all that was accepted is in the files and nothing is being read, or with a fault.

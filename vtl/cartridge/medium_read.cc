@@ -58,8 +58,7 @@ void Medium::continue_read() {
   while (out.blocks < read_.count && out.stop == Stop::kNone) {
     if (reader_->at_end()) {
       out.stop = Stop::kEndOfData;
-      // Of filemarks in an extent that is lost only the number is known.
-      position_.filemarks = partitions_[position_.partition].filemarks;
+      stay_inside(position_.partition);  // of filemarks that are lost only the number is known
       break;
     }
     const ReadObject* object = reader_->peek();
@@ -67,7 +66,7 @@ void Medium::continue_read() {
       return reader_->wait(read_.count - out.blocks, [this] { continue_read(); });
     const ReadChunk& chunk = reader_->chunk();
     if (reader_->at_chunk_start() && chunk.first_filemark)
-      position_.filemarks = *chunk.first_filemark;
+      position_ = {position_.partition, position_.object, *chunk.first_filemark};
     switch (object->kind) {
       case ReadObject::Kind::kBlock:
         take_block(*object, chunk);
@@ -92,22 +91,25 @@ void Medium::continue_read() {
     if (object->counts_as_filemark) ++position_.filemarks;
     reader_->pass();
   }
-  if (out.fault) return count_filemarks();
+  if (out.fault) {
+    // Whether it was a filemark the reader cannot say for certain: that is asked when somebody
+    // wants to know, of a disk that may be well again. What was read ahead may have failed with it.
+    position_.filemarks_known = false;
+    reader_->drop();
+  }
   finish_read();
 }
 
-// Whether an object that could not be read was a filemark the reader cannot say; SPACE and WRITE go
-// on from the count. What was read ahead may have failed with it, and is read again.
-void Medium::count_filemarks() {
-  reader_->drop();
+void Medium::count_filemarks(Done<MaybeFault> done) {
+  if (position_.filemarks_known) return done(std::nullopt);
   strand_->run(
       std::make_shared<PartitionLog::Seek>(),
       [at = position_](std::unique_ptr<OpenCartridge>& cartridge, PartitionLog::Seek& result) {
         result = cartridge->log(at.partition).locate_object(at.object);
       },
-      [this](PartitionLog::Seek& result) {
-        if (!result.outcome.fault) position_.filemarks = result.position.filemarks;
-        finish_read();
+      [this, done = std::move(done)](PartitionLog::Seek& result) mutable {
+        if (!result.outcome.fault) position_ = result.position;
+        done(std::move(result.outcome.fault));
       });
 }
 

@@ -88,10 +88,10 @@ void Medium::erase(Done<WriteOutcome> done) {
         [this, at_object, done = std::move(done)](Facts& facts) mutable {
           learn(facts);
           writer_->changed(facts.dirty);
+          stay_inside(position_.partition);
           if (options_.discarded) options_.discarded();
           if (facts.failed) {
             writer_->refuse();
-            stay_inside(position_.partition);
             if (facts.fault) count_lost(*facts.fault, at_object);
           }
           done(outcome_of(std::move(facts.fault)));
@@ -131,6 +131,7 @@ void Medium::start_write() {
     write_.outcome.fault = refusal();
     return end_write();
   }
+  stay_inside(position_.partition);
   if (writer_->is_at(position_.partition, position_.object)) return continue_write();
   const bool cuts = position_.object < partitions_[position_.partition].end_of_data;
   if (writer_->unwritten() == 0) return begin_write(cuts);
@@ -155,11 +156,7 @@ void Medium::begin_write(bool cuts) {
       }
       return end_write();
     }
-    if (cuts) {
-      if (options_.discarded) options_.discarded();
-      partitions_[position_.partition].end_of_data = position_.object;
-      partitions_[position_.partition].filemarks = position_.filemarks;
-    }
+    if (cuts && options_.discarded) options_.discarded();
     continue_write();
   });
 }

@@ -84,10 +84,9 @@ MaybeFault OpenCartridge::cut_after(std::uint32_t partition, std::uint64_t lba) 
     if (!index) return read_fault(index.error());
     kept = std::make_shared<SegmentIndex>(**index);
   }
-  // What an older cut has voided must be gone, durably, before this one replaces it in CART.
+  // What an older cut has voided must be gone, durably, before this one replaces it in CART. What
+  // went before this was durable then: each time here, and with what a load found (make_durable).
   if (MaybeFault fault = empty_pending(pending_.size())) return final_fault(std::move(*fault));
-  if (const Status status = files_.sync_directory(log.directory); !status)
-    return final_fault(write_fault(status.error()));
   format::PartitionRow& row = cart_.partitions[partition];
   row.cut_epoch = cart_.next_epoch;
   row.cut_lba = lba;

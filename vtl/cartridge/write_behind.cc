@@ -13,6 +13,9 @@ constexpr std::uint64_t kLargestBatch = 4u << 20;
 // What is kept of codings for reuse.
 constexpr std::size_t kIdleCodings = 32;
 constexpr std::size_t kIdleScratch = 1u << 20;
+// After so many blocks in a row that did not shrink, one run of so many is tried.
+constexpr std::uint32_t kGiveUpAfter = 16;
+constexpr std::uint32_t kTryEvery = 16;
 // In the queue a filemark counts like a small block.
 constexpr std::uint64_t kFilemarkBytes = 64;
 
@@ -193,7 +196,8 @@ WriteBehind::CodingPtr WriteBehind::enqueue(Run&& run) {
   }
   coding->run = std::move(run);
   BlockForm& form = coding->run.form;
-  if (!form.external()) form.compression = compression_;
+  if (!form.external() && !coding->run.is_filemarks() && worth_trying())
+    form.compression = compression_;
   coding->ready =
       coding->run.is_filemarks() || (form.compression == Compression::kNone && !form.encrypts());
   if (coding->ready)
@@ -201,6 +205,12 @@ WriteBehind::CodingPtr WriteBehind::enqueue(Run&& run) {
   else
     code(coding);
   return coding;
+}
+
+bool WriteBehind::worth_trying() {
+  if (unshrunk_ < kGiveUpAfter) return true;
+  untried_ = (untried_ + 1) % kTryEvery;
+  return untried_ == 0;
 }
 
 void WriteBehind::code(CodingPtr coding) {
@@ -218,6 +228,9 @@ void WriteBehind::code(CodingPtr coding) {
       [this](Coding& c) {
         if (failed_) return;  // it is not waited for any more
         c.ready = true;
+        if (c.run.form.compression != Compression::kNone)
+          for (const CodedBlock& block : c.blocks)
+            unshrunk_ = block.compression == Compression::kNone ? unshrunk_ + 1 : 0;
         ready_bytes_ += c.run.bytes();
         pump();
       });

@@ -10,7 +10,9 @@
 // at admission and never behind a GOOD.
 //
 // What is to be compressed or encrypted is so on a strand of its own, while the cartridge's strand
-// writes what was before; the order of the objects stays.
+// writes what was before; the order of the objects stays. Data that does not shrink is soon only
+// sampled for whether it would again, as real drives change their scheme: a block that was
+// compressed, sent by an application that compresses itself, costs next to nothing.
 //
 // The first failed write or sync is final: what is queued is dropped and counted, the fault is told
 // once, and nothing more is accepted until the cartridge is loaded again.
@@ -148,6 +150,7 @@ class WriteBehind {
   };
   bool place(Place& at, std::uint64_t cost, bool filemark) const;
   CodingPtr enqueue(Run&& run);
+  bool worth_trying();
   void code(CodingPtr coding);
   static MaybeFault write(OpenCartridge& cartridge, const Coding& coding, std::uint64_t& saved);
   void pump();
@@ -178,6 +181,8 @@ class WriteBehind {
   Compression compression_;
   const RandomBytes random_;
   std::optional<JobStrand> codec_;
+  std::uint32_t unshrunk_ = 0;           // blocks in a row that were tried, and did not shrink
+  std::uint32_t untried_ = 0;            // runs since the last that was tried
   std::vector<CodingPtr> idle_codings_;  // for reuse
   std::deque<CodingPtr> queue_;
   std::uint64_t ready_bytes_ = 0;    // of the runs at its front that are coded; payload

@@ -1,7 +1,6 @@
 // vtl auth: accounts and their secrets. Secrets come from a prompt, a file or standard input -
 // never from the command line, which everybody on the machine can see.
 #include <fmt/format.h>
-#include <termios.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -11,6 +10,7 @@
 #include <variant>
 
 #include "vtl/cli/command.h"
+#include "vtl/cli/prompt.h"
 #include "vtl/cli/table.h"
 #include "vtl/config/config.h"
 #include "vtl/daemon/accounts.h"
@@ -34,37 +34,6 @@ std::string who(const Options& options) {
                      : "account \"" + options.user + "\"";
 }
 
-// The terminal as it was, whatever happens between.
-class NoEcho {
- public:
-  NoEcho() {
-    if (::tcgetattr(STDIN_FILENO, &before_) != 0) return;
-    termios quiet = before_;
-    quiet.c_lflag &= ~static_cast<tcflag_t>(ECHO);
-    changed_ = ::tcsetattr(STDIN_FILENO, TCSAFLUSH, &quiet) == 0;
-  }
-  ~NoEcho() {
-    if (changed_) ::tcsetattr(STDIN_FILENO, TCSAFLUSH, &before_);
-  }
-  NoEcho(const NoEcho&) = delete;
-  NoEcho& operator=(const NoEcho&) = delete;
-
- private:
-  termios before_{};
-  bool changed_ = false;
-};
-
-std::optional<std::string> prompt(const std::string& text) {
-  std::cerr << text << std::flush;
-  std::string line;
-  {
-    const NoEcho quiet;
-    if (!std::getline(std::cin, line)) return std::nullopt;
-  }
-  std::cerr << '\n';
-  return line;
-}
-
 // The first line of the file that was named, of standard input, or of the keyboard, twice.
 std::optional<std::string> read_secret(const Options& options) {
   std::string line;
@@ -79,8 +48,8 @@ std::optional<std::string> read_secret(const Options& options) {
     print_error("a secret is expected on standard input: one line");
     return std::nullopt;
   }
-  const auto first = prompt("Secret of " + who(options) + ": ");
-  const auto second = first ? prompt("The same again: ") : std::nullopt;
+  const auto first = ask_hidden("Secret of " + who(options) + ": ");
+  const auto second = first ? ask_hidden("The same again: ") : std::nullopt;
   if (second && *first == *second) return first;
   print_error(second ? "the two are not the same" : "no secret was given");
   return std::nullopt;

@@ -26,7 +26,7 @@ std::string drive_note(const json& drive) {
   if (note == "refused") note = "CANNOT USE ITS CARTRIDGE: see vtl library alerts";
   if (drive["loaded"])
     note += fmt::format(", at object {} (file {})", drive["position"].get<std::uint64_t>(),
-                        drive["file"].get<std::uint64_t>());
+                        drive["file"].is_null() ? "?" : drive["file"].dump());
   if (drive["prevented"]) note += ", removal prevented";
   if (drive["append_failed"]) note += ", WRITE FAILED: unload and load it again";
   return note;

@@ -146,7 +146,7 @@ struct StorageConfig {
   std::uint64_t buffer_bytes_per_drive = 64u << 20;  // and of one drive
   std::uint64_t queue_bytes_per_drive = 32u << 20;   // accepted from the host, not yet written
   std::uint64_t read_ahead_bytes_per_drive = 8u << 20;
-  Compression compression = Compression::kNone;
+  Compression compression = Compression::kLz4;
   // Free space in the pool's file system below which every tape reports early warning; 0: the
   // store's own rule.
   std::uint64_t low_water_bytes = 0;

@@ -67,8 +67,10 @@ const std::vector<Key<IscsiConfig>>& iscsi_keys() {
       number("max_connections", &C::max_connections, 1, 65535, "TCP connections in all."),
       number("max_connections_per_address", &C::max_connections_per_address, 1, 65535,
              "TCP connections from one address that have not logged in to a target."),
-      number("max_logins", &C::max_logins, 8, 65535,
-             "Logins under way at a time, from all addresses; for one more the oldest is dropped."),
+      number(
+          "max_logins", &C::max_logins, 8, 65535,
+          "Connections that have not logged in to a target, from all addresses; for one more the "
+          "oldest is dropped."),
       number("max_sessions_per_target", &C::max_sessions_per_target, 1, 1024,
              "Initiators that may use one drive or the changer at a time. Others are told to try "
              "later."),
@@ -114,7 +116,9 @@ const std::vector<Key<StorageConfig>>& storage_keys() {
       size("read_ahead_bytes_per_drive", &C::read_ahead_bytes_per_drive, 4u << 20, 1ull << 30,
            "What a drive reads ahead of the host."),
       choice("compression", &C::compression, std::span<const Choice<Compression>>(kCompressions),
-             "How blocks are kept: none, lz4 (fast) or zstd (smaller)."),
+             "How blocks are kept while hosts leave the drive's compression on: lz4 (fast), zstd "
+             "(smaller, "
+             "slower), or none: drives say that they cannot compress."),
       size("low_water_bytes", &C::low_water_bytes, 0, 1ull << 60,
            "Free space in the pool below which every tape reports early warning; 0: 20 GiB or "
            "5 %, whichever is more, but at most 10 %."),

@@ -9,17 +9,22 @@
 
 #include <cerrno>
 #include <chrono>
+#include <condition_variable>
 #include <cstring>
+#include <deque>
 #include <future>
+#include <mutex>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include "vtl/daemon/log.h"
 
 namespace vtl::daemon {
 namespace {
 
-constexpr std::size_t kThreads = 4;
+// Requests that wait for their answers at a time; more wait to be read.
+constexpr std::size_t kMaxThreads = 64;
 constexpr std::size_t kMaxBody = 1u << 20;
 // No request needs more than two; what takes a document apart by recursion must not meet a deep
 // one.
@@ -49,6 +54,51 @@ class SocketPath {
  private:
   std::string path_;
   int fd_ = -1;
+};
+
+// A thread for each request that is being read, answered or waited for: one that takes long, or is
+// not sent to its end, is in no other's way. Threads stay for the next.
+class RequestThreads final : public httplib::TaskQueue {
+ public:
+  void enqueue(std::function<void()> request) override {
+    const std::lock_guard lock(mutex_);
+    requests_.push_back(std::move(request));
+    if (requests_.size() > idle_ && threads_.size() < kMaxThreads)
+      threads_.emplace_back([this] { work(); });
+    else
+      wake_.notify_one();
+  }
+  void shutdown() override {
+    {
+      const std::lock_guard lock(mutex_);
+      ending_ = true;
+    }
+    wake_.notify_all();
+    for (std::thread& thread : threads_) thread.join();
+  }
+
+ private:
+  void work() {
+    std::unique_lock lock(mutex_);
+    for (;;) {
+      ++idle_;
+      wake_.wait(lock, [this] { return ending_ || !requests_.empty(); });
+      --idle_;
+      if (requests_.empty()) return;
+      const std::function<void()> request = std::move(requests_.front());
+      requests_.pop_front();
+      lock.unlock();
+      request();
+      lock.lock();
+    }
+  }
+
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  std::deque<std::function<void()>> requests_;
+  std::vector<std::thread> threads_;
+  std::size_t idle_ = 0;
+  bool ending_ = false;
 };
 
 std::string dump(const nlohmann::json& body) {
@@ -115,7 +165,7 @@ std::string ControlServer::open(const std::string& data_directory) {
   }
   httplib::Server& http = impl_->http;
   http.set_address_family(AF_UNIX);
-  http.new_task_queue = [] { return new httplib::ThreadPool(kThreads); };
+  http.new_task_queue = [] { return new RequestThreads; };
   http.set_keep_alive_max_count(1);  // so that a stop waits for no idle client
   http.set_read_timeout(kPeerTimeoutSeconds);
   http.set_write_timeout(kPeerTimeoutSeconds);

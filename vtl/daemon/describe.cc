@@ -166,7 +166,7 @@ LimitText text_of(iscsi::Limit limit, const config::IscsiConfig& config) {
     case Limit::kBadLogin:
       return {"", "0200, 0205 to 020B"};
     case Limit::kNotAllowed:
-      return {"", "0202, 0203"};
+      return {"", "0203, 0202 of discovery"};
     case Limit::kAuthentication:
     case Limit::kLockedOut:
       return {"", "0201, late"};

@@ -32,6 +32,7 @@ DeviceLoop::DeviceLoop(const config::Config& config, const auth::AccessPolicy& a
                        net::Sockets::Carry carry, const ReservationFolder& reservations)
     : index_(index),
       realistic_(config.storage.realistic),
+      compresses_(config.storage.compression != config::Compression::kNone),
       reservation_folder_(reservations),
       buffers_(loop_share(config, loops, index).buffers),
       clock_(std::make_unique<LoopClock>(loop_)),
@@ -58,6 +59,7 @@ void DeviceLoop::add_drive(NewDrive drive) {
       *files_, *executor_, reservation_folder_, drive.options.identity.serial,
       fmt::format("drive {}", drive.number + 1)));
   drive.options.persistence = reservations_.back()->options();
+  drive.options.compresses = compresses_;
   drives_.back() = std::make_unique<Drive>(std::move(drive.options), std::move(make_alarm));
   portal_->add_target(std::move(drive.target), std::move(drive.alias), drives_.back()->target(),
                       drive.reserve_bytes);

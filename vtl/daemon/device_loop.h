@@ -87,6 +87,7 @@ class DeviceLoop {
 
   const std::size_t index_;
   const bool realistic_;
+  const bool compresses_;
   const ReservationFolder& reservation_folder_;
   scsi::BufferPool buffers_;  // outlives everything that may hold a buffer
   net::Loop loop_;

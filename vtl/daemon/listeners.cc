@@ -39,8 +39,10 @@ std::vector<std::string> Listeners::prepare(const std::vector<config::Endpoint>&
     }
     prepared_.push_back({endpoint, std::move(listener)});
   }
-  wanted_ = endpoints;
-  if (!errors.empty()) prepared_.clear();
+  if (errors.empty())
+    wanted_ = endpoints;
+  else
+    prepared_.clear();
   return errors;
 }
 

@@ -38,6 +38,20 @@ Reload::Reload(DataDirectory& directory, Executor& executor, DeviceLoops& loops,
       override_(std::move(override_config)) {}
 
 void Reload::run(bool end_sessions, scsi::Done<Answer> done) {
+  waiting_.push_back({end_sessions, std::move(done)});
+  if (!running_) next();
+}
+
+void Reload::next() {
+  running_ = !waiting_.empty();
+  if (!running_) return;
+  const bool end_sessions = waiting_.front().end_sessions;
+  scsi::Done<Answer> done = [this,
+                             answer = std::move(waiting_.front().done)](Answer given) mutable {
+    answer(std::move(given));
+    next();
+  };
+  waiting_.pop_front();
   const Strand strand = executor_.make_strand("reload");
   auto checked = std::make_shared<CheckedConfig>();
   executor_.submit(

@@ -2,6 +2,7 @@
 // it logs. Sessions go on.
 #pragma once
 
+#include <deque>
 #include <functional>
 #include <vector>
 
@@ -24,10 +25,16 @@ class Reload {
   // {"changed": ["listen", ...], "restart": ["library.slots is ...", ...], "warnings": [...],
   //  "refused_sessions": [{target, initiator, address}], "ended": false}
   // or, with status 409, {"error": "...", "problems": ["vtl.yaml:12: ...", ...]}. Also in the log.
-  // `end_sessions`: those that the new rules would not let in are asked to log out.
+  // `end_sessions`: those that the new rules would not let in are asked to log out. One after the
+  // other, in the order in which they came: the last one has read what is there now.
   void run(bool end_sessions, scsi::Done<Answer> done);
 
  private:
+  struct Waiting {
+    bool end_sessions;
+    scsi::Done<Answer> done;
+  };
+  void next();
   void apply(CheckedConfig checked, bool end_sessions, scsi::Done<Answer> done);
   std::vector<std::string> take_over(const config::Config& config);
 
@@ -36,6 +43,8 @@ class Reload {
   DeviceLoops& loops_;
   Listeners& listeners_;
   const std::function<void(config::Config&)> override_;
+  std::deque<Waiting> waiting_;
+  bool running_ = false;
 };
 
 }  // namespace vtl::daemon

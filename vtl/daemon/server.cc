@@ -83,6 +83,7 @@ class Server {
   void announce_drives(std::size_t first);
   void grow(config::Growth growth, scsi::Done<Outcome> done);
   void tick();
+  void hang_up();
   void stop();
   void connection_gone();
   void stop_drives();
@@ -116,6 +117,8 @@ class Server {
   net::Signal interrupt_;
   net::Signal hangup_;
 
+  bool serving_ = false;
+  bool reload_wanted_ = false;
   bool stopping_ = false;
   bool drives_stopping_ = false;
   ExitCode result_ = kExitDone;
@@ -142,11 +145,17 @@ std::string_view name_of(scsi::ssc::TapeDrive::State::Load load) {
 
 nlohmann::json drive_description(const DeviceLoop::Report::OfDrive& drive) {
   const scsi::ssc::TapeDrive::State& state = drive.state;
-  return {{"state", name_of(state.load)},           {"loaded", state.loaded},
-          {"prevented", state.prevented},           {"position", state.position.object},
-          {"file", state.position.filemarks},       {"partition", state.position.partition},
-          {"buffered_bytes", state.buffered_bytes}, {"dirty_bytes", drive.dirty.bytes},
-          {"dirty_objects", drive.dirty.objects},   {"append_failed", state.append_failed}};
+  return {{"state", name_of(state.load)},
+          {"loaded", state.loaded},
+          {"prevented", state.prevented},
+          {"position", state.position.object},
+          {"file", state.position.filemarks_known ? nlohmann::json(state.position.filemarks)
+                                                  : nlohmann::json()},
+          {"partition", state.position.partition},
+          {"buffered_bytes", state.buffered_bytes},
+          {"dirty_bytes", drive.dirty.bytes},
+          {"dirty_objects", drive.dirty.objects},
+          {"append_failed", state.append_failed}};
 }
 
 // What the command line says beside the configuration.
@@ -205,9 +214,7 @@ Server::Server(DataDirectory directory, const ServeOptions& options, std::ostrea
       limit_timer_(loop_),
       terminate_(loop_, SIGTERM, [this] { stop(); }),
       interrupt_(loop_, SIGINT, [this] { stop(); }),
-      hangup_(loop_, SIGHUP, [this] {
-        if (!stopping_) reload_.run(false, [](const Answer&) {});
-      }) {
+      hangup_(loop_, SIGHUP, [this] { hang_up(); }) {
   loops_.on_idle([this] { connection_gone(); });
   room_.wanted = [this](const std::string& barcode) { scrubber_.release(barcode); };
 }
@@ -290,20 +297,33 @@ void Server::opened(Outcome outcome) {
   harden();
   log_info(fmt::format("{} devices on {} threads", library.drives.size() + 1, loops_.size()));
   out_ << "ready\n" << std::flush;
+  serving_ = true;
+  if (reload_wanted_) hang_up();
 }
+
+// A reload, which lets connections in where the configuration says: not before there is something
+// to log in to.
+void Server::hang_up() {
+  reload_wanted_ = !serving_;
+  if (serving_ && !stopping_) reload_.run(false, [](const Answer&) {});
+}
+
+#ifdef __SANITIZE_ADDRESS__
+// Its search for leaks traces the process at the end.
+constexpr bool kTraced = true;
+#else
+constexpr bool kTraced = false;
+#endif
 
 // When everything has been opened: less is needed to go on.
 void Server::harden() {
-#ifdef __SANITIZE_ADDRESS__
-  // Its search for leaks traces the process at the end.
-  log_warning("without a sandbox: this program was built with AddressSanitizer");
-#else
-  if (!options_.sandbox) {
+  if (kTraced) {
+    log_warning("without a sandbox: this program was built with AddressSanitizer");
+  } else if (!options_.sandbox) {
     log_warning("without a sandbox (--no-sandbox): core dumps may hold secrets");
   } else if (const std::string problem = enter_sandbox(); !problem.empty()) {
     log_warning("the sandbox is incomplete: " + problem);
   }
-#endif
 }
 
 void Server::announce(const std::string& name, const scsi::Identity& identity) {
@@ -431,6 +451,9 @@ void raise_descriptor_limit() {
 }  // namespace
 
 ExitCode serve(const ServeOptions& options, std::ostream& out) {
+  std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGHUP, SIG_IGN);  // a reload, once there is something to reload
+  if (options.sandbox && !kTraced) forbid_core_dumps();  // before there is a secret
   OpenedDirectory opened = open_data_directory(options.data_directory);
   start_log(opened.directory ? opened.directory->config.log_level : config::LogLevel::kInfo);
   for (const std::string& warning : opened.problems.warnings) log_warning(warning);
@@ -449,7 +472,6 @@ ExitCode serve(const ServeOptions& options, std::ostream& out) {
       return kExitUsage;
     }
   }
-  std::signal(SIGPIPE, SIG_IGN);
   raise_descriptor_limit();
   Server server(std::move(*opened.directory), options, out);
   const std::vector<std::string> problems = server.listen();

@@ -37,63 +37,137 @@ void Library::Impl::administer(scsi::Done<Outcome> done, scsi::Done<Reply> body)
   });
 }
 
+// Each on its way from a request to its answer; in nobody's way but when it takes its turn.
+struct Library::Impl::Creation {
+  CreateRequest request;
+  scsi::Done<Outcome> done;
+  std::size_t made = 0;
+};
+
+std::string Library::Impl::room_problem(const CreateRequest& request) const {
+  using Where = CreateRequest::Where;
+  if (request.where == Where::kOutside) return "";
+  const bool door = request.where == Where::kImportExport;
+  const ElementType type = door ? ElementType::kImportExport : ElementType::kStorage;
+  if (door && door_locked)
+    return "an initiator has locked the import/export door: create it in a slot, or unlock the "
+           "door";
+  if (free_count(type) >= request.cartridges.size()) return "";
+  return "there is room for " + std::to_string(free_count(type)) + " more cartridges in the " +
+         (door ? "import/export slots" : "slots") + ", not for " +
+         std::to_string(request.cartridges.size());
+}
+
+// Names first, which nobody else can take from then on; then the files, a few at a time, as a
+// thousand of them take minutes and hosts want to move cartridges meanwhile; places last, all in
+// one record of the journal. What a crash cuts short lies outside.
 void Library::create(CreateRequest request, scsi::Done<Outcome> done) {
-  impl_->administer(std::move(done), [impl = impl_.get(),
-                                      request = std::move(request)](Impl::Reply reply) mutable {
+  auto creation =
+      std::make_shared<Impl::Creation>(Impl::Creation{std::move(request), std::move(done)});
+  impl_->enqueue([impl = impl_.get(), creation](bool go) {
+    if (!go) return creation->done(Outcome{std::string(kClosed)});
     BarcodeSet names = impl->barcodes;
-    for (const CartridgeLabel& label : request.cartridges) {
-      if (std::string wrong = name_problem(names, label.barcode); !wrong.empty())
-        return reply(wrong);
-      names.insert(label.barcode);
+    std::string wrong;
+    for (const CartridgeLabel& label : creation->request.cartridges) {
+      if (wrong.empty()) wrong = name_problem(names, label.barcode);
+      if (wrong.empty()) names.insert(label.barcode);
+    }
+    if (wrong.empty()) wrong = impl->room_problem(creation->request);
+    if (wrong.empty()) {
+      impl->barcodes = std::move(names);
+      ++impl->creating;
+      impl->make_some(creation);
+    } else {
+      creation->done(Outcome{std::move(wrong)});
+    }
+    impl->finished();
+  });
+}
+
+void Library::Impl::make_some(CreationPtr creation) {
+  constexpr std::size_t kAtOnce = 4;
+  const std::vector<CartridgeLabel>& all = creation->request.cartridges;
+  const auto first = all.begin() + static_cast<std::ptrdiff_t>(creation->made);
+  const std::size_t count = std::min(kAtOnce, all.size() - creation->made);
+  on_strand(
+      [&s = store, capacity = creation->request.capacity_bytes,
+       labels = std::vector<CartridgeLabel>(first, first + static_cast<std::ptrdiff_t>(count))] {
+        std::size_t made = 0;
+        Status status = ok_status();
+        for (; made < labels.size(); ++made) {
+          status = s.create(labels[made], capacity);
+          if (!status) break;
+        }
+        return std::pair(made, status);
+      },
+      [this, creation](std::pair<std::size_t, Status> ended) {
+        creation->made += ended.first;
+        if (!ended.second) return unmake(creation, text_of(ended.second));
+        if (closing) return unmake(creation, std::string(kClosed));
+        if (creation->made < creation->request.cartridges.size()) return make_some(creation);
+        place(creation);
+      });
+}
+
+void Library::Impl::unmake(CreationPtr creation, std::string why) {
+  std::vector<std::string> names;
+  for (std::size_t i = creation->made; i > 0; --i)
+    names.push_back(creation->request.cartridges[i - 1].barcode);
+  on_strand(
+      [&s = store, names = std::move(names)] {
+        for (const std::string& name : names) (void)s.remove(name);
+        return ok_status();
+      },
+      [this, creation, why = std::move(why)](const Status&) {
+        for (const CartridgeLabel& label : creation->request.cartridges)
+          barcodes.erase(label.barcode);
+        created(creation, why);
+      });
+}
+
+void Library::Impl::place(CreationPtr creation) {
+  enqueue([this, creation](bool go) {
+    const CreateRequest& request = creation->request;
+    // Hosts may have taken the room meanwhile.
+    if (std::string wrong = go ? room_problem(request) : std::string(kClosed); !wrong.empty()) {
+      unmake(creation, std::move(wrong));
+      if (go) finished();
+      return;
     }
     using Where = CreateRequest::Where;
+    const bool outside = request.where == Where::kOutside;
     const ElementType type =
         request.where == Where::kImportExport ? ElementType::kImportExport : ElementType::kStorage;
-    const bool outside = request.where == Where::kOutside;
-    if (type == ElementType::kImportExport && impl->door_locked)
-      return reply(
-          "an initiator has locked the import/export door: create it in a slot, or unlock the "
-          "door");
-    if (!outside && impl->free_count(type) < request.cartridges.size())
-      return reply("there is room for " + std::to_string(impl->free_count(type)) +
-                   " more cartridges in the " +
-                   (type == ElementType::kStorage ? "slots" : "import/export slots") +
-                   ", not for " + std::to_string(request.cartridges.size()));
-
-    std::vector<JournalEntry> created;
-    auto element = impl->elements.begin();
-    for (CartridgeLabel& label : request.cartridges) {
-      JournalEntry& entry = created.emplace_back();
-      entry.label = std::move(label);
+    std::vector<JournalEntry> entries_made;
+    auto element = elements.begin();
+    for (const CartridgeLabel& label : request.cartridges) {
+      JournalEntry& entry = entries_made.emplace_back();
+      entry.label = label;
       if (outside) continue;
-      element = std::find_if(element, impl->elements.end(),
+      element = std::find_if(element, elements.end(),
                              [type](const Element& e) { return e.type == type && !e.full; });
       entry.address = (element++)->address;
       entry.placed_by_operator = type == ElementType::kImportExport;
     }
-    impl->on_strand(
-        [j = impl->journal, &s = impl->store, created, capacity = request.capacity_bytes, outside] {
-          Status status = outside ? ok_status() : j->intent("create");
-          std::size_t made = 0;
-          for (; status && made < created.size(); ++made) {
-            status = s.create(created[made].label, capacity);
-            if (!status) break;
-          }
-          if (status && !outside) status = j->commit(created);
-          if (!status) {
-            while (made > 0) (void)s.remove(created[--made].label.barcode);
-            if (!outside) (void)j->abort("create");
-          }
-          return status;
-        },
-        [impl, created, type, outside, reply = std::move(reply)](Status status) mutable {
-          if (status) {
-            impl->apply(created);
-            if (!outside) impl->tell({type});
-          }
-          reply(text_of(status));
-        });
+    on_strand([j = journal, entries_made,
+               outside] { return outside ? ok_status() : j->commit(entries_made); },
+              [this, creation, entries_made, type, outside](const Status& status) {
+                if (!status) {
+                  unmake(creation, text_of(status));
+                } else {
+                  apply(entries_made);
+                  if (!outside) tell({type});
+                  created(creation, "");
+                }
+                finished();
+              });
   });
+}
+
+void Library::Impl::created(CreationPtr creation, std::string error) {
+  --creating;
+  creation->done(Outcome{std::move(error)});
+  pump();
 }
 
 std::string Library::barcode_problem(std::string_view barcode) const {

@@ -327,7 +327,7 @@ void Library::Impl::pump() {
     next(!closing);
   }
   pumping = false;
-  if (closing && !running && closed) closed();
+  if (closing && !running && creating == 0 && closed) closed();
 }
 
 // --- opening

@@ -118,6 +118,7 @@ class Library final : public scsi::smc::Inventory {
   // "", or why a new cartridge may not be called so (rules, taken, last six characters taken).
   std::string barcode_problem(std::string_view barcode) const;
   // All or none of them: label rules, uniqueness and room are checked before the first is made.
+  // Moves go on between one and the next.
   void create(CreateRequest request, scsi::Done<Outcome> done);
   // A cartridge that was made in the pool beside the library (an import) becomes known, outside.
   void adopt(std::string barcode, scsi::Done<Outcome> done);

@@ -119,6 +119,14 @@ struct Library::Impl : std::enable_shared_from_this<Library::Impl> {
     scsi::Done<Outcome> done_;
   };
   void administer(scsi::Done<Outcome> done, scsi::Done<Reply> body);
+  // Cartridges that are being made; steps one after the other, unmake() instead of the rest.
+  struct Creation;
+  using CreationPtr = std::shared_ptr<Creation>;
+  std::string room_problem(const CreateRequest& request) const;
+  void make_some(CreationPtr creation);
+  void place(CreationPtr creation);
+  void unmake(CreationPtr creation, std::string why);
+  void created(CreationPtr creation, std::string error);
 
   // --- moves.cc
   void begin_move(std::uint16_t source, std::uint16_t destination, scsi::Done<MoveOutcome> done);
@@ -153,6 +161,7 @@ struct Library::Impl : std::enable_shared_from_this<Library::Impl> {
   bool is_open = false;
   bool closing = false;
   bool running = false;
+  std::size_t creating = 0;  // creations under way, also between their turns
   bool pumping = false;
   scsi::Callback closed;
 };

@@ -38,6 +38,9 @@ class TimedMedium final : public scsi::ssc::TapeMedium {
     return inside_->partition(i);
   }
   scsi::ssc::Position position() const override { return inside_->position(); }
+  void count_filemarks(scsi::Done<std::optional<scsi::ssc::MediumFault>> done) override {
+    inside_->count_filemarks(std::move(done));
+  }
   std::uint64_t position_bytes() const override { return inside_->position_bytes(); }
   std::uint64_t buffered_objects() const override { return inside_->buffered_objects(); }
   std::uint64_t buffered_bytes() const override { return inside_->buffered_bytes(); }

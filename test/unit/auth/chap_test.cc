@@ -337,8 +337,20 @@ TEST_CASE("guessing at an account from many addresses does not lock out the host
   failures.succeeded("192.0.2.1", "alice", start);
   for (std::size_t i = 0; i < LoginFailures::kAccountLimit; ++i)
     failures.record("203.0.113." + std::to_string(i), "alice", start);
+  // Shut to those that have failed, and only to them: a host that comes for the first time since
+  // the start has its try.
+  CHECK(!failures.locked("198.51.100.1", "alice", start));
+  failures.record("198.51.100.1", "", start);
   CHECK(failures.locked("198.51.100.1", "alice", start));
+  CHECK(failures.locked("203.0.113.7", "alice", start));
   CHECK(!failures.locked("198.51.100.1", "bob", start));
+  CHECK(!failures.locked("192.0.2.1", "alice", start));
+  // Who guesses on after a reload locks nobody out either.
+  failures.forget();
+  for (std::size_t i = 0; i < LoginFailures::kAccountLimit; ++i)
+    failures.record("203.0.113." + std::to_string(i), "alice", start);
+  for (std::size_t i = 0; i < LoginFailures::kAddressLimit; ++i)
+    failures.record("192.0.2.1", "alice", start);
   CHECK(!failures.locked("192.0.2.1", "alice", start));
   // Nor does somebody at the same address, behind a translator.
   for (std::size_t i = 0; i < 2 * LoginFailures::kAddressLimit; ++i)

@@ -211,3 +211,71 @@ TEST_CASE("A segment ends at its number of objects, too") {
   for (int i = 0; i < 1050; ++i) CHECK(scsi::as_text((*reader)->next().data) == std::to_string(i));
   CHECK((*reader)->next().kind == TapeObject::Kind::kEndOfData);
 }
+
+TEST_CASE(
+    "READ passes what a disk does not show, and its filemarks are counted when they are wanted") {
+  TapeFixture f;
+  REQUIRE_FALSE(f.tape.load());
+  for (int i = 0; i < 6; ++i) {
+    REQUIRE_FALSE(f.tape.write(block_text(static_cast<std::uint64_t>(i), 1000)).fault);
+    REQUIRE_FALSE(f.tape.filemarks(1).fault);
+  }
+  REQUIRE_FALSE(f.tape.unload().fault);
+  REQUIRE_FALSE(f.tape.load());
+  bool fails = true;
+  f.files.inject = [&](const std::string& what, const std::string& path) {
+    return fails && what == "pread" && path.ends_with(".seg") ? EIO : 0;
+  };
+  for (int i = 0; i < 2; ++i) CHECK(f.tape.read().stop == ReadOutcome::Stop::kFault);
+  CHECK(f.tape.position().object == 2);
+  CHECK_FALSE(f.tape.position().filemarks_known);
+  CHECK(f.tape.count_filemarks());  // the disk does not show it now either
+  CHECK(f.tape.position().object == 2);
+  CHECK_FALSE(f.tape.position().filemarks_known);
+  SECTION("to the end of data, where it is known") {
+    for (int i = 2; i < 12; ++i) CHECK(f.tape.read().stop == ReadOutcome::Stop::kFault);
+    CHECK(f.tape.read().stop == ReadOutcome::Stop::kEndOfData);
+    CHECK(f.tape.position() == Position{0, 12, 6});
+  }
+  SECTION("SPACE does not guess") {
+    CHECK(f.tape.space(SpaceUnit::kFilemarks, 1).stop == Stop::kFault);
+    CHECK(f.tape.position() == Position{0, 0, 0});  // the nearest place that is known
+  }
+  SECTION("WRITE does not begin where it cannot know") {
+    CHECK(f.tape.write("x").fault);
+    CHECK(f.tape.medium->partition(0).end_of_data == 12);
+  }
+  SECTION("the disk is well again") {
+    fails = false;
+    SECTION("asked") {
+      CHECK_FALSE(f.tape.count_filemarks());
+      CHECK(f.tape.position() == Position{0, 2, 1});
+    }
+    SECTION("read on") {
+      CHECK(text_of(f.tape.read().data) == block_text(1, 1000));
+      CHECK(f.tape.read().stop == ReadOutcome::Stop::kFilemark);
+      CHECK_FALSE(f.tape.count_filemarks());
+      CHECK(f.tape.position() == Position{0, 4, 2});
+    }
+    SECTION("SPACE") {
+      CHECK(f.tape.space(SpaceUnit::kFilemarks, 1).stop == Stop::kNone);
+      CHECK(f.tape.position() == Position{0, 4, 2});
+      CHECK(f.tape.space(SpaceUnit::kFilemarks, -2).stop == Stop::kNone);
+      CHECK(f.tape.position() == Position{0, 1, 0});
+    }
+    SECTION("WRITE") {
+      REQUIRE_FALSE(f.tape.write("x").fault);
+      CHECK(f.tape.position() == Position{0, 3, 1});
+      REQUIRE_FALSE(f.tape.filemarks(1).fault);
+      CHECK(f.tape.position() == Position{0, 4, 2});
+      CHECK(f.tape.medium->partition(0).filemarks == 2);
+      REQUIRE_FALSE(f.tape.unload().fault);
+      REQUIRE_FALSE(f.tape.load());
+      CHECK(f.tape.medium->partition(0).filemarks == 2);
+    }
+    SECTION("ERASE") {
+      REQUIRE_FALSE(f.tape.erase().fault);
+      CHECK(f.tape.position() == Position{0, 2, 1});
+    }
+  }
+}

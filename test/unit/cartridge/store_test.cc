@@ -369,6 +369,43 @@ TEST_CASE("Compressed tapes read like others and hold more") {
   CHECK(f.tape.medium->partition(0).used_bytes < 400'000);
 }
 
+TEST_CASE("What does not shrink is soon only sampled; what does is compressed again at once") {
+  MediumOptions options;
+  options.compression = Compression::kLz4;
+  TapeFixture f(1, test_spec(), options);
+  REQUIRE_FALSE(f.tape.load());
+  const auto used = [&] { return f.tape.medium->partition(0).used_bytes; };
+  std::uint64_t tag = 0;
+  const auto noise = [&](int blocks) {
+    for (int i = 0; i < blocks; ++i) REQUIRE_FALSE(f.tape.write(block_text(++tag, 10'000)).fault);
+    REQUIRE_FALSE(f.tape.filemarks(0).fault);
+  };
+  const std::string text(10'000, 'z');
+  // How many of so many blocks of text were stored as they are.
+  const auto raw = [&](int blocks) {
+    const std::uint64_t before = used();
+    for (int i = 0; i < blocks; ++i) {
+      REQUIRE_FALSE(f.tape.write(text).fault);
+      REQUIRE_FALSE(f.tape.filemarks(0).fault);
+    }
+    return (used() - before) / 10'000;
+  };
+  noise(15);
+  CHECK(raw(1) == 0);
+  noise(15);  // a block that has shrunk lets the count begin anew
+  CHECK(raw(1) == 0);
+  noise(40);
+  const std::uint64_t tried_late = raw(40);
+  CHECK(tried_late > 0);
+  CHECK(tried_late < 16);
+  CHECK(raw(40) == 0);
+  REQUIRE_FALSE(f.tape.locate(0).fault);
+  tag = 0;
+  for (const int n : {15, -1, 15, -1, 40, -80})
+    for (int i = 0; i < std::abs(n); ++i)
+      CHECK(text_of(f.tape.read().data) == (n < 0 ? text : block_text(++tag, 10'000)));
+}
+
 TEST_CASE("A file system without O_DIRECT serves as well") {
   MediumOptions options;
   options.io_mode = IoMode::kBuffered;

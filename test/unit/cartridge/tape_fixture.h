@@ -128,6 +128,10 @@ class TapeDriver {
     });
   }
   Position position() const { return medium->position(); }
+  std::optional<MediumFault> count_filemarks() {
+    return wait<std::optional<MediumFault>>(
+        [&](auto done) { medium->count_filemarks(std::move(done)); });
+  }
 
   // The power goes: nothing that this process still had to say is said.
   void vanish() {

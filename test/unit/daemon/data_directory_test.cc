@@ -32,18 +32,19 @@ struct Libraries {
   }
   ~Libraries() { std::filesystem::remove_all(parent); }
   // Its pool becomes this; where in the file that is said.
-  std::string set_pool(const std::string& pool) {
+  std::string set_pool(const std::string& pool) { return set("pool", "pool", pool); }
+  std::string set(const std::string& key, const std::string& before, const std::string& value) {
     std::ifstream in(config_path(one));
     std::string text(std::istreambuf_iterator<char>(in), {});
-    const std::string old = "#pool: pool";
+    const std::string old = "#" + key + ": " + before;
     const std::size_t at = text.find(old);
     REQUIRE(at != std::string::npos);
-    text.replace(at, old.size(), "pool: " + pool);
+    text.replace(at, old.size(), key + ": " + value);
     std::ofstream(config_path(one)) << text;
     return config_path(one) + ":" +
            std::to_string(1 +
                           std::count(text.begin(), text.begin() + static_cast<long>(at), '\n')) +
-           ": storage.pool: ";
+           ": storage." + key + ": ";
   }
   std::string parent = "/tmp/vtl-pools-XXXXXX";
   std::string one, two;
@@ -91,4 +92,29 @@ TEST_CASE("a pool that another library uses is an error of the line that names i
   CHECK(says(refused.problems, line + "the pool " + pool + " is in use by another vtl process"));
   other.reset();
   CHECK(open_data_directory(libraries.one).directory);
+}
+
+TEST_CASE("io_mode direct is an error of its line where the pool is in memory") {
+  Libraries libraries;
+  std::string pool = "/dev/shm/vtl-pool-XXXXXX";  // tmpfs on every Linux
+  REQUIRE(::mkdtemp(pool.data()) != nullptr);
+  std::filesystem::copy(libraries.one + "/pool", pool, std::filesystem::copy_options::recursive);
+  libraries.set_pool(pool);
+  const Problems by_default = check_config(libraries.one).problems;
+  const std::string line = libraries.set("io_mode", "auto", "direct");
+  const Problems checked = check_config(libraries.one).problems;
+  const Problems opened = open_data_directory(libraries.one).problems;
+  std::filesystem::remove_all(pool);
+  CHECK(by_default.code == kExitDone);
+  for (const Problems& problems : {checked, opened}) {
+    CHECK(problems.code == kExitConfig);
+    CHECK(says(problems, line + "found direct, but the file system of " + pool +
+                             " has no direct I/O, allowed there: auto, paced"));
+  }
+}
+
+TEST_CASE("io_mode direct is taken where the file system has it") {
+  Libraries libraries;
+  libraries.set("io_mode", "auto", "direct");
+  CHECK(check_config(libraries.one).problems.code == kExitDone);
 }

@@ -232,18 +232,10 @@ struct Rig {
   }
   // The process dies, the system does not; another process begins.
   void kill() {
-    std::map<std::string, std::string> names = std::move(host->names);
-    host.reset();
-    executor.inner.forget();
-    files.kill();
-    host.emplace(files, executor);
-    host->names = std::move(names);
+    restart([this] { files.kill(); });
   }
   void cut_power(double survival) {
-    host.reset();
-    executor.inner.forget();
-    files.crash(survival);
-    host.emplace(files, executor);
+    restart([this, survival] { files.crash(survival); });
   }
   void write(std::uint64_t from, std::uint64_t to) {
     for (std::uint64_t i = from; i < to; ++i) REQUIRE(host->write(i) == "GOOD");
@@ -280,6 +272,17 @@ struct Rig {
   MemoryFiles files;
   SlowExecutor executor;
   std::optional<Drive> host;
+
+ private:
+  template <class End>
+  void restart(End end) {
+    std::map<std::string, std::string> names = std::move(host->names);
+    host.reset();
+    executor.inner.forget();
+    end();
+    host.emplace(files, executor);
+    host->names = std::move(names);
+  }
 };
 
 }  // namespace vtl::test

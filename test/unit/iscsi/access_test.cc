@@ -1,5 +1,4 @@
-// Who may log in: names, addresses, other rules while sessions go on, and the limits that hold for
-// everybody.
+// Who may log in: names, addresses, and other rules while sessions go on.
 #include "logins.h"
 #include "requests.h"
 #include "world.h"
@@ -17,10 +16,6 @@ auth::AccessPolicy only_from(const char* network) {
   auth::AccessPolicy policy;
   policy.targets[kDrive].addresses = {*auth::Network::parse(network)};
   return policy;
-}
-
-std::uint64_t reached(const World& world, Limit limit) {
-  return world.portal->limit_hits()[static_cast<std::size_t>(limit)];
 }
 
 std::string targets_shown(World& world, const std::string& peer) {
@@ -58,7 +53,7 @@ std::uint16_t chap_login(World& world, const std::string& peer, const std::strin
 
 }  // namespace
 
-TEST_CASE("a target is hidden from addresses that may not use it, and they are told 0202",
+TEST_CASE("a target is hidden from addresses that may not use it: for them there is none",
           "[iscsi]") {
   World world({}, only_from("192.0.2.0/24"));
   CHECK(status_of(world.connect("192.0.2.7:40000")->login()) == 0);
@@ -68,8 +63,29 @@ TEST_CASE("a target is hidden from addresses that may not use it, and they are t
   auto stranger = world.connect("198.51.100.7:40000");
   const Received response =
       first_request(*stranger, {.transit = true, .next = Stage::kOperational}, text_of(kNames));
-  check_refused(*stranger, response, 0x0202);
-  CHECK(reached(world, Limit::kNotAllowed) == 1);
+  check_refused(*stranger, response, 0x0203);
+  CHECK(world.reached(Limit::kNotAllowed) == 1);
+  CHECK(world.log.find("is not among those allowed") != std::string::npos);
+  // Byte for byte, and as soon, what is said of a name that nobody has.
+  auto nobody = world.connect("198.51.100.7:40000");
+  LoginRequest request{.transit = true, .next = Stage::kOperational};
+  request.task_tag = 1;
+  std::string names = text_of(kNames);
+  names.replace(names.find(kDrive), std::string(kDrive).size(), "iqn.2026-11.local.vtl:other");
+  nobody->send(request.encode(), scsi::as_bytes(names));
+  nobody->expect(Opcode::kLoginResponse);
+  CHECK(nobody->all_output == stranger->all_output);
+}
+
+TEST_CASE("discovery is refused by name with 0202", "[iscsi]") {
+  auth::AccessPolicy policy;
+  policy.discovery.initiators = {"iqn.1991-05.com.microsoft:host"};
+  World world({}, policy);
+  auto i = world.connect();
+  LoginOptions discovery;
+  discovery.discovery = true;
+  discovery.keys = {};
+  check_refused(*i, i->login(discovery), 0x0202);
 }
 
 TEST_CASE("other rules: sessions go on, who would not be let in any more is named", "[iscsi]") {
@@ -110,6 +126,22 @@ TEST_CASE("other rules: sessions that would not be let in are asked to log out, 
   CHECK(kept->run(kept->command({0x00})) == 0);
 }
 
+TEST_CASE("other rules: discovery ends at once for whom it is not any more", "[iscsi]") {
+  World world;
+  LoginOptions discovery;
+  discovery.discovery = true;
+  discovery.keys = {};
+  auto goes = world.connect(), stays = world.connect();
+  CHECK(status_of(goes->login(discovery)) == 0);
+  discovery.initiator = other_host().initiator;
+  CHECK(status_of(stays->login(discovery)) == 0);
+  auth::AccessPolicy policy;
+  policy.discovery.initiators = {discovery.initiator};
+  CHECK(world.portal->set_access(shared(std::move(policy)), false).empty());
+  CHECK(goes->closed());
+  CHECK(!stays->closed());
+}
+
 TEST_CASE("a login that began under other rules has to begin again", "[iscsi]") {
   World world({}, chap_policy());
   auto i = world.connect();
@@ -131,72 +163,11 @@ TEST_CASE("an address that fails too often is locked, whatever it answers then",
   World world({}, chap_policy());
   for (std::size_t n = 0; n < auth::LoginFailures::kAddressLimit; ++n)
     CHECK(chap_login(world, "192.0.2.66:1", "secret-of-mallory") == 0x0201);
-  CHECK(reached(world, Limit::kAuthentication) == auth::LoginFailures::kAddressLimit);
+  CHECK(world.reached(Limit::kAuthentication) == auth::LoginFailures::kAddressLimit);
   CHECK(chap_login(world, "192.0.2.66:1", "secret-of-alice") == 0x0201);
-  CHECK(reached(world, Limit::kLockedOut) == 1);
+  CHECK(world.reached(Limit::kLockedOut) == 1);
   CHECK(chap_login(world, "192.0.2.7:1", "secret-of-alice") == 0);
   // Other secrets: what failed may be right now.
   world.portal->set_access(shared(chap_policy()), false);
   CHECK(chap_login(world, "192.0.2.66:1", "secret-of-alice") == 0);
-}
-
-TEST_CASE("one login more than may be under way: the oldest makes room", "[iscsi]") {
-  PortalOptions options;
-  options.max_logins = 4;
-  World world(options);
-  std::vector<std::unique_ptr<ScriptedInitiator>> silent;
-  for (int i = 0; i < 4; ++i)
-    silent.push_back(world.connect("192.0.2." + std::to_string(i) + ":1"));
-  CHECK(!silent[0]->closed());
-  auto host = world.connect("198.51.100.1:1");
-  CHECK(silent[0]->closed());
-  CHECK(!silent[1]->closed());
-  CHECK(status_of(host->login()) == 0);
-  auto next = world.connect("198.51.100.2:1");  // a session is no login any more
-  CHECK(!silent[1]->closed());
-  CHECK(reached(world, Limit::kLogins) == 1);
-  CHECK(world.portal->connections() == 6);
-}
-
-TEST_CASE("each limit that is reached is counted", "[iscsi]") {
-  PortalOptions options;
-  options.max_connections = 3;
-  options.max_connections_per_address = 2;
-  options.max_text_bytes = 8192;
-  World world(options);
-  auto a = world.connect("192.0.2.1:1");
-  auto b = world.connect("192.0.2.1:2");
-  CHECK(world.portal->accept("192.0.2.9:3260", "192.0.2.1:3") == nullptr);
-  CHECK(reached(world, Limit::kConnectionsPerAddress) == 1);
-  auto c = world.connect("192.0.2.2:1");
-  CHECK(world.portal->accept("192.0.2.9:3260", "192.0.2.3:1") == nullptr);
-  CHECK(reached(world, Limit::kConnections) == 1);
-
-  LoginRequest request;
-  request.task_tag = 1;
-  request.more = true;
-  const std::string text(8192, 'a');
-  a->send(request.encode(), scsi::as_bytes(text));
-  CHECK(status_of(a->expect(Opcode::kLoginResponse)) == 0);
-  a->send(request.encode(), scsi::as_bytes("b"));
-  CHECK(status_of(a->expect(Opcode::kLoginResponse)) == 0x020B);
-  CHECK(reached(world, Limit::kLoginText) == 1);
-
-  b->pass(16s);
-  CHECK(b->closed());
-  CHECK(reached(world, Limit::kLoginTime) == 1);
-}
-
-TEST_CASE("a flood makes ten lines, then one in ten seconds that says how many there were",
-          "[iscsi]") {
-  LimitCounter counter;
-  const LimitCounter::TimePoint start{1h};
-  for (int i = 0; i < 10; ++i) CHECK(counter.count(Limit::kLogins, start) == 0u);
-  for (int i = 0; i < 1000; ++i) CHECK(!counter.count(Limit::kLogins, start + 9s));
-  CHECK(counter.count(Limit::kConnections, start) == 0u);  // each limit by itself
-  CHECK(counter.count(Limit::kLogins, start + 10s) == 1000u);
-  CHECK(!counter.count(Limit::kLogins, start + 11s));
-  CHECK(counter.count(Limit::kLogins, start + 10min) == 1u);
-  CHECK(counter.hits()[static_cast<std::size_t>(Limit::kLogins)] == 1013);
-  for (std::size_t i = 0; i < kLimits; ++i) CHECK(!name_of(static_cast<Limit>(i)).empty());
 }

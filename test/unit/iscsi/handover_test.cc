@@ -107,6 +107,23 @@ TEST_CASE("nobody goes to another portal without having proved who it is", "[isc
   CHECK(fail(kChanger) <= 260ms);  // success there is success here
 }
 
+TEST_CASE("the rules of where it comes to hold, if they changed while it was on its way",
+          "[iscsi]") {
+  Apart world;
+  auto i = world.connect();
+  i->carry = [&](std::unique_ptr<Handover> handover) {
+    auth::AccessPolicy policy;
+    policy.any_target.initiators = {somebody_else().initiator};
+    world.second->set_access(std::make_shared<const auth::AccessPolicy>(policy), false);
+    return world.second->adopt(
+        *handover,
+        [&, id = handover->id](Elsewhere what) { world.portal->counted_elsewhere(id, what); },
+        i->now());
+  };
+  check_refused(*i, i->login(), 0x0301);
+  CHECK(world.second->sessions().empty());
+}
+
 TEST_CASE("refusals of the portal that has the target", "[iscsi]") {
   Apart world;
   auto first = world.session();

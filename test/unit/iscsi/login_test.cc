@@ -172,12 +172,13 @@ TEST_CASE("errors of the first request have their status", "[iscsi]") {
   }
 }
 
-TEST_CASE("an initiator that is not among those allowed is told 0202", "[iscsi]") {
+TEST_CASE("an initiator that is not among those allowed is told that there is no such target",
+          "[iscsi]") {
   auth::AccessPolicy policy;
   policy.targets[kDrive].initiators = {"iqn.1993-08.org.debian:01:other"};
   World world({}, policy);
   auto i = world.connect();
-  check_refused(*i, i->login(), 0x0202);
+  check_refused(*i, i->login(), 0x0203);
   LoginOptions options;
   options.target = kChanger;
   auto c = world.connect();

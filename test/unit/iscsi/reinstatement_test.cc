@@ -71,6 +71,29 @@ TEST_CASE("nobody ends a session before having proved who it is", "[iscsi]") {
   CHECK(first->run(first->command({0x00})) == 0);
 }
 
+TEST_CASE("a session that was begun with one account is not taken over with another", "[iscsi]") {
+  auth::AccessPolicy policy = chap_policy();
+  policy.any_target.accounts.push_back({"mallory", auth::Secret("secret-of-mallo")});
+  World world(shared_targets(), policy);
+  auto first = world.connect();
+  const std::uint16_t tsih = first->login(alice()).as<LoginResponse>().tsih;
+  REQUIRE(tsih != 0);
+  LoginOptions other = alice();  // its name, its port
+  other.user = "mallory";
+  other.secret = "secret-of-mallo";
+  auto i = world.connect();
+  check_refused(*i, i->login(other), 0x0301);
+  CHECK(first->expect(Opcode::kNopIn).as<NopIn>().transfer_tag != kReservedTag);
+  other.tsih = tsih;
+  auto j = world.connect();
+  check_refused(*j, j->login(other), 0x020A);
+  CHECK(!first->closed());
+  CHECK(world.unit.lost == 0);
+  // With its own it is.
+  CHECK(status_of(world.connect()->login(alice())) == 0);
+  CHECK(first->closed());
+}
+
 TEST_CASE("a second initiator is told 0301, and the log who has the target", "[iscsi]") {
   World world;
   auto first = world.session();

@@ -50,6 +50,14 @@ TEST_CASE("bad commands are rejected and their numbers used up", "[iscsi]") {
     command = i->command({0x00});
     CHECK(rejected(*i, command.encode(), {}, bad) == RejectReason::kInvalidField);
   }
+  command = i->command({0x0A, 0, 0, 1, 0, 0}, 256);
+  command.read = command.write = true;  // both directions, with or without their second length
+  CHECK(rejected(*i, command.encode()) == RejectReason::kInvalidField);
+  command = i->command({0x0A, 0, 0, 1, 0, 0}, 256);
+  command.read = command.write = true;
+  CHECK(rejected(*i, command.encode(), pattern(256), ahs({0, 5, 2, 0, 0, 0, 0, 8})) ==
+        RejectReason::kInvalidField);
+  CHECK(world.unit.records.empty());
   command = i->command({0x7F}, 100);
   command.read = true;
   i->send(command.encode(), {},

@@ -78,6 +78,11 @@ struct World {
     return initiator;
   }
 
+  // How often peers ran into this limit.
+  std::uint64_t reached(Limit limit) const {
+    return portal->limit_hits()[static_cast<std::size_t>(limit)];
+  }
+
   PortalOptions options;
   auth::AccessPolicy access;
   scsi::BufferPool pool;

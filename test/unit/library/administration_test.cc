@@ -92,6 +92,57 @@ TEST_CASE("create: all or none") {
   CHECK(create(rig, request(nine)).empty());
 }
 
+TEST_CASE("create: many take their time, and moves do not wait for them") {
+  Rig rig;
+  std::vector<std::string> names;
+  for (std::uint32_t i = 0; i < 100; ++i) names.push_back(vtl::numbered_barcode("BBB", i, 8));
+  std::optional<std::string> error;
+  rig.library->create(request(names, CreateRequest::Where::kOutside),
+                      [&](vtl::Outcome outcome) { error = outcome.error; });
+  std::optional<MoveOutcome> moved;
+  rig.library->operator_move(1000, 1005, [&](MoveOutcome outcome) { moved = outcome; });
+  while (!moved) REQUIRE(rig.executor.step());
+  CHECK(moved->result == MoveResult::kMoved);
+  CHECK(!error);
+  CHECK(rig.store.cartridges.size() < 50);
+  // None of them can be seen before all can, but their names are taken already.
+  CHECK_FALSE(rig.library->find("BBB001L8"));
+  CHECK(create(rig, request({"BBB099L8"})) == "barcode BBB099L8 is taken already");
+  rig.executor.run();
+  REQUIRE(error);
+  CHECK(error->empty());
+  CHECK(rig.library->find("BBB099L8"));
+  rig.check_whole(102);
+}
+
+TEST_CASE("create: what takes the room meanwhile, or closes, leaves nothing of it") {
+  Rig rig;
+  std::vector<std::string> names;
+  for (std::uint32_t i = 0; i < 8; ++i) names.push_back(vtl::numbered_barcode("BBB", i, 8));
+  std::optional<std::string> error;
+  rig.library->create(request(names), [&](vtl::Outcome outcome) { error = outcome.error; });
+  SECTION("a move into the last free slot") {
+    bool there = false;
+    rig.library->create(request({"CCC001L8"}), [&](vtl::Outcome outcome) { there = outcome.ok(); });
+    rig.executor.run();
+    CHECK(there);
+    REQUIRE(error);
+    CHECK(*error == "there is room for 7 more cartridges in the slots, not for 8");
+    rig.check_whole(3);
+    CHECK(create(rig, request({"BBB001L8"})).empty());  // its name is free again
+  }
+  SECTION("closed") {
+    bool closed = false;
+    rig.library->close([&] { closed = true; });
+    CHECK(!closed);
+    rig.executor.run();
+    CHECK(closed);
+    REQUIRE(error);
+    CHECK(*error == "the library is closed");
+    CHECK(rig.store.cartridges.size() == 2);
+  }
+}
+
 TEST_CASE("create: power goes, or the journal fails") {
   for (std::uint64_t n = 1; n < 8; ++n) {
     const bool crash = n % 2 == 0;

@@ -226,3 +226,22 @@ TEST_CASE("connections that came before start() have waited") {
   CHECK(world.run_until([&] { return world.sockets.size() == 1; }));
   ::close(fd);
 }
+
+TEST_CASE("of those that are over and do not close few linger: the others are in nobody's way") {
+  World world;
+  std::vector<int> clients;
+  const std::array<unsigned char, 48> no_login{};  // a NOP-Out
+  for (int n = 0; n < 48; ++n) {
+    clients.push_back(world.connect());
+    REQUIRE(::send(clients.back(), no_login.data(), no_login.size(), 0) == 48);
+  }
+  REQUIRE(world.run_until(
+      [&] { return world.locals.size() == clients.size() && world.sockets.size() <= 32; }));
+  CHECK(world.sockets.size() == 32);
+  CHECK(world.portal.connections() == 32);
+  for (const int fd : clients) {
+    CHECK(closed(fd));
+    ::close(fd);
+  }
+  CHECK(world.run_until([&] { return world.sockets.size() == 0; }));
+}

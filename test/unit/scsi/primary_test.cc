@@ -181,6 +181,19 @@ TEST_CASE("diagnostics: self-test, the list of pages, and nothing else") {
         "5/24/00 cdb byte 3");
   CHECK(sense_of(f.send(kA, {0x1D, 0x00, 0, 0, 4, 0}, bytes({0, 0, 0, 0}))) ==
         "5/24/00 cdb byte 1 bit 4");
+  // Self-test codes: background and foreground, short and extended; none runs that could be
+  // aborted.
+  for (const std::uint8_t code : std::vector<std::uint8_t>{1, 2, 5, 6}) {
+    const auto byte_1 = static_cast<std::uint8_t>(code << 5);
+    CHECK(good(f.run(kA, {0x1D, byte_1, 0, 0, 0, 0}, 0)));
+    CHECK(sense_of(f.run(kA, {0x1D, static_cast<std::uint8_t>(byte_1 | 0x04), 0, 0, 0, 0})) ==
+          "5/24/00 cdb byte 1 bit 7");
+    CHECK(sense_of(f.send(kA, {0x1D, byte_1, 0, 0, 4, 0}, bytes({0, 0, 0, 0}))) ==
+          "5/24/00 cdb byte 3");
+  }
+  for (const std::uint8_t code : std::vector<std::uint8_t>{3, 4, 7})
+    CHECK(sense_of(f.run(kA, {0x1D, static_cast<std::uint8_t>(code << 5), 0, 0, 0, 0})) ==
+          "5/24/00 cdb byte 1 bit 7");
   CHECK(f.run(kA, {0x1C, 1, 0, 0, 255, 0}).data() == bytes({0, 0, 0, 1, 0}));
   CHECK(sense_of(f.run(kA, {0x1C, 1, 0x40, 0, 255, 0})) == "5/24/00 cdb byte 2 bit 7");
 }

@@ -76,7 +76,48 @@ TEST_CASE("Golden commands, one after the other") {
     CHECK(test::golden_hex(end.data()) == test::golden_hex(golden_data(golden, "data")));
     const auto sense = end.reply.sense ? end.reply.sense->encode_fixed() : std::vector<std::byte>();
     CHECK(test::golden_hex(sense) == test::golden_hex(golden_data(golden, "sense")));
-    CHECK((end.reply.status == SamStatus::kGood) == !golden.contains("sense"));
+    CHECK(is_conflict(end) == golden.contains("conflict"));
+    if (!golden.contains("sense") && !golden.contains("conflict")) CHECK(is_good(end));
+  }
+}
+
+// What the unit lists of itself is what clients may ask for: the CDBs of the golden files cover it.
+TEST_CASE("Every command, mode page, log page and VPD page has its golden bytes") {
+  ChangerWorld w;
+  std::vector<std::vector<std::uint8_t>> asked;
+  for (const char* file : {"changer.txt", "changer_commands.txt"})
+    for (const test::GoldenCase& golden : test::read_golden(file))
+      asked.push_back(test::golden_bytes(golden.at("cdb")));
+  const auto covered = [&](std::vector<std::pair<std::size_t, int>> wanted) {
+    return std::any_of(asked.begin(), asked.end(), [&](const std::vector<std::uint8_t>& cdb) {
+      return std::all_of(wanted.begin(), wanted.end(),
+                         [&](const auto& byte) { return cdb.at(byte.first) == byte.second; });
+    });
+  };
+  for (const CommandRow& row : smc::Changer::command_rows()) {
+    CAPTURE(row.name);
+    if (row.service_action == kNoServiceAction)
+      CHECK(covered({{0, row.opcode}}));
+    else
+      CHECK(covered({{0, row.opcode}, {1, row.service_action}}));
+  }
+  const auto vpd = w.run({0x12, 1, 0, 0, 0xFF, 0}).data();
+  REQUIRE(vpd.size() > 4);
+  for (std::size_t i = 4; i < vpd.size(); ++i) {
+    const int page = std::to_integer<int>(vpd[i]);
+    CAPTURE(page);
+    CHECK(covered({{0, 0x12}, {1, 1}, {2, page}}));
+  }
+  const auto log = w.run({0x4D, 0, 0x40, 0, 0, 0, 0, 0, 0xFF, 0}).data();
+  REQUIRE(log.size() > 4);
+  for (std::size_t i = 4; i < log.size(); ++i)
+    CHECK(covered({{0, 0x4D}, {2, 0x40 | std::to_integer<int>(log[i])}}));
+  const auto mode = w.run({0x1A, 0x08, 0x3F, 0, 0xFF, 0}).data();
+  REQUIRE(mode.size() > 4);
+  for (std::size_t i = 4; i + 1 < mode.size(); i += 2 + std::to_integer<std::size_t>(mode[i + 1])) {
+    const int page = std::to_integer<int>(mode[i]);
+    CAPTURE(page);
+    CHECK(covered({{0, 0x1A}, {2, page}}));
   }
 }
 

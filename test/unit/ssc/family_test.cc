@@ -76,6 +76,25 @@ TEST_CASE("Families: names fit their fields, and the order is that of the vendor
   }
 }
 
+TEST_CASE("Families: firmware levels of drives that IBM builds are dates") {
+  // IBM LTO SCSI Reference (GA32-0928): year, month, day and version, in letters where one digit
+  // is not enough. Quantum's drives from LTO-5 on are IBM's; HPE's are from LTO-8 on.
+  const auto check = [](std::string_view family, std::uint8_t first) {
+    for (std::uint8_t generation = first; generation <= 10; ++generation) {
+      const std::string_view level = find_drive_family(family)->model(generation).revision;
+      if (level.empty()) continue;
+      INFO(family << " LTO-" << int{generation} << " " << level);
+      CHECK((level[0] >= 'A' && level[0] <= 'S'));  // B is 2011
+      CHECK(std::string_view("123456789ABC").find(level[1]) != std::string_view::npos);
+      CHECK(std::string_view("123456789ABCDEFGHIJKLMNOPQRSTUV").find(level[2]) !=
+            std::string_view::npos);
+    }
+  };
+  check("ibm", 5);
+  check("quantum", 5);
+  check("hp", 8);
+}
+
 TEST_CASE("HP: WORM is told in byte 40, and by medium type 01h") {
   Loaded data("hp");
   CHECK(be(data.run({0x12, 0, 0, 0, 96, 0}).data(), 40, 1) == 0x01);
@@ -160,4 +179,28 @@ TEST_CASE("Families: a cartridge remembers whose drive it was in (MAM 020Ah)") {
     vendor.resize(8, ' ');
     CHECK(scsi::as_text(data).substr(9, 18) == vendor + "VTL0000001");
   }
+}
+
+TEST_CASE("Families: the log pages that each has, by generation") {
+  const auto pages = [](std::string_view family, std::uint8_t generation) {
+    Loaded rig(family, generation);
+    return scsi::gather(rig.run({0x4D, 0, 0x40, 0, 0, 0, 0, 1, 0, 0}).reply.data_in);
+  };
+  const auto list = [](std::initializer_list<int> codes) {
+    Data out = bytes({0, 0, 0, static_cast<int>(codes.size())});
+    for (const int code : codes) out.push_back(static_cast<std::byte>(code));
+    return out;
+  };
+  for (const std::uint8_t generation : std::initializer_list<std::uint8_t>{5, 6})
+    CHECK(pages("hp", generation) == list({0x00, 0x02, 0x03, 0x0C, 0x0D, 0x11, 0x12, 0x14, 0x17,
+                                           0x1B, 0x2E, 0x30, 0x31, 0x32}));
+  CHECK(pages("hp", 4) == list({0x00, 0x02, 0x03, 0x0C, 0x0D, 0x11, 0x2E, 0x30, 0x31, 0x32}));
+  CHECK(pages("hp", 9) ==
+        list({0x00, 0x02, 0x03, 0x0C, 0x0D, 0x11, 0x12, 0x14, 0x17, 0x1B, 0x2E, 0x31}));
+  CHECK(pages("quantum", 4) ==
+        list({0x00, 0x02, 0x03, 0x0C, 0x0D, 0x12, 0x14, 0x2E, 0x30, 0x31, 0x32}));
+  for (std::uint8_t generation = 5; generation <= 9; ++generation)
+    CHECK(pages("quantum", generation) == pages("ibm", generation));
+  CHECK(pages("ibm", 6) == list({0x00, 0x02, 0x03, 0x0C, 0x0D, 0x10, 0x11, 0x12, 0x14, 0x17, 0x1B,
+                                 0x2E, 0x30, 0x31, 0x32}));
 }

@@ -6,7 +6,9 @@ using namespace test;
 namespace {
 
 struct Loaded : Rig {
-  Loaded() { load(); }
+  explicit Loaded(std::uint8_t generation = 8) : Rig(generation) {
+    load(std::make_unique<MemoryMedium>(generation));
+  }
   explicit Loaded(std::unique_ptr<MemoryMedium> cartridge) { load(std::move(cartridge)); }
   Data mode(int page, int subpage = 0, int dbd = 0x08) {
     return run({0x5A, u8(static_cast<unsigned>(dbd)), u8(static_cast<unsigned>(page)),
@@ -172,7 +174,7 @@ TEST_CASE("Compression: pages 0Fh and 10h switch it for the medium, and follow e
 }
 
 TEST_CASE("Log pages 1Bh, 32h and 17h: the ratio of what the host sent to what the medium took") {
-  Loaded rig;
+  Loaded rig(6);
   for (int i = 0; i < 4; ++i) rig.write(1000);
   rig.medium->label().bytes_written_load = 1600;  // so well did it shrink
   CHECK(rig.log_number(0x1B, 0x0001) == 250);
@@ -197,8 +199,108 @@ TEST_CASE("An LTO-4 drive has neither partitions nor logical block protection") 
 TEST_CASE("Log page 00h lists the pages") {
   Rig rig;
   const Data page = rig.run({0x4D, 0, 0x40, 0, 0, 0, 0, 1, 0}).data();
-  CHECK(page == bytes({0, 0, 0, 15, 0x00, 0x02, 0x03, 0x0C, 0x0D, 0x10, 0x11, 0x12, 0x14, 0x17,
-                       0x1B, 0x2E, 0x30, 0x31, 0x32}));
+  CHECK(page == bytes({0, 0, 0, 13, 0x00, 0x02, 0x03, 0x0C, 0x0D, 0x10, 0x11, 0x12, 0x14, 0x17,
+                       0x1B, 0x2E, 0x31}));
+}
+
+TEST_CASE("Log page 0Dh: degrees Celsius, more with a tape to move; no reference") {
+  Rig empty;
+  const Cdb cdb = {0x4D, 0, 0x4D, 0, 0, 0, 0, 1, 0, 0};
+  CHECK(empty.run(cdb).data() == bytes({0x0D, 0, 0, 12, 0, 0, 3, 2, 0, 31, 0, 1, 3, 2, 0, 0xFF}));
+  Loaded rig;
+  CHECK(rig.log_number(0x0D, 0x0000) == 36);
+}
+
+TEST_CASE("Log page 10h: the last twenty self-tests, the newest first") {
+  auto options = drive_options();
+  std::uint64_t now = 1'800'000'000'000;
+  options.now_ms = [&now] { return now; };
+  TestDrive drive(std::move(options));
+  Recorder sink(drive);
+  scsi::NexusInfo info;
+  info.id = {1, 1};
+  drive.nexus_established(info);
+  sink.run(info.id, {0x00});
+  const auto results = [&] {
+    return sink.run(info.id, {0x4D, 0, 0x50, 0, 0, 0, 0, 2, 0, 0}).data();
+  };
+  CHECK(results().size() == 4 + 20 * 20);
+  CHECK(be(results(), 4, 8) == 0x0001031000000000);          // no test yet
+  CHECK(good(sink.run(info.id, {0x1D, 0x04, 0, 0, 0, 0})));  // the default one is not noted
+  CHECK(be(results(), 8, 8) == 0);
+  CHECK(good(sink.run(info.id, {0x1D, 0x20, 0, 0, 0, 0})));
+  now += 3 * 3'600'000;
+  CHECK(good(sink.run(info.id, {0x1D, 0xC0, 0, 0, 0, 0})));
+  const Data page = results();
+  CHECK(be(page, 4, 8) == 0x00010310C0000003);  // foreground extended, after three hours
+  CHECK(be(page, 12, 8) == 0xFFFF'FFFF'FFFF'FFFF);
+  CHECK(be(page, 24, 8) == 0x0002031020000000);
+  CHECK(be(page, 44 + 4, 8) == 0);
+  for (int i = 0; i < 19; ++i) sink.run(info.id, {0x1D, 0x40, 0, 0, 0, 0});
+  CHECK(results().size() == 4 + 20 * 20);
+  CHECK(be(results(), 4 + 19 * 20 + 4, 1) == 0xC0);
+}
+
+TEST_CASE("Compression: a drive whose media have none says so, and takes what changes nothing") {
+  auto options = drive_options();
+  options.compresses = false;
+  TestDrive drive(std::move(options));
+  Recorder sink(drive);
+  scsi::NexusInfo info;
+  info.id = {1, 1};
+  drive.nexus_established(info);
+  sink.run(info.id, {0x00});
+  const auto mode = [&](std::uint8_t page) {
+    return sink.run(info.id, {0x5A, 8, page, 0, 0, 0, 0, 1, 0, 0}).data();
+  };
+  const Data compression = mode(0x0F), configuration = mode(0x10);
+  CHECK(be(compression, 8, 4) == 0x0F0E0080);  // DCE = 0, DCC = 0
+  CHECK(be(compression, 12, 8) == 0);
+  CHECK(be(configuration, 8 + 14, 1) == 0);
+  CHECK(be(mode(0x4F), 10, 1) == 0);
+  CHECK((be(sink.run(info.id, {0x4D, 0, 0x51, 0, 0, 0, 0, 1, 0, 0}).data(), 8, 1) & 0x10) == 0);
+  for (const auto& [page, at] : {std::pair<Data, std::size_t>(compression, 10),
+                                 std::pair<Data, std::size_t>(configuration, 8 + 14)}) {
+    Data list = page;
+    list[0] = list[1] = std::byte{0};
+    list[at] = std::byte{0x80};
+    CHECK(good(sink.run(info.id, {0x55, 0x10, 0, 0, 0, 0, 0, 0, 24, 0}, 0, list)));
+    CHECK(mode(0x0F) == compression);
+    CHECK(mode(0x10) == configuration);
+  }
+}
+
+TEST_CASE(
+    "MODE SELECT that changes compression or partitions ends when the buffer is on the tape") {
+  Loaded rig;
+  const auto select = [&](int page, std::size_t at, int value) {
+    Data list = rig.mode(page);
+    list[0] = list[1] = std::byte{0};
+    list[at] = static_cast<std::byte>(value);
+    return rig.send({0x55, 0x10, 0, 0, 0, 0, 0, 0, Rig::u8(list.size()), 0}, list);
+  };
+  const auto durable = [&] { return rig.medium->at(0).durable; };
+  rig.write(100);
+  CHECK(durable() == 0);
+  CHECK(good(select(0x10, 8 + 10, 0x1C)));  // write protection: not what this is about
+  CHECK(good(select(0x10, 8 + 10, 0x18)));
+  CHECK(good(select(0x0F, 10, 0xC0)));  // no change
+  CHECK(durable() == 0);
+  CHECK(good(select(0x0F, 10, 0x40)));
+  CHECK(durable() == 1);
+  rig.write(100);
+  CHECK(good(select(0x10, 8 + 14, 1)));
+  CHECK(durable() == 2);
+  rig.write(100);
+  CHECK(good(select(0x11, 8 + 3, 0)));
+  CHECK(durable() == 3);
+  rig.write(100);
+  rig.medium->fail_next(MediumFault::Kind::kWriteError);
+  CHECK(sense_of(select(0x0F, 10, 0x40)) == "3/0C/00");
+  CHECK(be(rig.mode(0x0F), 10, 1) == 0x40);  // it is what it was asked to be
+  // Without a cartridge there is nothing to wait for.
+  REQUIRE(rig.remove());
+  CHECK(good(select(0x0F, 10, 0xC0)));
 }
 
 TEST_CASE("Log page 0Ch counts what went through, and LOG SELECT resets it") {
@@ -310,14 +412,16 @@ TEST_CASE("Log page 17h: every parameter that real drives have, with its length"
   CHECK(scsi::as_text(rig.log(0x17, 0x0045)) == "Ultrium10");
   rig.medium->label().bytes_written_life = 50'000'000;
   CHECK(rig.log_number(0x17, 0x0002) == 10);
-  CHECK(rig.log_number(0x30, 0x0002) == 10);
+  Loaded six(6);
+  six.medium->label().bytes_written_life = 50'000'000;
+  CHECK(six.log_number(0x30, 0x0002) == 10);
   rig.medium->fail_next(MediumFault::Kind::kWriteError);
   rig.write(100);
   CHECK(rig.log_number(0x17, 0x000C) == 1);
 }
 
 TEST_CASE("Log pages 17h and 30h: errors are the cartridge's, 02h and 03h those of the drive") {
-  Loaded rig;
+  Loaded rig(6);
   rig.write(100);
   rig.medium->damage(0, 0, MediumFault::Kind::kReadError);
   rig.rewind();
@@ -336,7 +440,7 @@ TEST_CASE("Log pages 17h and 30h: errors are the cartridge's, 02h and 03h those 
   CHECK(errors() == std::vector<std::uint64_t>{1, 1, 1, 1, 1, 1, 1, 1});
   REQUIRE(rig.remove());
   CHECK(rig.log_number(0x30, 0x0004) == 0);
-  rig.load();  // another one is not to blame
+  rig.load(std::make_unique<MemoryMedium>(6));  // another one is not to blame
   CHECK(errors() == std::vector<std::uint64_t>{0, 0, 0, 0, 0, 0, 1, 1});
 }
 

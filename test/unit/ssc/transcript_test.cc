@@ -4,28 +4,14 @@
 // A step has "in", a CDB. What it sends is "send", hex or "pattern N" (N bytes of the test's
 // pattern). Expected are "sense" (none: GOOD) with its flags, "out" (all of the data), "begins"
 // (the first of them), "at N" (some of them) and "bytes" (how many). A step with "drive" begins
-// anew with a drive of that LTO generation and a cartridge of it, of native capacity; "partitions"
-// and "worm" say what else it is.
-#include "test/unit/ssc/rig.h"
-#include "test/unit/support/golden.h"
+// anew with a drive of that LTO generation (and "family") and a cartridge of it, of native capacity
+// or of "capacity" MiB with the last quarter behind early warning; "partitions" and "worm" say what
+// else it is.
+#include "test/unit/ssc/golden_rig.h"
 
 using namespace test;
 
 namespace {
-
-std::unique_ptr<Rig> new_rig(const GoldenCase& step) {
-  const auto generation = static_cast<std::uint8_t>(std::stoul(step.at("drive")));
-  const std::size_t partitions =
-      step.contains("partitions") ? std::stoul(step.at("partitions")) : 1;
-  auto rig = std::make_unique<Rig>(generation);
-  auto cartridge = std::make_unique<MemoryMedium>(generation, partitions);
-  const std::uint64_t bytes =
-      scsi::ssc::find_generation(generation)->capacity_mb * std::uint64_t{1'000'000} / partitions;
-  cartridge->set_capacity(bytes - bytes / 100, bytes);
-  cartridge->label().worm = step.contains("worm");
-  rig->load(std::move(cartridge));
-  return rig;
-}
 
 Data data_of(const std::string& text) {
   if (text.starts_with("pattern ")) return pattern(std::stoul(text.substr(8)));
@@ -53,7 +39,7 @@ void play(const std::string& name) {
   std::size_t number = 0;
   for (const GoldenCase& step : steps) {
     INFO(name << ", step " << ++number << ": " << text_at(step, "step"));
-    if (step.contains("drive")) rig = new_rig(step);
+    if (step.contains("drive")) rig = golden_rig(step);
     if (!step.contains("in")) continue;
     REQUIRE(rig != nullptr);
     const scsi::NexusId nexus = text_at(step, "from") == "b" ? rig->b : rig->a;
@@ -85,6 +71,11 @@ void play(const std::string& name) {
 TEST_CASE("Replayed: LTFS attaches, formats, mounts, writes its index, recovers, unformats") {
   play("ltfs.txt");
 }
+TEST_CASE("Replayed: LTFS as it is used: append-only mode, block protection, the end of the tape") {
+  play("ltfs_use.txt");
+}
+TEST_CASE("Replayed: LTFS after a host that went away") { play("ltfs_takeover.txt"); }
+TEST_CASE("Replayed: LTFS on drives of HP and Quantum") { play("ltfs_families.txt"); }
 TEST_CASE("Replayed: Linux st and mt") { play("st.txt"); }
 TEST_CASE("Replayed: Proxmox Backup Server") { play("proxmox.txt"); }
 TEST_CASE("Replayed: the Windows tape class driver") { play("windows.txt"); }

@@ -67,8 +67,46 @@ TEST_CASE("Walk: every row of every generation is well formed and refuses every 
   }
 }
 
+TEST_CASE("Walk: REPORT SUPPORTED OPERATION CODES says of each row what the row says") {
+  for (const auto& [generation, family] : models()) {
+    INFO(family << " LTO-" << int(generation));
+    Loaded rig(generation, family);
+    const Data all = rig.ask({0xA3, 0x0C, 0x80, 0, 0, 0, 0, 0, 0x40, 0}).data();
+    REQUIRE(all.size() == 4 + 20 * rig.drive.rows().size());
+    std::size_t at = 4;
+    for (const scsi::CommandRow& row : rig.drive.rows()) {
+      INFO(row.name);
+      const bool service = row.service_action != scsi::kNoServiceAction;
+      const unsigned action = service ? static_cast<unsigned>(row.service_action) : 0;
+      CHECK(be(all, at, 1) == row.opcode);
+      CHECK(be(all, at + 2, 2) == action);
+      CHECK(be(all, at + 5, 1) == (service ? 0x03u : 0x02u));
+      CHECK(be(all, at + 6, 2) == row.cdb_length);
+      CHECK(be(all, at + 8, 4) == 0x000A0000);
+      CHECK(be(all, at + 16, 4) == row.recommended_timeout_s);
+      at += 20;
+      Data one = bytes({0, 0x83, 0, row.cdb_length});
+      for (std::size_t i = 0; i < row.cdb_length; ++i)
+        one.push_back(static_cast<std::byte>(i == 1 && service ? (row.usage[1] & 0xE0u) | action
+                                                               : row.usage[i]));
+      const unsigned form = service ? 2 : 1;
+      for (const unsigned options : {form, 3u}) {
+        const Data told =
+            rig.ask({0xA3, 0x0C, 0x80 | options, row.opcode, 0, action, 0, 0, 1, 0}).data();
+        REQUIRE(told.size() == one.size() + 12);
+        CHECK(Data(told.begin(), told.begin() + std::ptrdiff_t(one.size())) == one);
+        CHECK(be(told, one.size() + 8, 4) == row.recommended_timeout_s);
+      }
+      CHECK(sense_of(rig.ask({0xA3, 0x0C, 3 - form, row.opcode, 0, action, 0, 0, 1, 0})) ==
+            "5/24/00 cdb byte 2 bit 2");
+    }
+  }
+}
+
 TEST_CASE("Walk: opcodes and service actions that no row has") {
-  Loaded rig(8);
+  const auto [generation, family] = GENERATE(from_range(models()));
+  INFO(family << " LTO-" << int(generation));
+  Loaded rig(generation, family);
   std::map<unsigned, std::set<unsigned>>
       rows;  // service actions by opcode; none: no service action
   for (const scsi::CommandRow& row : rig.drive.rows()) {
@@ -81,6 +119,8 @@ TEST_CASE("Walk: opcodes and service actions that no row has") {
     if (!rows.contains(opcode)) {
       ++opcodes;
       CHECK(sense_of(rig.ask({opcode})) == "5/20/00");
+      for (const unsigned extra : {0x1Fu, 0xFFu})
+        CHECK(sense_of(rig.ask({opcode, extra, extra, extra})) == "5/20/00");
       CHECK(rig.ask({0xA3, 0x0C, 1, opcode, 0, 0, 0, 0, 1, 0}).data() == bytes({0, 1, 0, 0}));
       continue;
     }
@@ -121,6 +161,48 @@ TEST_CASE("Walk: mode pages and subpages") {
       CHECK(sense_of(rig.ask({0x5A, 8, 0x3F, subpage, 0, 0, 0, 0x10, 0, 0})) ==
             "5/24/00 cdb byte 3");
     CHECK(sense_of(rig.ask({0x5A, 8, 0xCF, 0, 0, 0, 0, 0x10, 0, 0})) == "5/39/00");
+  }
+}
+
+TEST_CASE("Walk: MODE SELECT, each bit that is not to be changed, and lengths") {
+  for (const auto& [generation, family] : models()) {
+    Loaded rig(generation, family);
+    for (const auto& [page, subpage] : mode_pages(rig)) {
+      const auto sense = [&rig, page = page, subpage = subpage](unsigned control) {
+        return rig.ask({0x5A, 8, control << 6 | page, subpage, 0, 0, 0, 0x10, 0, 0}).data();
+      };
+      const Data now = sense(0), changeable = sense(1);
+      REQUIRE(now.size() == changeable.size());
+      const auto select = [&rig](Data list) {
+        list[0] = list[1] = std::byte{0};
+        const std::size_t size = list.size();
+        return sense_of(rig.send({0x55, 0x10, 0, 0, 0, 0, 0, Rig::u8(size >> 8), Rig::u8(size), 0},
+                                 std::move(list)));
+      };
+      // Buffer ratios, and switches of which hosts write back more than they mean.
+      const bool tolerant = subpage == 0 && (page == 0x02 || page == 0x10);
+      const std::size_t length_at = 8 + (subpage != 0 ? 2 : 1);
+      for (std::size_t at = 8 + (subpage != 0 ? 4 : 2); at < now.size(); ++at) {
+        for (unsigned bit = 0; bit < 8; ++bit) {
+          if ((std::to_integer<unsigned>(changeable[at]) >> bit & 1) != 0) continue;
+          INFO(family << " LTO-" << int(generation) << " page " << page << "/" << subpage
+                      << " byte " << at << " bit " << bit);
+          Data list = now;
+          list[at] ^= static_cast<std::byte>(1u << bit);
+          CHECK(select(list) == (tolerant ? "0/00/00"
+                                          : "5/26/00 list byte " + std::to_string(at) + " bit " +
+                                                std::to_string(bit)));
+        }
+      }
+      INFO(family << " LTO-" << int(generation) << " page " << page << "/" << subpage);
+      Data longer = now;
+      longer.push_back(std::byte{0});
+      const std::size_t last_of_length = subpage != 0 ? length_at + 1 : length_at;
+      longer[last_of_length] = static_cast<std::byte>(be(now, last_of_length, 1) + 1);
+      CHECK(select(longer) == "5/26/00 list byte " + std::to_string(length_at));
+      CHECK(select(Data(now.begin(), now.end() - 1)) == "5/1A/00");
+      CHECK(sense(0) == now);
+    }
   }
 }
 
@@ -182,6 +264,17 @@ TEST_CASE("Walk: values of fields") {
   CHECK(sense_of(rig.ask({0x10, 1, 0, 0, 0})) == "0/00/00");
   rig.set_block_length(0, 0);  // unbuffered
   CHECK(sense_of(rig.ask({0x10, 1, 0, 0, 1})) == "5/24/00 cdb byte 1 bit 0");
+}
+
+TEST_CASE("Walk: the LUN of SCSI-2 in bits 7-5 of byte 1 is nothing in CDBs of up to 12 bytes") {
+  Loaded rig(8);
+  CHECK(good(rig.ask({0x00, 0xE0})));
+  CHECK(good(rig.ask({0x2B, 0x20, 0, 0, 0, 0, 0, 0, 0, 0})));
+  CHECK(rig.ask({0xA0, 0x20, 0, 0, 0, 0, 0, 0, 0, 16}).data().size() == 16);
+  // Its place in longer ones is a reserved field like others.
+  CHECK(sense_of(rig.ask({0x92, 0x20})) == "5/24/00 cdb byte 1 bit 5");
+  CHECK(sense_of(rig.ask({0x8C, 0x40, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0})) ==
+        "5/24/00 cdb byte 1 bit 6");
 }
 
 TEST_CASE("Walk: LTO-3 knows no encryption") {

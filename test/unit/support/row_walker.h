@@ -1,6 +1,6 @@
 // Walks a device's command table: each bit outside a row's usage mask, set alone, is refused with
-// 5/24/00 and a field pointer to exactly that bit - but for bits 7-5 of byte 1 (the LUN of SCSI-2),
-// which change nothing.
+// 5/24/00 and a field pointer to exactly that bit - but for bits 7-5 of byte 1 of CDBs of up to 12
+// bytes (the LUN of SCSI-2), which change nothing.
 #pragma once
 
 #include <catch2/catch.hpp>
@@ -22,7 +22,7 @@ inline void walk_reserved_bits(Recorder& recorder, scsi::NexusId nexus,
     REQUIRE(row.usage[0] == row.opcode);
     for (std::size_t byte = 1; byte < row.cdb_length; ++byte) {
       for (int bit = 7; bit >= 0; --bit) {
-        const bool is_lun = byte == 1 && bit >= 5;
+        const bool is_lun = byte == 1 && bit >= 5 && row.cdb_length < 16;
         const bool is_service_action =
             byte == 1 && bit < 5 && row.service_action != scsi::kNoServiceAction;
         if (is_lun || is_service_action || (row.usage[byte] >> bit & 1) != 0) continue;
