@@ -18,6 +18,9 @@ inline constexpr std::uint8_t kReady = 1;  // refused with not_ready() while tha
 inline constexpr std::uint8_t kUnitAttention = 2;  // a pending unit attention is reported instead
                                                    // (not for INQUIRY, REPORT LUNS, REQUEST SENSE)
 inline constexpr std::uint8_t kDeferred = 4;       // a deferred error is reported instead
+// Asks only: answered beside a command that runs, which may wait for a disk, an erase or a host
+// (TEST UNIT READY). No deferred error, then: the commands that are in order tell it.
+inline constexpr std::uint8_t kBeside = 8;
 inline constexpr std::uint8_t kAll = kReady | kUnitAttention | kDeferred;
 inline constexpr std::uint8_t kAnyState = kUnitAttention | kDeferred;  // allowed when not ready
 }  // namespace gate

@@ -111,7 +111,23 @@ void LogicalUnit::submit(Command command, ReplySink& sink) {
   task.unit_ = this;
   task.sink_ = &sink;
   task.command_ = command;
-  run();
+  goes_beside(task) ? start(task, Turn::kBeside) : run();
+}
+
+// What its nexus has waiting comes first: of that nexus' unit attentions, too. Nothing overtakes
+// what is ORDERED or was put at the head of the queue (SAM-5 8.6).
+bool LogicalUnit::goes_beside(const Task& task) const {
+  if (!held_ && !tasks_.front().started_) return false;
+  bool known = false;
+  const CommandRow* const row = find_row(task, known);
+  if (row == nullptr || (row->gates & gate::kBeside) == 0) return false;
+  if (task.command_.attribute == TaskAttribute::kOrdered) return false;
+  return std::none_of(tasks_.begin(), tasks_.end(), [&](const Task& other) {
+    const TaskAttribute attribute = other.command_.attribute;
+    if (&other == &task) return false;
+    return attribute == TaskAttribute::kOrdered || attribute == TaskAttribute::kHeadOfQueue ||
+           (!other.started_ && other.nexus() == task.nexus());
+  });
 }
 
 // Only one call of run() is at work at a time; what nested calls would do, its loop does. So a long
@@ -126,7 +142,7 @@ void LogicalUnit::run() {
       holds_.pop_front();
       begin();
     } else if (!tasks_.empty()) {
-      start(tasks_.front());
+      start(tasks_.front(), Turn::kInOrder);
     } else {
       break;
     }
@@ -145,9 +161,9 @@ void LogicalUnit::resume() {
   run();
 }
 
-void LogicalUnit::start(Task& task) {
+void LogicalUnit::start(Task& task, Turn turn) {
   task.started_ = true;
-  if (pass_gates(task)) task.row_->handler(*this, task);
+  if (pass_gates(task, turn)) task.row_->handler(*this, task);
 }
 
 const CommandRow* LogicalUnit::find_row(const Task& task, bool& opcode_known) const {
@@ -164,7 +180,7 @@ const CommandRow* LogicalUnit::find_row(const Task& task, bool& opcode_known) co
 // Unit attention, reservation, validity of the CDB, deferred error, readiness: in this order
 // (SPC-4 5.3.3, SAM-5 5.3.2). A deferred error comes before readiness: an empty drive must still
 // tell how the last cartridge's writes went.
-bool LogicalUnit::pass_gates(Task& task) {
+bool LogicalUnit::pass_gates(Task& task, Turn turn) {
   bool opcode_known = false;
   task.row_ = find_row(task, opcode_known);
   const std::uint8_t gates = task.row_ != nullptr ? task.row_->gates : gate::kUnitAttention;
@@ -190,7 +206,8 @@ bool LogicalUnit::pass_gates(Task& task) {
     return false;
   }
   std::optional<Sense> refused = refuse_reserved_bits(*task.row_, task.command_);
-  if (!refused && (gates & gate::kDeferred) != 0) refused = take_deferred(task);
+  if (!refused && turn == Turn::kInOrder && (gates & gate::kDeferred) != 0)
+    refused = take_deferred(task);
   if (!refused && (gates & gate::kReady) != 0) refused = not_ready();
   if (refused) {
     task.fail(*std::move(refused));

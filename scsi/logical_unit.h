@@ -2,10 +2,11 @@
 // (SAM-5).
 //
 // Commands of one unit run one at a time in the order in which they were submitted, whatever their
-// attribute: a tape has one head. At the head of the queue the gates run first - unit attention,
-// reservation, CDB validity, readiness - all from the command's row in the table; then either the
-// command completes at once, or its handler asks for data-out through Task::want(), or it works and
-// calls Task::finish() later.
+// attribute: a tape has one head. But TEST UNIT READY is answered at once beside one that runs
+// (SAM-5 8.6: unless ORDERED, tasks may be reordered), if no other of its nexus waits. At the head
+// of the queue the gates run first - unit attention, reservation, CDB validity, readiness - all
+// from the command's row in the table; then either the command completes at once, or its handler
+// asks for data-out through Task::want(), or it works and calls Task::finish() later.
 //
 // One thread: the loop that owns the unit. Handlers and sinks may call back into the unit from any
 // call.
@@ -152,8 +153,10 @@ class LogicalUnit {
   Task* find(NexusId nexus, TaskTag tag);
   const CommandRow* find_row(const Task& task, bool& opcode_known) const;
   void run();
-  void start(Task& task);
-  bool pass_gates(Task& task);
+  enum class Turn { kInOrder, kBeside };
+  void start(Task& task, Turn turn);
+  bool goes_beside(const Task& task) const;
+  bool pass_gates(Task& task, Turn turn);
   void want(Task& task, std::uint32_t length, Task::Shorter shorter, Done<Buffer> received);
   void end(Task& task, Reply reply);
   void erase(Task& task);

@@ -21,7 +21,7 @@ using enum ReservationRule;
 inline constexpr std::uint8_t kFF = 0xFF;
 
 inline constexpr CommandRow kTestUnitReady = row<&PrimaryUnit::test_unit_ready>(
-    "TEST UNIT READY", 0x00, kNoServiceAction, 6, {0x00}, gate::kAll, kReserveOnly);
+    "TEST UNIT READY", 0x00, kNoServiceAction, 6, {0x00}, gate::kAll | gate::kBeside, kReserveOnly);
 inline constexpr CommandRow kRequestSense = row<&PrimaryUnit::request_sense>(
     "REQUEST SENSE", 0x03, kNoServiceAction, 6, {0x03, 0, 0, 0, kFF, 0}, gate::kNone, kAllowed);
 inline constexpr CommandRow kInquiry = row<&PrimaryUnit::inquiry>(

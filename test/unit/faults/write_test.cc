@@ -341,7 +341,7 @@ TEST_CASE("F16: an evicted node's writes fail with ESHUTDOWN, and its sync says 
   CHECK(host.tape() == kBegun);
 }
 
-TEST_CASE("F18: a slow disk withholds GOOD; nothing is lost, and other drives do not wait") {
+TEST_CASE("F18: a slow disk withholds GOOD; nothing is lost, and nobody else waits") {
   Rig rig;
   CHECK(create_cartridge(rig.files, kPool,
                          [] {
@@ -373,9 +373,25 @@ TEST_CASE("F18: a slow disk withholds GOOD; nothing is lost, and other drives do
   CHECK(other.tape() == Rig::blocks(0, 30) + " |");
   CHECK(slow.sink.ended.size() == n - 4);  // still held
 
+  // TEST UNIT READY does not wait for the disk, whoever asks and however often; what is behind the
+  // WRITE does, and so does what its own host asks after that.
+  const auto asked = [&](scsi::NexusId nexus, const Cdb& cdb) {
+    const std::size_t before = slow.sink.ended.size();
+    slow.sink.submit(nexus, cdb);
+    rig.executor.inner.run();
+    if (slow.sink.ended.size() == before) return std::string("waits");
+    const std::string answer = told(slow.sink.ended.back());
+    slow.sink.ended.pop_back();
+    return answer;
+  };
+  for (const scsi::NexusId nexus : {kOther, kHost, kOther}) CHECK(asked(nexus, {0x00}) == "GOOD");
+  CHECK(asked(kOther, {0x34, 0, 0, 0, 0, 0, 0, 0, 0, 0}) == "waits");  // READ POSITION
+  CHECK(asked(kHost, {0x00}) == "GOOD");
+  CHECK(asked(kOther, {0x00}) == "waits");
+
   rig.executor.release();
   rig.executor.inner.run();
-  REQUIRE(slow.sink.ended.size() == n - 3);
+  REQUIRE(slow.sink.ended.size() == n - 3 + 2);
   for (const Ended& end : slow.sink.ended) CHECK(told(end) == "GOOD");
   slow.sink.ended.clear();
   CHECK(slow.filemarks(1) == "GOOD");

@@ -140,8 +140,14 @@ class FakeUnit : public PrimaryUnit {
   }
 };
 
+// Here it is the command that stands in the queue like any other.
+constexpr CommandRow in_order(CommandRow row) {
+  row.gates &= static_cast<std::uint8_t>(~gate::kBeside);
+  return row;
+}
+
 inline constexpr CommandRow kFakeRows[] = {
-    primary::kTestUnitReady,
+    in_order(primary::kTestUnitReady),
     {"REWIND",
      0x01,
      kNoServiceAction,

@@ -179,7 +179,8 @@ TEST_CASE("The robot waits for the command that runs, and commands wait for the 
   std::optional<RemoveOutcome> out;
   rig.drive.remove([&](RemoveOutcome outcome) { out = std::move(outcome); });
   CHECK_FALSE(out.has_value());
-  const auto later = rig.sink.submit(rig.a, kTur);
+  CHECK(good(tur(rig)));                                                // which only asks
+  const auto later = rig.sink.submit(rig.a, {0x10, 0, 0, 0, 1, 0}, 0);  // WRITE FILEMARKS
   rig.drive.data_out(rig.a, 1000, scsi::Buffer::copy_of(pattern(10)));
   REQUIRE(out.has_value());
   CHECK(rig.medium->at(0).objects.size() == 1);
