@@ -247,7 +247,7 @@ void LoginFailures::count_failure(std::map<std::string, Entry>& entries, const s
 LoginFailures::Delay LoginFailures::record(const std::string& address, const std::string& account,
                                            TimePoint now) {
   if (!locked(address, account, now)) {
-    count_failure(addresses_, address, now);
+    count_failure(addresses_, owner_of(address), now);
     if (!account.empty()) count_failure(accounts_, account, now);
   }
   const std::size_t failures = std::max<std::size_t>(count(address), 1);
@@ -264,14 +264,14 @@ bool LoginFailures::shut(const std::map<std::string, Entry>& entries, const std:
 bool LoginFailures::locked(const std::string& address, const std::string& account,
                            TimePoint now) const {
   if (good_.contains({address, account})) return false;
-  if (shut(addresses_, address, kAddressLimit, now)) return true;
+  if (shut(addresses_, owner_of(address), kAddressLimit, now)) return true;
   // Who has not failed is not one of those that guess.
   return count(address) != 0 && shut(accounts_, account, kAccountLimit, now);
 }
 
 void LoginFailures::succeeded(const std::string& address, const std::string& account,
                               TimePoint now) {
-  addresses_.erase(address);
+  addresses_.erase(owner_of(address));
   accounts_.erase(account);
   const Key key{address, account};
   make_room(good_, key, kMaxEntries, [](TimePoint time) { return time; });
@@ -284,7 +284,7 @@ void LoginFailures::forget() {
 }
 
 std::size_t LoginFailures::count(const std::string& address) const {
-  const auto found = addresses_.find(address);
+  const auto found = addresses_.find(owner_of(address));
   return found == addresses_.end() ? 0 : found->second.count;
 }
 

@@ -80,14 +80,14 @@ class ChapTarget {
   std::string user_, account_;
 };
 
-// Failed logins per address and per account: each makes the answer to the next one later, and many
-// of them shut the address or the account for a while. Nobody sleeps: whoever answers asks for the
-// delay and sets itself a deadline.
+// Failed logins per address - of IPv6 per /64, which one host can have - and per account: each
+// makes the answer to the next one later, and many of them shut the address or the account for a
+// while. Nobody sleeps: whoever answers asks for the delay and sets itself a deadline.
 //
 // An account is shut to addresses that have failed themselves: the first answer of a host counts,
-// however much others guess, also just after a start. And an address that has logged in with an
-// account before is let through with it, whoever else fails there: nobody locks out a host that
-// works. AccessRule::addresses keeps strangers from trying at all.
+// however much others guess, also just after a start. And an address - this very one - that has
+// logged in with an account before is let through with it, whoever else fails there: nobody locks
+// out a host that works. AccessRule::addresses keeps strangers from trying at all.
 class LoginFailures {
  public:
   using TimePoint = std::chrono::steady_clock::time_point;

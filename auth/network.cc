@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <charconv>
-#include <string>
 
 namespace auth {
 namespace {
@@ -58,6 +57,17 @@ std::optional<Network> Network::parse(std::string_view text) {
 bool Network::contains(std::string_view address_text) const {
   const auto parsed = parse_address(address_text);
   return parsed && same_bits(address, parsed->bytes, prefix_bits);
+}
+
+std::string owner_of(std::string_view address_text) {
+  auto parsed = parse_address(address_text);
+  constexpr std::array<std::uint8_t, 12> kMapped = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+  if (!parsed || std::equal(kMapped.begin(), kMapped.end(), parsed->bytes.begin()))
+    return std::string(address_text);
+  std::fill(parsed->bytes.begin() + 8, parsed->bytes.end(), std::uint8_t{0});
+  std::array<char, INET6_ADDRSTRLEN> text{};
+  ::inet_ntop(AF_INET6, parsed->bytes.data(), text.data(), text.size());
+  return std::string(text.data()) + "/64";
 }
 
 }  // namespace auth

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
 
 namespace auth {
@@ -18,5 +19,9 @@ struct Network {
   // none. The zone of a link-local one ("fe80::1%eth0") is passed over.
   bool contains(std::string_view address_text) const;
 };
+
+// Whose an address is, as far as one can say: of an IPv6 address its /64 (RFC 4291 2.5.1), all of
+// whose addresses one host can take; anything else as it is.
+std::string owner_of(std::string_view address_text);
 
 }  // namespace auth

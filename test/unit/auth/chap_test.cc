@@ -359,3 +359,20 @@ TEST_CASE("guessing at an account from many addresses does not lock out the host
   CHECK(!failures.locked("192.0.2.1", "alice", start));
   CHECK(!failures.locked("198.51.100.1", "alice", start + 60s));
 }
+
+TEST_CASE("all of an IPv6 /64 is one address to guess from", "[auth]") {
+  LoginFailures failures;
+  const LoginFailures::TimePoint start{};
+  failures.succeeded("2001:db8::beef", "alice", start);
+  for (std::size_t i = 0; i < LoginFailures::kAddressLimit; ++i)
+    failures.record("2001:db8::" + std::to_string(i), "", start);
+  CHECK(failures.count("2001:db8:0:0:ffff::1") == LoginFailures::kAddressLimit);
+  CHECK(failures.locked("2001:db8::77", "alice", start));
+  CHECK(!failures.locked("2001:db8:0:1::77", "alice", start));
+  CHECK(!failures.locked("2001:db8::beef", "alice", start));  // this one has logged in before
+  // An IPv4 address is a whole one, mapped or not.
+  for (std::size_t i = 0; i < LoginFailures::kAddressLimit; ++i)
+    failures.record("::ffff:192.0.2." + std::to_string(i), "", start);
+  CHECK(failures.count("::ffff:192.0.2.1") == 1);
+  CHECK(!failures.locked("192.0.2.1", "alice", start));
+}
