@@ -1,4 +1,5 @@
 // The command line: what it makes, shows, refuses, and ends with.
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -42,6 +43,35 @@ TEST_CASE("version, help and usage") {
   CHECK(has(no_data.err, "vtl: --data is required"));
   CHECK(has(run_vtl({"init", "--help"}).out, " spectrum-protect"));
   CHECK(has(run_vtl({"cartridge", "export", "--help"}).out, " directory "));
+}
+
+TEST_CASE("commands leave no core dump, in which there could be secrets") {
+  // Held up where it prints, at a pipe that is full. What may not be dumped has its entries in
+  // /proc owned by root (proc(5)), so it runs as somebody else.
+  int pipe[2];
+  REQUIRE(::pipe(pipe) == 0);
+  REQUIRE(::fcntl(pipe[1], F_SETPIPE_SZ, 4096) == 4096);
+  const std::string full(4096, '.');
+  REQUIRE(::write(pipe[1], full.data(), full.size()) == 4096);
+  const std::string binary = vtl_binary();
+  const pid_t child = ::fork();
+  if (child == 0) {
+    ::dup2(pipe[1], 1);
+    if (::geteuid() == 0 && ::setuid(65534) != 0) ::_exit(126);
+    ::execl(binary.c_str(), binary.c_str(), "profile", "list", nullptr);
+    ::_exit(127);
+  }
+  const std::string proc = "/proc/" + std::to_string(child);
+  for (int i = 0; i < 1000 && !has(read_text(proc + "/stat"), "(vtl) S"); ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  CHECK(has(read_text(proc + "/stat"), "(vtl) S"));
+  struct stat of_environment {};
+  CHECK(::stat((proc + "/environ").c_str(), &of_environment) == 0);
+  CHECK(of_environment.st_uid != (::geteuid() == 0 ? 65534 : ::geteuid()));
+  ::close(pipe[0]);
+  ::close(pipe[1]);
+  ::kill(child, SIGKILL);
+  ::waitpid(child, nullptr, 0);
 }
 
 TEST_CASE("warnings of a command go to standard error, beside the result") {

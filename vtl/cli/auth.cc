@@ -15,7 +15,6 @@
 #include "vtl/config/config.h"
 #include "vtl/daemon/accounts.h"
 #include "vtl/daemon/control.h"
-#include "vtl/daemon/sandbox.h"
 
 namespace vtl::cli {
 namespace {
@@ -199,7 +198,6 @@ CLI::App* add_command(CLI::App& group, const std::string& name, const std::strin
                     "CHAP)");
   command->callback([options, user, run, &result] {
     if (!options->own && user->empty()) throw CLI::RequiredError("user, or --own");
-    daemon::forbid_core_dumps();
     result.code = run(*options);
   });
   return command;

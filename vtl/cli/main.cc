@@ -5,10 +5,12 @@
 #include <algorithm>
 #include <iostream>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "vtl/cli/command.h"
 #include "vtl/cli/table.h"
+#include "vtl/daemon/sandbox.h"
 
 namespace {
 
@@ -70,6 +72,11 @@ int main(int argc, char** argv) {
                        vtl::cli::printable(explain(*at, error)));
   });
 
+  std::vector<std::string> arguments = arguments_of(argc, argv);
+  // Most commands read the configuration, and so secrets. `serve` decides for itself
+  // (--no-sandbox).
+  if (arguments.empty() || arguments.back() != "serve") vtl::daemon::forbid_core_dumps();
+
   vtl::cli::Result result;
   vtl::cli::add_init(app, result);
   vtl::cli::add_serve(app, result);
@@ -81,7 +88,7 @@ int main(int argc, char** argv) {
   vtl::cli::add_reload(app, result);
   vtl::cli::add_iscsi(app, result);
   try {
-    app.parse(arguments_of(argc, argv));
+    app.parse(std::move(arguments));
   } catch (const CLI::ParseError& error) {
     // CLI11 has many codes for what is one thing to a script.
     return app.exit(error) == 0 ? 0 : vtl::daemon::kExitUsage;
