@@ -9,6 +9,8 @@
 
 #include <atomic>
 #include <catch2/catch.hpp>
+#include <chrono>
+#include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <thread>
@@ -181,6 +183,26 @@ TEST_CASE("a reload with an error changes nothing, and says file, line and key")
     std::this_thread::sleep_for(std::chrono::milliseconds(50));
   CHECK(a.login(2) == "");
   CHECK(alive(session));
+}
+
+TEST_CASE("SIGHUP at any moment of a start neither ends it nor lets anybody in too early") {
+  Access a;
+  REQUIRE(a.library.daemon.stop() == 0);
+  const auto before = std::signal(SIGHUP, SIG_IGN);  // as nohup has it, so from the first moment on
+  std::atomic<bool> stop = false;
+  std::thread signals([&] {
+    for (; !stop; std::this_thread::sleep_for(std::chrono::milliseconds(1)))
+      if (const pid_t pid = a.library.daemon.pid(); pid > 0) ::kill(pid, SIGHUP);
+  });
+  a.library.daemon.start();
+  stop = true;
+  signals.join();
+  std::signal(SIGHUP, before);
+  const auto log = [&] { return a.library.daemon.log(); };
+  for (int i = 0; i < 100 && !has(log(), "reload: nothing is different"); ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  CHECK(log().find(" devices on ") < log().find("reload: "));
+  CHECK(a.login(1) == "");
 }
 
 TEST_CASE("secrets that others can read are not taken over, nor served with") {
