@@ -215,7 +215,7 @@ std::optional<Login::Result> Connection::Impl::admit(const LoginRequest& request
     }
   }
   replaces = existing != nullptr;
-  if (existing != nullptr) existing->connection().drop("its initiator port logged in again");
+  if (existing != nullptr) existing->replace();
   return {};
 }
 

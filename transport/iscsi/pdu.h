@@ -233,7 +233,12 @@ struct R2t {
   Header encode() const;
 };
 
-enum class AsyncEvent : std::uint8_t { kScsi = 0, kLogoutRequest = 1, kDropConnection = 2 };
+enum class AsyncEvent : std::uint8_t {
+  kScsi = 0,
+  kLogoutRequest = 1,
+  kDropConnection = 2,
+  kDropSession = 3
+};
 
 struct AsyncMessage {
   std::uint64_t lun = 0;

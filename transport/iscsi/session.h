@@ -44,6 +44,7 @@ class Session : public std::enable_shared_from_this<Session> {
   void settle();
   void ping();
   void request_logout();  // Async Message event 1
+  void replace();         // Async Message event 3, then the end: its initiator port logs in again
   void reject(RejectReason reason, const Header& header, scsi::Bytes ahs = {});
 
   bool discovery() const { return identity_.target == nullptr; }

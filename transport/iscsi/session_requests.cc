@@ -186,6 +186,17 @@ void Session::request_logout() {
   connection_.close_timer.arm(Connection::Impl::kLogoutTime, connection_.exact_now());
 }
 
+// Whoever had it - a host that knows, or another one with a copy of its name - is told to wait
+// before it comes again. Who does not read is not waited for long.
+void Session::replace() {
+  Connection::Impl::Scope scope(connection_);
+  AsyncMessage pdu;
+  pdu.event = AsyncEvent::kDropSession;
+  pdu.parameter2 = static_cast<std::uint16_t>(parameters_.time_to_wait_s);
+  send(pdu.encode(), StatSn::kConsumed);
+  connection_.close("its initiator port logged in again");
+}
+
 // --- text ---
 
 void Session::forget_text() {

@@ -138,6 +138,7 @@ TEST_CASE("refusals of the portal that has the target", "[iscsi]") {
   // The same initiator port again: its old session ends (RFC 7143 6.3.5).
   auto again = world.connect();
   CHECK(status_of(again->login()) == 0);
+  first->expect(Opcode::kAsyncMessage);
   CHECK(first->closed());
   CHECK(world.second->sessions().size() == 1);
   CHECK(world.unit.established.back().replaces_lost_nexus);

@@ -18,6 +18,10 @@ TEST_CASE("the same initiator port logging in again takes its session over", "[i
 
   auto second = world.connect();
   CHECK(status_of(second->login()) == 0);
+  const AsyncMessage told = first->expect(Opcode::kAsyncMessage).as<AsyncMessage>();
+  CHECK(told.event == AsyncEvent::kDropSession);
+  CHECK(told.parameter2 == 2);  // DefaultTime2Wait
+  CHECK(told.parameter3 == 0);  // nothing is kept
   CHECK(first->closed());
   first->expect_silence();
   CHECK(world.portal->sessions().size() == 1);
@@ -41,7 +45,10 @@ TEST_CASE("the listener hears of a connection that was replaced", "[iscsi]") {
   auto second = world.connect();
   second->login();
   CHECK(calls == 1);
-  CHECK(first->connection().wants_close());
+  CHECK(!first->closed());
+  SECTION("it reads what it is told") { first->expect(Opcode::kAsyncMessage); }
+  SECTION("it does not, as one whose line is cut") { first->pass(2s); }
+  CHECK(first->closed());
   CHECK(!first->connection().deadline());
 }
 
@@ -91,6 +98,7 @@ TEST_CASE("a session that was begun with one account is not taken over with anot
   CHECK(world.unit.lost == 0);
   // With its own it is.
   CHECK(status_of(world.connect()->login(alice())) == 0);
+  first->expect(Opcode::kAsyncMessage);
   CHECK(first->closed());
 }
 
@@ -152,6 +160,7 @@ TEST_CASE("a session handle in the request", "[iscsi]") {
     const auto login = i->login(options).as<LoginResponse>();
     CHECK(login.status == 0);
     CHECK(login.tsih == tsih);
+    first->expect(Opcode::kAsyncMessage);
     CHECK(first->closed());
     CHECK(world.unit.lost == 1);
   }
