@@ -6,6 +6,7 @@
 #include <charconv>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <set>
 #include <utility>
 
 #include "scsi/crc32c.h"
@@ -145,7 +146,9 @@ ReservationFolder ReservationFolder::read(FileSystem& files, std::string path,
                                           const config::LibraryConfig& library) {
   ReservationFolder folder;
   folder.path = std::move(path);
+  std::set<std::string> known;
   const auto look = [&](const std::string& serial, const std::string& unit) {
+    known.insert({serial, serial + ".new"});
     Result<scsi::KeptReservations> found = read_file(files, folder.path + "/" + serial);
     if (found.ok()) {
       if (!found->registrations.empty()) folder.kept.emplace(serial, std::move(*found));
@@ -160,6 +163,16 @@ ReservationFolder ReservationFolder::read(FileSystem& files, std::string path,
   look(library.changer.serial, "the changer");
   for (std::size_t i = 0; i < library.drives.size(); ++i)
     look(library.drives[i].identity.serial, fmt::format("drive {}", i + 1));
+  const Result<bool> there = files.exists(folder.path);
+  if (!there || !*there) return folder;
+  if (const Result<std::vector<std::string>> names = files.list(folder.path); names) {
+    for (const std::string& name : *names)
+      if (!known.contains(name))
+        folder.strangers.push_back(fmt::format(
+            "{}/{} keeps persistent reservations of a device that is not in vtl.yaml; they hold "
+            "again if it comes back: remove the file if they shall not",
+            folder.path, name));
+  }
   return folder;
 }
 

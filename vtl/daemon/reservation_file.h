@@ -24,6 +24,8 @@ struct ReservationFolder {
   std::map<std::string, scsi::KeptReservations> kept;  // by serial number of the unit
   // For people: a file that cannot be read. Its unit starts without reservations.
   std::vector<std::string> problems;
+  // Likewise: files of units that the library has not, or not any more.
+  std::vector<std::string> strangers;
   // Told why something could not be kept; any loop's thread.
   std::function<void(std::string)> failed;
 };

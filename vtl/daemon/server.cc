@@ -241,6 +241,7 @@ ReservationFolder Server::found_reservations() {
   for (const auto& [serial, kept] : folder.kept)
     log_info(fmt::format("{} is registered with by {} initiator ports, as kept in {}/{}", serial,
                          kept.registrations.size(), folder.path, serial));
+  for (const std::string& stranger : folder.strangers) log_warning(stranger);
   folder.failed = [this](std::string text) {
     loop_.post([this, text = std::move(text)] {
       room_.alerts.raise(Alerts::Cause::kReservations, "", text);

@@ -187,3 +187,18 @@ TEST_CASE("a file that is damaged is told, and its unit starts without") {
   REQUIRE(w.keep(again, state(1, false)) == true);
   CHECK(w.found() == state(1, false));
 }
+
+TEST_CASE("what is kept of a drive that is not there any more is told, and stays") {
+  World w;
+  ReservationFolder folder = w.read();
+  CHECK(folder.strangers.empty());
+  ReservationFile drive(w.files, w.executor, folder, "VTDRIVE001", "drive 1");
+  ReservationFile gone(w.files, w.executor, folder, "VTDRIVE009", "drive 9");
+  REQUIRE(w.keep(drive, state(2, true)) == true);
+  REQUIRE(w.keep(gone, state(1, true)) == true);
+  const ReservationFolder after = w.read();
+  REQUIRE(after.strangers.size() == 1);
+  CHECK(after.strangers[0].find("/d/reservations/VTDRIVE009 keeps") == 0);
+  CHECK(after.kept.size() == 1);
+  CHECK(*w.files.exists("/d/reservations/VTDRIVE009"));
+}
