@@ -211,9 +211,12 @@ void DriveHost::choose() {
   const auto signed_below = [&](std::int64_t n) {
     return static_cast<std::int64_t>(random.below(static_cast<std::uint64_t>(n)));
   };
-  // Seldom in the middle, or no tape would ever become long.
-  const bool may_write = (at_end || (world_.swarm().overwrite && random.chance(150))) &&
-                         now.contents.size() < kLongestTape;
+  // Seldom in the middle, or no tape would ever become long. But one cut soon after another, and
+  // near it, is where the order of things counts.
+  const bool cutting = world_.swarm().cutting;
+  const bool may_write =
+      (at_end || (world_.swarm().overwrite && random.chance(cutting ? 500 : 150))) &&
+      now.contents.size() < kLongestTape;
   if (reading_) return read_on();
   // Before there are too many to be followed, it looks what is there, or has it made durable.
   if (tape()->possibilities() > kManyTapes && random.chance(500)) {
@@ -224,6 +227,7 @@ void DriveHost::choose() {
     return send({Kind::kFilemarks, {}, 0, false});
   switch (random.below(20)) {
     case 0:
+      if (cutting && size > 8) return send({Kind::kLocate, {}, size - signed_below(8), false});
       return send({Kind::kLocate, {}, signed_below(size + 2), false});
     case 1:
       return send({Kind::kRewind, {}, 0, false});

@@ -117,6 +117,7 @@ void World::crash(bool power) {
   process_.reset();
   constexpr double kSurvival[] = {0.0, 0.1, 0.5, 0.9, 1.0};
   if (power) {
+    sync_failed_ = false;
     // What was removed may come back, beside what was written in its place. A disk has room for
     // both: it gives no block away before the removal is durable.
     const std::uint64_t free =
@@ -200,6 +201,7 @@ int World::injected(const std::string& what, const std::string& path) {
   ++counts_.faults;
   trace(fmt::format("{} of {} fails", what, path));
   blame(path, false);
+  sync_failed_ = sync_failed_ || sync;
   return EIO;
 }
 
@@ -333,6 +335,8 @@ bool World::work() {
 
 void World::misfortune() {
   if (swarm_.cutting && !trap_ && random_.chance(8)) set_trap();
+  // What a failed sync has left in memory only is there until then, and does not come again.
+  if (sync_failed_ && swarm_.power_cuts && random_.chance(2)) return crash(true);
   if (!random_.chance(swarm_.harsh ? 50 : 12)) return;
   const auto some_line = [&]() -> Line* {
     return lines_.empty() ? nullptr : lines_[random_.below(lines_.size())].get();

@@ -101,7 +101,7 @@ class World {
     bool sprung = false;
   };
   std::optional<Trap> trap_, next_trap_;  // the second: for the next life
-  bool disk_fails_ = false;
+  bool disk_fails_ = false, sync_failed_ = false;
   unsigned faults_left_ = 0;
   TimePoint disk_stalls_until_{};
   TimePoint next_settle_{};
