@@ -36,14 +36,15 @@ modes:
   seek      LOCATE and SPACE on the first tape, --count of each distance: latency
   load      LOAD after UNLOAD of the first tape, --count times: latency
 options: --block BYTES --megabytes N --depth N --count N --lun N --digests 1
+         --shrinks 1   blocks that compress to half
 )";
 
 const std::vector<std::uint8_t> kTestUnitReady(6), kRewind = {0x01, 0, 0, 0, 0, 0};
 
 struct Options {
-  std::map<std::string, std::uint64_t> values = {{"block", 262144}, {"megabytes", 200},
-                                                 {"depth", 1},      {"count", 100},
-                                                 {"lun", 0},        {"digests", 0}};
+  std::map<std::string, std::uint64_t> values = {
+      {"block", 262144}, {"megabytes", 200}, {"depth", 1},  {"count", 100},
+      {"lun", 0},        {"digests", 0},     {"shrinks", 0}};
   std::uint64_t operator[](const std::string& name) const { return values.at(name); }
 };
 
@@ -52,7 +53,8 @@ double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
-// A drive's session, and its blocks: all alike, but unlike other drives'; they do not compress.
+// A drive's session, and its blocks: all alike, but unlike other drives'; they do not compress
+// unless they are to.
 struct Drive {
   Drive(int epoll, std::uint16_t port, const std::string& target, const Options& options)
       : session(epoll, port, target, static_cast<unsigned>(options["lun"]),
@@ -65,6 +67,9 @@ struct Drive {
       x ^= x << 13, x ^= x >> 7, x ^= x << 17;
       byte = static_cast<std::uint8_t>(x);
     }
+    constexpr std::size_t kPiece = 64;
+    for (std::size_t i = kPiece; options["shrinks"] != 0 && i < block.size(); ++i)
+      if (i / kPiece % 2 != 0) block[i] = block[i - kPiece];
   }
   Session session;
   std::vector<std::uint8_t> block, input;

@@ -69,11 +69,17 @@ class Server:
 class Vtl(Server):
     name, port = "vtl", 14260
 
-    def __init__(self, where, serve_options=(), drives=DRIVES):
+    def __init__(self, where, serve_options=(), drives=DRIVES, iscsi=None, compression="none"):
         self.data, self.serve_options, self.drives = where / "vtl", serve_options, drives
+        self.settings = {"iscsi": iscsi or {}, "storage": {"compression": compression}}
 
     def init(self):
         run(program("vtl"), "init", "--data", self.data, "--drives", self.drives, "--cartridges", self.drives)
+        text = (self.data / "vtl.yaml").read_text()
+        for section, keys in self.settings.items():
+            head, title, rest = text.partition(f"\n{section}:\n")
+            text = head + title + "".join(f"  {key}: {value}\n" for key, value in keys.items()) + rest
+        (self.data / "vtl.yaml").write_text(text)
 
     def start(self):
         self.init()
@@ -109,6 +115,25 @@ class Vtl(Server):
         super().erase(sessions)
         while any((self.data / "pool/trash").iterdir()):  # unlinked in the background
             time.sleep(0.02)
+
+
+class Idlers:
+    """500 connections of a kind that is of no use: test/bench/idlers.py. While it is entered."""
+    COUNT = 500
+
+    def __init__(self, server, kind):
+        self.command = [sys.executable, ROOT / "test/bench/idlers.py", server.port, kind, self.COUNT, "127.0.0.2"]
+
+    def __enter__(self):
+        self.process = subprocess.Popen(list(map(str, self.command)), stdout=subprocess.PIPE, text=True)
+        if self.process.stdout.readline().strip() != "ready":
+            sys.exit("bench: idlers.py did not start")
+        return self
+
+    def __exit__(self, *_):
+        self.process.kill()
+        out, _ = self.process.communicate()
+        self.standing = int(out.split()[-1]) if out.split() else 0
 
 
 class Bare(Server):

@@ -37,7 +37,8 @@ struct Devices : Neighbour {
 
 }  // namespace
 
-TEST_CASE_METHOD(Devices, "INQUIRY: standard data, its versions, allocation lengths", "[family]") {
+TEST_CASE_METHOD(Devices, "INQUIRY: standard data, its versions, allocation lengths",
+                 "[family][misread]") {
   for (RawSession* host : {&tape, &changer}) {
     const ByteString whole = inquiry(*host, -1, 0xffff).data;
     REQUIRE(whole.size() >= 74);
@@ -69,7 +70,7 @@ TEST_CASE_METHOD(Devices, "INQUIRY: standard data, its versions, allocation leng
 }
 
 TEST_CASE_METHOD(Devices, "INQUIRY: pages that there have to be, sorted, and no others",
-                 "[family]") {
+                 "[family][misread]") {
   for (RawSession* host : {&tape, &changer}) {
     const ByteString pages = inquiry(*host, 0, 255).data;
     REQUIRE(pages.size() >= 4);

@@ -129,7 +129,7 @@ TEST_CASE_METHOD(Reservations, "RESERVE(6) ends with its nexus, and with each re
 }
 
 TEST_CASE_METHOD(Reservations, "PERSISTENT RESERVE IN: keys, cut keys, capabilities, actions",
-                 "[family]") {
+                 "[family][misread]") {
   CHECK(keys(*one).empty());
   const std::uint32_t generation = number_at(reserve_in(*one, kKeys), 0);
   register_both();

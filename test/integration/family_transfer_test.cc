@@ -218,7 +218,7 @@ TEST_CASE_METHOD(Transfers, "residuals of READ: every relation of block, CDB and
   CHECK(none(kRewind).good());
 }
 
-TEST_CASE_METHOD(Transfers, "residuals of MODE SENSE and INQUIRY", "[family]") {
+TEST_CASE_METHOD(Transfers, "residuals of MODE SENSE and INQUIRY", "[family][misread]") {
   for (const ByteString& cdb :
        {ByteString{0x1a, 0, 0x3f, 0, 4, 0}, ByteString{0x12, 0, 0, 0, 4, 0}}) {
     CHECK(in(cdb, 4).residual == 0);

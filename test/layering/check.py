@@ -94,8 +94,20 @@ def check_includes(name, lines, complain):
                 complain(number, f"{title} must not know <{header}>")
 
 
+def check_proofs(page):
+    """The tests that a page names as proofs are there: `unit/x_test.cc` "words of its cases"."""
+    for number, line in enumerate((ROOT / page).read_text().split("\n"), 1):
+        for name, cases in re.findall(r'`(?:test/)?((?:unit|integration)/[^`]+\.cc)`((?:,? "[^"]+")*)', line):
+            texts = [f.read_text() for f in (ROOT / "test").glob(name)]
+            if not texts:
+                yield f"{page}:{number}: there is no test/{name}"
+            for case in re.findall(r'"([^"]+)"', cases):
+                if not any(case in text for text in texts):
+                    yield f'{page}:{number}: test/{name} has no case "{case}"'
+
+
 def main():
-    offences = []
+    offences = list(check_proofs("SECURITY.md"))
     files = [f for f in tracked() if f.endswith((".h", ".cc"))]
     for name in files:
         text = (ROOT / name).read_text()

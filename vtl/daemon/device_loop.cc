@@ -85,7 +85,9 @@ void DeviceLoop::give_memory_back() {
   if (!give) return;
   buffers_.trim();
   executor_->stages().trim();
-#ifndef __SANITIZE_ADDRESS__  // whose allocator it is then: the C library's was never set up
+// A sanitizer's allocator is not the C library's, which was never set up then, and which two
+// threads would set up at a time.
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
   ::malloc_trim(0);
 #endif
 }
