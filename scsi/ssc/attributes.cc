@@ -125,6 +125,7 @@ std::vector<Attribute> TapeDrive::Impl::attributes(std::uint32_t partition) cons
   // Densities that the cartridge can have: one. And what no other cartridge has: maker and serial.
   out.push_back({0x040B, kBinary, ByteBuilder().u8(kind.density_code).zeros(9).take()});
   out.push_back({0x1000, kBinary, ByteBuilder().ascii("VTL", 8).ascii(label.serial, 20).take()});
+  out.push_back({0x1001, kBinary, ByteBuilder().ascii("VTL", 8).ascii(label.serial, 16).take()});
   std::sort(out.begin(), out.end(),
             [](const Attribute& a, const Attribute& b) { return a.id < b.id; });
   return out;

@@ -137,6 +137,9 @@ struct TapeDrive::Impl {
 
   bool ready() const { return load == Load::kReady && background == Background::kNone; }
   std::optional<Sense> not_ready() const;
+  // `sense`, with how far the operation is that goes on after its command (SPC-4 4.5.2.4.4): a host
+  // that polls takes sense without it for the end of the operation.
+  Sense in_progress(Sense sense) const;
   ModePages& modes() { return unit->mode_pages(); }
   const ModePages& modes() const { return unit->mode_pages(); }
   std::uint64_t now_ms() const { return options.now_ms ? options.now_ms() : 0; }

@@ -155,6 +155,10 @@ class TapeMedium {
   // Makes everything durable and closes; load() may follow and reads the cartridge afresh.
   virtual void unload(Done<WriteOutcome> done) = 0;
 
+  // How far an operation is that has begun and is not done yet, of 65536. It only grows; 0 where a
+  // medium cannot tell.
+  virtual std::uint16_t progress() const { return 0; }
+
   // --- while loaded ---
   virtual std::uint32_t partition_count() const = 0;
   virtual PartitionInfo partition(std::uint32_t index) const = 0;

@@ -53,7 +53,7 @@ std::optional<Sense> TapeDrive::Impl::not_ready() const {
     case Load::kLoading:
       return Sense::not_ready(Asc::kBecomingReady);
     case Load::kUnloading:
-      return Sense::not_ready(Asc::kNotReadyOperationInProgress);
+      return in_progress(Sense::not_ready(Asc::kNotReadyOperationInProgress));
     case Load::kSeated:
       return Sense::not_ready(shut_down ? Asc::kNotReadyOffline
                                         : Asc::kInitializingCommandRequired);
@@ -62,9 +62,22 @@ std::optional<Sense> TapeDrive::Impl::not_ready() const {
     case Load::kReady:
       break;
   }
-  if (background == Background::kFormat) return Sense::not_ready(Asc::kFormatInProgress);
-  if (background != Background::kNone) return Sense::not_ready(Asc::kNotReadyOperationInProgress);
+  if (background == Background::kFormat)
+    return in_progress(Sense::not_ready(Asc::kFormatInProgress));
+  if (background != Background::kNone)
+    return in_progress(Sense::not_ready(Asc::kNotReadyOperationInProgress));
   return std::nullopt;
+}
+
+Sense TapeDrive::Impl::in_progress(Sense sense) const {
+  sense.progress = medium->progress();
+  if (background == Background::kVerify) {  // many reads; it is as far as the tape is
+    const Position at = medium->position();
+    const auto end = static_cast<double>(medium->partition(at.partition).end_of_data);
+    sense.progress =
+        static_cast<std::uint16_t>(65535 * static_cast<double>(at.object) / std::max(end, 1.0));
+  }
+  return sense;
 }
 
 std::optional<Sense> TapeDrive::not_ready() const { return impl_->not_ready(); }
@@ -87,13 +100,13 @@ Sense TapeDrive::pollable_sense() {
   // SSC-4: a poller of an immediate command sees NO SENSE with the operation's own code.
   switch (impl_->background) {
     case Impl::Background::kRewind:
-      return Sense::make(SenseKey::kNoSense, Asc::kRewindOperationInProgress);
+      return impl_->in_progress(Sense::make(SenseKey::kNoSense, Asc::kRewindOperationInProgress));
     case Impl::Background::kLocate:
-      return Sense::make(SenseKey::kNoSense, Asc::kLocateOperationInProgress);
+      return impl_->in_progress(Sense::make(SenseKey::kNoSense, Asc::kLocateOperationInProgress));
     case Impl::Background::kErase:
-      return Sense::make(SenseKey::kNoSense, Asc::kEraseOperationInProgress);
+      return impl_->in_progress(Sense::make(SenseKey::kNoSense, Asc::kEraseOperationInProgress));
     case Impl::Background::kVerify:
-      return Sense::make(SenseKey::kNoSense, Asc::kOperationInProgress);
+      return impl_->in_progress(Sense::make(SenseKey::kNoSense, Asc::kOperationInProgress));
     case Impl::Background::kNone:
     case Impl::Background::kLoad:
     case Impl::Background::kUnload:

@@ -410,6 +410,8 @@ void TapeModel::volume_overflow(const Operation& op, const Answer& answer) {
     const bool some =
         op.fixed ? !done.blocks.empty() : op.kind == Operation::Kind::kFilemarks && done.count != 0;
     if (!some) {
+      // Where it was the label that found no room, that shows at the next load only.
+      if (failed_ == Failed::kNo) failed_ = Failed::kUnknown;
       after.push_back(tape);
       after.push_back({Contents(tape.contents.begin(),
                                 tape.contents.begin() + static_cast<std::ptrdiff_t>(tape.position)),

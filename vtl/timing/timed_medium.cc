@@ -1,5 +1,6 @@
 #include "vtl/timing/timed_medium.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace vtl {
@@ -16,9 +17,19 @@ TimedMedium::TimedMedium(std::unique_ptr<TapeMedium> inside, const LtoTiming& ti
 template <class Outcome>
 void TimedMedium::answer(TapeMotion::TimePoint when, Done<Outcome> done, Outcome outcome) {
   if (outcome.fault || when <= alarm_->now()) return done(std::move(outcome));
-  alarm_->at(when, [done = std::move(done), outcome = std::move(outcome)]() mutable {
+  held_since_ = alarm_->now();
+  held_until_ = when;
+  alarm_->at(when, [this, done = std::move(done), outcome = std::move(outcome)]() mutable {
+    held_until_ = held_since_;
     done(std::move(outcome));
   });
+}
+
+std::uint16_t TimedMedium::progress() const {
+  if (held_until_ == held_since_) return inside_->progress();
+  const std::chrono::duration<double> passed = alarm_->now() - held_since_,
+                                      all = held_until_ - held_since_;
+  return static_cast<std::uint16_t>(65535 * std::clamp(passed / all, 0.0, 1.0));
 }
 
 Done<SpaceOutcome> TimedMedium::moved(Done<SpaceOutcome> done) {

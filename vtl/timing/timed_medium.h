@@ -32,6 +32,8 @@ class TimedMedium final : public scsi::ssc::TapeMedium {
   const scsi::ssc::MediumInfo& info() const override { return inside_->info(); }
   void load(scsi::ssc::LoadRecord drive, scsi::Done<scsi::ssc::LoadOutcome> done) override;
   void unload(scsi::Done<scsi::ssc::WriteOutcome> done) override;
+  // The share of the time that has passed.
+  std::uint16_t progress() const override;
 
   std::uint32_t partition_count() const override { return inside_->partition_count(); }
   scsi::ssc::PartitionInfo partition(std::uint32_t i) const override {
@@ -93,6 +95,8 @@ class TimedMedium final : public scsi::ssc::TapeMedium {
   std::unique_ptr<TapeMedium> inside_;
   std::unique_ptr<Alarm> alarm_;
   TapeMotion motion_;
+  // The answer that is held back: since when, until when; none: both are the same.
+  TapeMotion::TimePoint held_since_{}, held_until_{};
 };
 
 }  // namespace vtl

@@ -60,8 +60,8 @@ TEST_CASE("Attributes have the lengths of the table: Proxmox checks each") {
       {0x0006, 1},  {0x0007, 2},  {0x0008, 32}, {0x0009, 4},  {0x020A, 40}, {0x020B, 40},
       {0x020C, 40}, {0x020D, 40}, {0x0220, 8},  {0x0221, 8},  {0x0222, 8},  {0x0223, 8},
       {0x0224, 8},  {0x0225, 8},  {0x0340, 90}, {0x0341, 60}, {0x040B, 10}, {0x1000, 28},
-      {0x0400, 8},  {0x0401, 32}, {0x0402, 4},  {0x0403, 4},  {0x0404, 8},  {0x0405, 1},
-      {0x0406, 8},  {0x0407, 8},  {0x0408, 1},  {0x0409, 2}};
+      {0x1001, 24}, {0x0400, 8},  {0x0401, 32}, {0x0402, 4},  {0x0403, 4},  {0x0404, 8},
+      {0x0405, 1},  {0x0406, 8},  {0x0407, 8},  {0x0408, 1},  {0x0409, 2}};
   std::map<std::uint16_t, std::size_t> found;
   for (const auto& [id, value] : tape.values()) found[id] = value.size();
   CHECK(found == lengths);
@@ -88,6 +88,7 @@ TEST_CASE("Usage history, supported densities, identity") {
   CHECK(be(partition, 48, 4) == 1);
   CHECK(values.at(0x040B)[0] == std::byte{0x5E});
   CHECK(scsi::as_text(values.at(0x1000)).substr(0, 18) == "VTL     MEM0000001");
+  CHECK(scsi::as_text(values.at(0x1001)).substr(0, 18) == "VTL     MEM0000001");
 }
 
 TEST_CASE("READ ATTRIBUTE: where it starts, what does not exist, truncation") {

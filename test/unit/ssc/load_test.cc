@@ -117,6 +117,7 @@ TEST_CASE("LOAD and UNLOAD with IMMED = 1") {
   rig.medium->defer_completions(true);
   CHECK(good(rig.run({0x1B, 1, 0, 0, 0})));
   CHECK(sense_of(tur(rig)) == "2/04/07");
+  CHECK(rig.last.reply.sense->progress == 0);
   CHECK(sense_of(rig.run(kLoad)) == "2/04/07");
   rig.medium->complete_all();
   CHECK(sense_of(tur(rig)) == "2/3A/00");

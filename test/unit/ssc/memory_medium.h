@@ -55,6 +55,7 @@ class MemoryMedium : public TapeMedium {
   }
   // From now on operations end only in complete_one() or complete_all().
   void defer_completions(bool on) { deferring_ = on; }
+  void set_progress(std::uint16_t of_65536) { progress_ = of_65536; }
   std::size_t outstanding() const { return pending_.size(); }
   void complete_one() {
     Callback next = std::move(pending_.front());
@@ -82,6 +83,7 @@ class MemoryMedium : public TapeMedium {
 
   // --- TapeMedium ---
   const MediumInfo& info() const override { return info_; }
+  std::uint16_t progress() const override { return progress_; }
 
   void load(LoadRecord drive, Done<LoadOutcome> done) override {
     end([this, drive = std::move(drive), done = std::move(done)]() mutable {
@@ -477,6 +479,7 @@ class MemoryMedium : public TapeMedium {
   bool compresses_ = true;
   bool append_failed_ = false;
   bool deferring_ = false;
+  std::uint16_t progress_ = 0;
   BlockHandling handling_;
   std::uint64_t filemark_limit_ = 0;
   std::uint64_t flushes_ = 0;

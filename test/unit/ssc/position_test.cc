@@ -232,6 +232,12 @@ TEST_CASE(
   CHECK(sense_of(tape.run({0x00})) == "2/04/07");
   CHECK(sense_of(tape.run({0x34, 0x06})) == "2/04/07");
   CHECK(be(tape.run({0x03, 0, 0, 0, 252}).data(), 12, 2) == 0x0019);
+  // SKSV, and a share of 65536: without them a poller takes the operation for ended.
+  CHECK(be(tape.last.data(), 15, 3) == 0x80'0000);
+  tape.medium->set_progress(0x4000);
+  CHECK(be(tape.run({0x03, 0, 0, 0, 252}).data(), 15, 3) == 0x80'4000);
+  CHECK(sense_of(tape.run({0x00})) == "2/04/07");
+  CHECK(tape.last.reply.sense->progress == 0x4000);
   CHECK(good(tape.run({0x12, 0, 0, 0, 96})));
   tape.medium->complete_all();
   CHECK(good(tape.run({0x00}, tape.b)));

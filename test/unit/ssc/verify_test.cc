@@ -116,6 +116,9 @@ TEST_CASE("VERIFY with IMMED goes on by itself, and a reset ends it") {
   CHECK(good(tape.verify(0x24, 0)));
   CHECK(sense_of(tape.run({0x00})) == "2/04/07");
   CHECK(be(tape.run({0x03, 0, 0, 0, 18}).data(), 12, 2) == 0x0016);
+  CHECK(be(tape.last.data(), 15, 3) == 0x80'0000);
+  tape.medium->complete_one();
+  CHECK(be(tape.run({0x03, 0, 0, 0, 18}).data(), 15, 3) == 0x80'0000 + 65535 / 51);
   tape.medium->complete_all();
   CHECK(sense_of(tape.run({0x00})) == "3/11/00");
   CHECK(flags_of(tape.last) == "deferred");

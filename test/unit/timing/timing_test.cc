@@ -179,8 +179,13 @@ TEST_CASE("LOCATE, SPACE and UNLOAD take the way; what goes wrong is told at onc
   // 20 GB of a wrap of 57.7 GB.
   deck.tape->locate_object(0, 10, keep);
   CHECK_FALSE(found);
-  deck.time.pass(42s);
+  CHECK(deck.tape->progress() == 0);
+  deck.time.pass(10s);
+  CHECK(deck.tape->progress() > 0xFFFF / 5);
+  CHECK(deck.tape->progress() < 0xFFFF / 3);
+  deck.time.pass(32s);
   REQUIRE(found);
+  CHECK(deck.tape->progress() == 0);
   CHECK(deck.tape->position().object == 10);
   found.reset();
   deck.tape->space(SpaceUnit::kBlocks, -5, keep);
