@@ -162,7 +162,7 @@ TEST_CASE_METHOD(Neighbour, "bad input 22: a flood of what does not wait its tur
   SECTION("commands: four wait, the others are told 06") {
     std::vector<std::uint32_t> tags;
     for (int i = 0; i < 500; ++i) {
-      bad.send(RawSession::immediate(bad.command(kReady)));
+      bad.send(RawSession::immediate(bad.command({0x01, 0, 0, 0, 0, 0})));
       --bad.cmd_sn;
       tags.push_back(bad.last_tag());
     }

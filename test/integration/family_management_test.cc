@@ -104,7 +104,7 @@ TEST_CASE_METHOD(Functions, "LOGICAL UNIT RESET and TARGET WARM RESET, idle and 
       std::uint32_t waiting = 0;
       if (busy) {
         r2t = write_under_way(*one);
-        two->send(two->command(kReady));
+        two->send(two->command(kRewind));
         waiting = two->last_tag();
       }
       CHECK(two->manage(two->management(function)) == 0);
