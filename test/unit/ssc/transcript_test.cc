@@ -79,6 +79,7 @@ TEST_CASE("Replayed: LTFS on drives of HP and Quantum") { play("ltfs_families.tx
 TEST_CASE("Replayed: Linux st and mt") { play("st.txt"); }
 TEST_CASE("Replayed: Proxmox Backup Server") { play("proxmox.txt"); }
 TEST_CASE("Replayed: the Windows tape class driver") { play("windows.txt"); }
+TEST_CASE("Replayed: Windows' own minidriver for LTO") { play("ltotape.txt"); }
 TEST_CASE("Replayed: NetBackup at a drive") { play("netbackup.txt"); }
 TEST_CASE("Replayed: Spectrum Protect at a drive") { play("spectrum_protect.txt"); }
 TEST_CASE("Replayed: Veeam at a drive") { play("veeam.txt"); }
