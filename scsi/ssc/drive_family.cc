@@ -48,7 +48,7 @@ constexpr LogPageOf kUsage{0x30, 1, 6}, kOldCompression{0x32, 1, 6}, kCompressio
 constexpr std::array kIbmLogPages{
     LogPageOf{0x02}, LogPageOf{0x03}, LogPageOf{0x0C}, LogPageOf{0x0D}, LogPageOf{0x10},
     LogPageOf{0x11}, LogPageOf{0x12}, LogPageOf{0x14}, LogPageOf{0x17}, kCompression,
-    LogPageOf{0x2E}, kUsage,          LogPageOf{0x31}, kOldCompression};
+    LogPageOf{0x2E}, kUsage,          LogPageOf{0x31}, kOldCompression, LogPageOf{0x37, 5}};
 constexpr std::array kHpLogPages{LogPageOf{0x02},    LogPageOf{0x03}, LogPageOf{0x0C},
                                  LogPageOf{0x0D},    LogPageOf{0x11}, LogPageOf{0x12, 5},
                                  LogPageOf{0x14, 5}, kCompression,    LogPageOf{0x17, 5},

@@ -319,6 +319,7 @@ struct TapeDrive::Impl {
   std::vector<LogParameter> compression_statistics(bool with_enabled) const;
   std::vector<LogParameter> tape_usage() const;
   std::vector<LogParameter> tape_capacity() const;
+  std::vector<LogParameter> performance_characteristics() const;
   std::vector<LogParameter> volume_statistics() const;
   // What a partition holds up to early warning, what is used of it, what is left; bytes. The same
   // numbers go into log pages 17h and 31h and into MAM 0000h and 0001h.

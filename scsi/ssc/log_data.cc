@@ -192,6 +192,13 @@ Parameters TapeDrive::Impl::tape_capacity() const {
           list(0x0004, of[1].maximum / kBinaryMb, 4)};
 }
 
+// Page 37h, performance characteristics: the efficiency of the medium, which LTFS shows as
+// ltfs.mediaEfficiency. From 01h, the best, to FFh; 00h is unknown, as without a cartridge. A
+// medium of files has no wear.
+Parameters TapeDrive::Impl::performance_characteristics() const {
+  return {list(0x0001, load == Load::kReady ? 0x01 : 0x00, 1)};
+}
+
 std::vector<LogPage> TapeDrive::Impl::log_pages() {
   const auto reset = [this] { reset_counters(); };
   const auto page = [](std::uint8_t code, std::function<Parameters()> parameters,
@@ -226,6 +233,7 @@ std::vector<LogPage> TapeDrive::Impl::log_pages() {
       page(0x31, [this] { return tape_capacity(); }),
       page(
           0x32, [this] { return compression_statistics(false); }, reset),
+      page(0x37, [this] { return performance_characteristics(); }),
   };
   std::erase_if(pages, [this](const LogPage& each) {
     return !family.has_log_page(each.page, generation.number);

@@ -8,6 +8,8 @@ must "login" login changer 1 5 9
 
 complaints='malformed|unexpected|too short|truncated|unable to|response length|exceeds|bad |illegal|invalid|not supported'
 names='Invalid cleaning tape:|Tape directory invalid' # flags of TapeAlert
+# Page 37h of IBM's drives, which the tool knows by name alone: what it says of the real ones
+names+='|Unable to decode (Performance characteristics|page = 0x37)'
 # the command succeeds, is silent on its standard error, and finds nothing odd in what it decodes
 clean() { # what command...
   local what=$1 rc

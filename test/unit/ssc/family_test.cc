@@ -191,6 +191,12 @@ TEST_CASE("Families: the log pages that each has, by generation") {
     for (const int code : codes) out.push_back(static_cast<std::byte>(code));
     return out;
   };
+  const auto without_37 = [](Data page) {  // performance characteristics: the last
+    REQUIRE(page.back() == std::byte{0x37});
+    page.pop_back();
+    page[3] = static_cast<std::byte>(page.size() - 4);
+    return page;
+  };
   for (const std::uint8_t generation : std::initializer_list<std::uint8_t>{5, 6})
     CHECK(pages("hp", generation) == list({0x00, 0x02, 0x03, 0x0C, 0x0D, 0x11, 0x12, 0x14, 0x17,
                                            0x1B, 0x2E, 0x30, 0x31, 0x32}));
@@ -200,7 +206,9 @@ TEST_CASE("Families: the log pages that each has, by generation") {
   CHECK(pages("quantum", 4) ==
         list({0x00, 0x02, 0x03, 0x0C, 0x0D, 0x12, 0x14, 0x2E, 0x30, 0x31, 0x32}));
   for (std::uint8_t generation = 5; generation <= 9; ++generation)
-    CHECK(pages("quantum", generation) == pages("ibm", generation));
+    CHECK(pages("quantum", generation) == without_37(pages("ibm", generation)));
+  CHECK(pages("ibm", 4) ==
+        list({0x00, 0x02, 0x03, 0x0C, 0x0D, 0x10, 0x11, 0x12, 0x14, 0x17, 0x2E, 0x30, 0x31, 0x32}));
   CHECK(pages("ibm", 6) == list({0x00, 0x02, 0x03, 0x0C, 0x0D, 0x10, 0x11, 0x12, 0x14, 0x17, 0x1B,
-                                 0x2E, 0x30, 0x31, 0x32}));
+                                 0x2E, 0x30, 0x31, 0x32, 0x37}));
 }

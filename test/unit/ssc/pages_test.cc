@@ -199,8 +199,8 @@ TEST_CASE("An LTO-4 drive has neither partitions nor logical block protection") 
 TEST_CASE("Log page 00h lists the pages") {
   Rig rig;
   const Data page = rig.run({0x4D, 0, 0x40, 0, 0, 0, 0, 1, 0}).data();
-  CHECK(page == bytes({0, 0, 0, 13, 0x00, 0x02, 0x03, 0x0C, 0x0D, 0x10, 0x11, 0x12, 0x14, 0x17,
-                       0x1B, 0x2E, 0x31}));
+  CHECK(page == bytes({0, 0, 0, 14, 0x00, 0x02, 0x03, 0x0C, 0x0D, 0x10, 0x11, 0x12, 0x14, 0x17,
+                       0x1B, 0x2E, 0x31, 0x37}));
 }
 
 TEST_CASE("Log page 0Dh: degrees Celsius, more with a tape to move; no reference") {
@@ -456,6 +456,15 @@ TEST_CASE("Log page 31h and MAM agree on capacity, in units of 2^20") {
   const Data mam = rig.run({0x8C, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0}).data();
   CHECK(be(mam, 4 + 5, 8) == 9);
   CHECK(be(mam, 4 + 13 + 5, 8) == 10);
+}
+
+TEST_CASE("Log page 37h: the medium is as good as can be, and unknown without a cartridge") {
+  const Cdb performance{0x4D, 0, 0x77, 0, 0, 0, 0, 1, 0};
+  Rig empty;
+  CHECK(empty.run(performance).data() == bytes({0x37, 0, 0, 5, 0, 1, 0x03, 1, 0x00}));
+  Loaded rig;
+  CHECK(rig.run(performance).data() == bytes({0x37, 0, 0, 5, 0, 1, 0x03, 1, 0x01}));
+  CHECK(rig.log_number(0x37, 0x0001) == 1);
 }
 
 TEST_CASE("REPORT DENSITY SUPPORT: what the drive reads, ascending, 52 bytes each") {
