@@ -34,6 +34,9 @@ says "the robot can fetch it" 'Data Transfer Element 1:Full \(Storage Element 7 
 check "unload it" changer unload 7 1
 check "vtl cartridge show" host vtl cartridge show CLN001CU
 says "a use is gone" '49 uses left'
+says "it is one for cleaning" 'Type +cleaning'
+absent=$(grep -cE '^(Capacity|Used|Partition)' <<<"$output")
+same "and holds no data" 0 "$absent"
 
 # ---- more slots: two unit attentions in a row
 check "vtl library grow" host vtl library grow --slots 40

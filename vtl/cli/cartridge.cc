@@ -21,9 +21,7 @@ std::string notes_of(const json& cartridge) {
   const auto add = [&](const std::string& note) { notes += (notes.empty() ? "" : ", ") + note; };
   if (cartridge["worm"]) add("WORM");
   if (cartridge.contains("cleanings_left"))
-    add(fmt::format("cleaning, {} uses left", cartridge["cleanings_left"].get<int>()));
-  else if (cartridge["cleaning"])
-    add("cleaning");
+    add(fmt::format("{} uses left", cartridge["cleanings_left"].get<int>()));
   if (cartridge.value("write_protected", false)) add("write-protected");
   if (cartridge.value("label_damaged", false)) add("LABEL DAMAGED");
   if (cartridge.contains("error")) add("CANNOT BE READ: " + cartridge["error"].get<std::string>());
@@ -92,12 +90,15 @@ void print_one(const json& cartridge) {
                            one["first_object"].get<std::uint64_t>(),
                            one["objects"].get<std::uint64_t>(), one["what"].get<std::string>()));
   }
-  if (!cartridge.contains("capacity_bytes")) return;
+  if (!cartridge.contains("serial")) return;
   line("Serial", cartridge["serial"]);
-  line("Capacity", exact("capacity_bytes"));
-  line("Used", exact("used_bytes"));
+  const bool holds_data = !cartridge["cleaning"];
+  if (holds_data) {
+    line("Capacity", exact("capacity_bytes"));
+    line("Used", exact("used_bytes"));
+  }
   std::size_t number = 0;
-  for (const json& partition : cartridge["partitions"]) {
+  for (const json& partition : cartridge.value("partitions", json::array())) {
     line(fmt::format("Partition {}", number++).c_str(),
          fmt::format("{} objects, of them {} filemarks; {} of {}", count_text(partition["objects"]),
                      count_text(partition["filemarks"]), size_text(partition["used_bytes"]),
@@ -112,8 +113,10 @@ void print_one(const json& cartridge) {
   }
   if (cartridge["write_protected"]) line("Protected", cartridge["write_protect_reason"]);
   line("Loads", count_text(cartridge["load_count"]));
-  line("Written, ever", size_text(cartridge["bytes_written_life"]));
-  line("Read, ever", size_text(cartridge["bytes_read_life"]));
+  if (holds_data) {
+    line("Written, ever", size_text(cartridge["bytes_written_life"]));
+    line("Read, ever", size_text(cartridge["bytes_read_life"]));
+  }
   const auto made = cartridge["created"].get<std::string>();
   line("Made", made.empty() ? "unknown" : made);
   line("Directory", cartridge["directory"]);

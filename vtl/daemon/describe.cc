@@ -229,12 +229,14 @@ nlohmann::json describe_place(const config::Config& config, const Placement& pla
 
 nlohmann::json describe_cartridge(const config::Config& config, const Placement& placement,
                                   const CartridgeSummary* summary) {
-  nlohmann::json out = {{"barcode", placement.label.barcode},
-                        {"generation", placement.label.generation},
-                        {"generation_name", generation_name(placement.label.generation)},
-                        {"worm", placement.label.worm},
-                        {"cleaning", placement.label.cleaning},
-                        {"place", describe_place(config, placement)}};
+  nlohmann::json out = {
+      {"barcode", placement.label.barcode},
+      {"generation", placement.label.generation},
+      {"generation_name",
+       placement.label.cleaning ? "cleaning" : generation_name(placement.label.generation)},
+      {"worm", placement.label.worm},
+      {"cleaning", placement.label.cleaning},
+      {"place", describe_place(config, placement)}};
   if (summary == nullptr) return out;
   std::uint64_t capacity = 0;
   std::uint64_t used = 0;
@@ -252,9 +254,11 @@ nlohmann::json describe_cartridge(const config::Config& config, const Placement&
                           {"filemarks", known(partition.filemarks)}});
   }
   out["serial"] = summary->info.serial;
-  out["capacity_bytes"] = capacity;
-  out["used_bytes"] = known(used);
-  out["partitions"] = std::move(partitions);
+  if (!placement.label.cleaning) {  // which holds no data
+    out["capacity_bytes"] = capacity;
+    out["used_bytes"] = known(used);
+    out["partitions"] = std::move(partitions);
+  }
   out["write_protected"] = summary->info.write_protected;
   out["write_protect_reason"] = summary->info.write_protect_reason;
   out["load_count"] = known(summary->info.load_count);

@@ -292,7 +292,12 @@ TEST_CASE("cartridges without a label, and cleaning cartridges with their uses")
   CHECK(one["worm"] == true);
   CHECK_FALSE(one.contains("cleanings_left"));
   CHECK(make({{"barcode", "CLN001CU"}}).status == 201);
-  CHECK(local.call("GET", "/v1/cartridges/CLN001CU").body["cleanings_left"] == 50);
+  const json cleaning = local.call("GET", "/v1/cartridges/CLN001CU").body;
+  CHECK(cleaning["cleanings_left"] == 50);
+  CHECK(cleaning["generation_name"] == "cleaning");  // and of no capacity
+  for (const char* name : {"capacity_bytes", "used_bytes", "partitions"})
+    CHECK_FALSE(cleaning.contains(name));
+  CHECK(one["generation_name"] == "LTO-7");
   int labelled = 0, without = 0;
   const json library = local.call("GET", "/v1/library").body;
   for (const json& element : library["elements"])
