@@ -201,7 +201,8 @@ TEST_CASE("early warning and the end of the tape", "[bulk]") {
   CHECK(read_block(drive, block.size()).data == block);
 }
 
-TEST_CASE("what LTFS keeps on a tape is found in another drive: partitions, blocks, coherency") {
+TEST_CASE("what LTFS keeps on a tape is found in another drive: partitions, blocks, coherency",
+          "[misread]") {
   Library library;
   ByteString made, changed;                   // the partition page, the volume change reference
   const auto coherency = [](int partition) {  // attribute 080Ch, 70 bytes, one a partition

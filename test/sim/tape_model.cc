@@ -412,11 +412,13 @@ void TapeModel::volume_overflow(const Operation& op, const Answer& answer) {
     if (!some) {
       // Where it was the label that found no room, that shows at the next load only.
       if (failed_ == Failed::kNo) failed_ = Failed::kUnknown;
-      after.push_back(tape);
-      after.push_back({Contents(tape.contents.begin(),
-                                tape.contents.begin() + static_cast<std::ptrdiff_t>(tape.position)),
-                       tape.position});
-      after_crash_.push_back(after.back().contents);
+      // And where it was what was accepted before, a part of what was to go is there still.
+      for (std::uint64_t kept = tape.position; kept <= tape.contents.size(); ++kept) {
+        after.push_back({Contents(tape.contents.begin(),
+                                  tape.contents.begin() + static_cast<std::ptrdiff_t>(kept)),
+                         tape.position});
+        after_crash_.push_back(after.back().contents);
+      }
       continue;
     }
     Expected expected;

@@ -56,6 +56,14 @@ class Hidden {
   bool terminal_ = false;
 };
 
+// A letter at a time: what stands behind the line is the next question's. False: there was none.
+bool read_line(std::string& line) {
+  char letter = 0;
+  ssize_t got = 0;
+  while ((got = ::read(STDIN_FILENO, &letter, 1)) == 1 && letter != '\n') line += letter;
+  return got == 1 || !line.empty();
+}
+
 }  // namespace
 
 std::optional<std::string> ask_hidden(const std::string& text) {
@@ -64,7 +72,7 @@ std::optional<std::string> ask_hidden(const std::string& text) {
   {
     const Hidden hidden;
     std::cerr << text << std::flush;
-    got = static_cast<bool>(std::getline(std::cin, line));
+    got = read_line(line);
   }
   std::cerr << '\n';
   return got ? std::optional(std::move(line)) : std::nullopt;
