@@ -412,8 +412,13 @@ void TapeModel::volume_overflow(const Operation& op, const Answer& answer) {
     if (!some) {
       // Where it was the label that found no room, that shows at the next load only.
       if (failed_ == Failed::kNo) failed_ = Failed::kUnknown;
-      // And where it was what was accepted before, a part of what was to go is there still.
-      for (std::uint64_t kept = tape.position; kept <= tape.contents.size(); ++kept) {
+      // What an ERASE meets may be what was accepted before it: then a part of what was to go is
+      // there still. Anything else has cut all of it or nothing.
+      const std::uint64_t step =
+          op.kind == Operation::Kind::kErase || tape.contents.size() <= tape.position
+              ? 1
+              : tape.contents.size() - tape.position;
+      for (std::uint64_t kept = tape.position; kept <= tape.contents.size(); kept += step) {
         after.push_back({Contents(tape.contents.begin(),
                                   tape.contents.begin() + static_cast<std::ptrdiff_t>(kept)),
                          tape.position});
