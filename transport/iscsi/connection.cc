@@ -18,6 +18,7 @@ Connection::Impl::Impl(Portal::State& state, std::string local, std::string peer
       local_address(std::move(local)),
       peer_address(std::move(peer)),
       peer_host(host_of(peer_address)),
+      peer_owner(auth::owner_of(peer_host)),
       arrival(++state.arrivals),
       login(std::make_unique<Login>(state, peer_host)) {
   login_timer.arm(Milliseconds(state.options.login_timeout_ms), {});
@@ -424,7 +425,7 @@ std::unique_ptr<Handover> Connection::take_handover() {
   handover->local_address = impl.local_address;
   handover->peer_address = impl.peer_address;
   handover->stat_sn = impl.stat_sn;
-  handover->id = impl.portal.count_elsewhere(impl.peer_host);
+  handover->id = impl.portal.count_elsewhere(impl.peer_owner);
   impl.end_session();
   impl.abandoned = true;
   return handover;

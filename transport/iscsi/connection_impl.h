@@ -123,7 +123,8 @@ struct Connection::Impl {
   Portal::State& portal;
   Connection* self = nullptr;
   const std::string local_address, peer_address, peer_host;
-  const std::uint64_t arrival;  // the n-th
+  const std::string peer_owner;  // whose that is (auth::owner_of), for the limit per address
+  const std::uint64_t arrival;   // the n-th
   std::shared_ptr<std::function<void()>> listener;
 
   Phase phase = Phase::kLogin;

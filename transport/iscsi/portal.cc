@@ -8,7 +8,7 @@
 namespace iscsi {
 
 std::string host_of(std::string_view address) {
-  if (address.starts_with('[')) return std::string(address.substr(0, address.find(']') + 1));
+  if (address.starts_with('[')) return std::string(address.substr(1, address.find(']') - 1));
   const std::size_t colon = address.find(':');
   // More than one colon: an IPv6 address without a port.
   if (colon != std::string_view::npos && address.find(':', colon + 1) == std::string_view::npos)
@@ -60,8 +60,8 @@ std::uint16_t Portal::State::allocate_tsih() {
   return last_tsih_;
 }
 
-std::uint64_t Portal::State::count_elsewhere(const std::string& host) {
-  away.emplace(++last_away_, Away{host});
+std::uint64_t Portal::State::count_elsewhere(const std::string& owner) {
+  away.emplace(++last_away_, Away{owner});
   return last_away_;
 }
 
@@ -100,7 +100,7 @@ void Portal::add_target_elsewhere(std::string name, std::string alias, std::size
 std::unique_ptr<Connection> Portal::accept(std::string local_address, std::string peer_address) {
   State& state = *state_;
   if (state.shutting_down) return nullptr;
-  const std::string host = host_of(peer_address);
+  const std::string owner = auth::owner_of(host_of(peer_address));
   const auto refuse = [&](Limit limit, const char* why) {
     state.reached(limit, LogLevel::kWarning, "connection from " + peer_address + " closed: " + why);
     return nullptr;
@@ -109,9 +109,9 @@ std::unique_ptr<Connection> Portal::accept(std::string local_address, std::strin
     return refuse(Limit::kConnections, "there are as many connections as are allowed");
   const auto without_target =
       std::count_if(state.connections.begin(), state.connections.end(),
-                    [&](const auto* c) { return c->peer_host == host && !c->has_target(); }) +
+                    [&](const auto* c) { return c->peer_owner == owner && !c->has_target(); }) +
       std::count_if(state.away.begin(), state.away.end(), [&](const auto& entry) {
-        return entry.second.host == host && !entry.second.logged_in;
+        return entry.second.owner == owner && !entry.second.logged_in;
       });
   if (static_cast<std::uint32_t>(without_target) >= state.options.max_connections_per_address)
     return refuse(Limit::kConnectionsPerAddress,

@@ -33,7 +33,8 @@ struct PortalOptions {
   bool header_digest = true;  // accept CRC32C when offered
   bool data_digest = true;
   std::uint32_t max_connections = 256;  // TCP connections in all; past it a new one is closed
-  std::uint32_t max_connections_per_address = 64;  // not logged in to a target
+  // Not logged in to a target; of IPv6 per /64 (auth::owner_of).
+  std::uint32_t max_connections_per_address = 64;
   std::uint32_t max_logins = 128;  // connections without a target: past it the oldest goes
   std::uint32_t max_sessions_per_target = 1;  // other initiators are told 0301
   std::uint32_t command_window = 32;          // commands per session

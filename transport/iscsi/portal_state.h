@@ -40,7 +40,7 @@ struct Portal::State {
   std::set<Session*> sessions;  // normal ones in full feature phase
   // Connections that came in here and went to another portal, by a number of ours.
   struct Away {
-    std::string host;
+    std::string owner;  // of its address
     bool logged_in = true;
   };
   std::map<std::uint64_t, Away> away;
@@ -60,7 +60,7 @@ struct Portal::State {
   scsi::NexusId allocate_nexus();
   void release_nexus(scsi::NexusId nexus);
   // A connection from there leaves for another portal, and counts all the same.
-  std::uint64_t count_elsewhere(const std::string& host);
+  std::uint64_t count_elsewhere(const std::string& owner);
   // Drops the oldest connection without a session with a target if there are as many as may be.
   void make_room_for_stranger();
   // A session handle that no other session of the group has; never 0.
@@ -82,7 +82,8 @@ struct Portal::State {
   std::uint64_t last_away_ = 0;
 };
 
-// The host part of "192.0.2.1:3260", "[::1]:3260", or of an address without a port.
+// The host part of "192.0.2.1:3260", "[::1]:3260" - without the brackets -, or of an address
+// without a port: as rules have it.
 std::string host_of(std::string_view address);
 
 }  // namespace iscsi

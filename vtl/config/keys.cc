@@ -65,8 +65,10 @@ const std::vector<Key<IscsiConfig>>& iscsi_keys() {
            "Accept CRC32C header digests from initiators that want them."),
       flag("data_digest", &C::data_digest, "Accept CRC32C data digests likewise."),
       number("max_connections", &C::max_connections, 1, 65535, "TCP connections in all."),
-      number("max_connections_per_address", &C::max_connections_per_address, 1, 65535,
-             "TCP connections from one address that have not logged in to a target."),
+      number(
+          "max_connections_per_address", &C::max_connections_per_address, 1, 65535,
+          "TCP connections from one address (of IPv6: from one /64) that have not logged in to a "
+          "target."),
       number(
           "max_logins", &C::max_logins, 8, 65535,
           "Connections that have not logged in to a target, from all addresses; for one more the "

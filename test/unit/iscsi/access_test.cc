@@ -77,6 +77,22 @@ TEST_CASE("a target is hidden from addresses that may not use it: for them there
   CHECK(nobody->all_output == stranger->all_output);
 }
 
+TEST_CASE("rules and failures know an IPv6 address in either spelling", "[iscsi]") {
+  World rules({}, only_from("2001:db8::/32"));
+  for (const char* peer : {"2001:db8::7", "[2001:db8::7]:40000"})
+    CHECK(status_of(rules.connect(peer)->login()) == 0);
+  for (const char* peer : {"2001:db9::7", "[2001:db9::7]:40000", "[::]:1", "["})
+    CHECK(status_of(rules.connect(peer)->login()) == 0x0203);
+  World guessed({}, chap_policy());
+  for (int n = 0; n < 10; ++n) {
+    const std::string host = "2001:db8::" + std::to_string(n + 1);
+    CHECK(chap_login(guessed, n % 2 == 0 ? host : "[" + host + "]:1", "not-the-secret") == 0x0201);
+  }
+  CHECK(chap_login(guessed, "[2001:db8::beef]:1", "secret-of-alice") == 0x0201);
+  CHECK(guessed.reached(Limit::kLockedOut) == 1);
+  CHECK(chap_login(guessed, "[2001:db8:0:1::beef]:1", "secret-of-alice") == 0);
+}
+
 TEST_CASE("discovery is refused by name with 0202", "[iscsi]") {
   auth::AccessPolicy policy;
   policy.discovery.initiators = {"iqn.1991-05.com.microsoft:host"};

@@ -170,6 +170,18 @@ TEST_CASE("a session handle in the request", "[iscsi]") {
     check_refused(*i, i->login(options), 0x020A);
     CHECK(!first->closed());
   }
+  SECTION("of another port of the same initiator") {
+    options.isid[5] = std::byte{9};
+    auto i = world.connect();
+    check_refused(*i, i->login(options), 0x020A);
+    CHECK(!first->closed());
+  }
+  SECTION("of a session with another target") {
+    options.target = kChanger;
+    auto i = world.connect();
+    check_refused(*i, i->login(options), 0x020A);
+    CHECK(!first->closed());
+  }
   SECTION("of no session") {
     options.tsih = static_cast<std::uint16_t>(tsih + 1);
     auto i = world.connect();
@@ -211,6 +223,25 @@ TEST_CASE("limits of connections", "[iscsi]") {
   CHECK(world.portal->accept("192.0.2.1:3260", "192.0.2.10:3") == nullptr);
   d.reset();
   CHECK(world.connect("192.0.2.10:3"));
+}
+
+// As many addresses as there are in it are one host's for the asking (RFC 4291 2.5.1).
+TEST_CASE("an IPv6 /64 is one address to connect from", "[iscsi]") {
+  PortalOptions options;
+  options.max_connections_per_address = 2;
+  World world(options, {}, {256u << 20, 64u << 20}, GENERATE(false, true));
+  auto a = world.connect("2001:db8::1"), b = world.connect("[2001:db8::ffff:0:2]:2");
+  CHECK(world.portal->accept("[::1]:3260", "2001:db8:0:0:3::") == nullptr);
+  CHECK(world.reached(Limit::kConnectionsPerAddress) == 1);
+  auto neighbour = world.connect("2001:db8:0:1::1");
+  CHECK(status_of(a->login()) == 0);  // no longer half open
+  auto c = world.connect("2001:db8::4");
+  LogoutRequest logout;
+  logout.cmd_sn = a->cmd_sn++;
+  a->send(logout.encode());
+  a->expect(Opcode::kLogoutResponse);  // nor logged in
+  c.reset();
+  CHECK(world.portal->accept("[::1]:3260", "2001:db8::5") == nullptr);
 }
 
 TEST_CASE("discovery sessions count against their address", "[iscsi]") {
