@@ -124,7 +124,7 @@ class Session : public std::enable_shared_from_this<Session> {
   void send_text_piece(const TextRequest& pdu);
 
   static constexpr std::size_t kMaxImmediateCommands = 4;
-  static constexpr std::size_t kMaxRemembered = 64;
+  static constexpr std::size_t kMaxRemembered = 64;  // beside as many as the window has commands
   static constexpr std::size_t kMaxTextRounds = 64;
   // What commands may take from the pool ahead of their turn for records larger than the first
   // burst.

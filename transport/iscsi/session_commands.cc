@@ -323,7 +323,9 @@ void Session::erase(Task& task) {
 
 void Session::remember(std::uint32_t task_tag) {
   if (remembered(task_tag)) return;
-  if (remembered_.size() >= kMaxRemembered) remembered_.pop_front();
+  // A reset may end all that the window let in, each with data under way.
+  if (remembered_.size() >= portal_.options.command_window + kMaxRemembered)
+    remembered_.pop_front();
   remembered_.push_back(task_tag);
 }
 

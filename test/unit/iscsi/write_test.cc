@@ -1,5 +1,6 @@
 // Data-out: immediate, unsolicited, solicited; what is wrong with it; and where its memory comes
 // from.
+#include "requests.h"
 #include "world.h"
 
 using namespace iscsi;
@@ -169,6 +170,29 @@ TEST_CASE("a refused command gets its answer without R2T, and its data is swallo
   ScsiCommand next = write_of(*i, 100);
   next.task_tag = command.task_tag;
   CHECK(i->run(next, pattern(100)) == 0);
+}
+
+TEST_CASE("a reset of as many writes as the window lets in swallows the data of them all",
+          "[iscsi]") {
+  PortalOptions options;
+  options.command_window = 200;
+  World world(options);
+  auto i = world.session(bursts("No", "Yes"));
+  std::vector<ScsiCommand> writes;
+  while (writes.size() < 200) {
+    ScsiCommand command = write_of(*i, 1000);
+    command.final = false;
+    i->send(command.encode(), pattern(500));
+    writes.push_back(command);
+  }
+  i->send(manage(*i, 5).encode());
+  i->expect(Opcode::kTaskManagementResponse);
+  for (const ScsiCommand& command : writes)
+    i->send(data_out(command, 0, 500, true).encode(), pattern(500));
+  i->expect_silence();
+  CHECK(i->run(i->command({0x00})) == 2);  // the reset
+  CHECK(i->run(i->command({0x00})) == 0);
+  CHECK(world.unit.records.empty());
 }
 
 // RFC 7143 11.7: the task fails, whatever the fault; the session goes on.
