@@ -45,6 +45,21 @@ TEST_CASE("T=1 beside an offer is answered with T=0 until CHAP is through", "[is
   CHECK(login.current == Stage::kSecurity);
 }
 
+TEST_CASE("where no proof is wanted, None has to be among what is offered", "[iscsi]") {
+  for (const char* method : {"CHAP", "KRB5,CHAP", ""}) {
+    World world;
+    auto i = world.connect();
+    check_refused(*i,
+                  first_request(*i, {.transit = true, .next = Stage::kOperational},
+                                text_of(names_and({{"AuthMethod", method}}))),
+                  0x0201);
+  }
+  World world;
+  auto i = world.connect();
+  i->login_request(Stage::kSecurity, Stage::kOperational, names_and({{"AuthMethod", "CHAP,None"}}));
+  CHECK(i->login_keys["AuthMethod"] == "None");
+}
+
 TEST_CASE("ways around CHAP end in 0201, late, and the connection closes", "[iscsi]") {
   const std::vector<std::vector<std::vector<KeyValue>>> attempts = {
       {names_and({{"AuthMethod", "None"}})},

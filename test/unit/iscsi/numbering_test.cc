@@ -81,6 +81,19 @@ TEST_CASE("unsolicited data of a command that waits for its turn", "[iscsi]") {
   CHECK(world.unit.records.at(0).size() == 256);
 }
 
+TEST_CASE("a number is used up when its command is taken, not when it ends", "[iscsi]") {
+  World world;
+  auto i = world.session();
+  const ScsiCommand at_work = i->command({0x01});
+  i->send(at_work.encode());
+  i->send(i->command({0x00}).encode());  // behind it
+  i->send(nop(*i).encode());
+  i->expect(Opcode::kNopIn);
+  CHECK(i->exp_cmd_sn == i->cmd_sn);
+  world.unit.release();
+  CHECK(i->finish(at_work.task_tag) == 0);
+}
+
 TEST_CASE("an immediate command does not use a number up", "[iscsi]") {
   World world;
   auto i = world.session();

@@ -142,6 +142,7 @@ std::optional<Received> ScriptedInitiator::receive() {
   };
   if (header_digest) check_digest(in.first(kHeaderSize));
   const std::uint32_t length = data_length_of(pdu.header);
+  CHECK(length <= max_recv);
   const std::size_t padded = length + padding_of(length);
   REQUIRE(in.size() >= at + padded);
   const scsi::Bytes data = in.subspan(at, padded);
@@ -186,6 +187,11 @@ Received ScriptedInitiator::login_request(Stage current, std::optional<Stage> ne
   for (const auto& [key, value] : keys) append_text(text, key, value);
   send(request.encode(), scsi::as_bytes(text));
   const Received response = expect(Opcode::kLoginResponse);
+  const LoginResponse header = response.as<LoginResponse>();
+  CHECK(header.task_tag == request.task_tag);
+  CHECK(header.isid == request.isid);
+  CHECK(header.version_max == 0);
+  CHECK(header.version_active == 0);
   if (!response.data.empty())
     for (const auto& [key, value] : pairs_of(response)) login_keys[key] = value;
   return response;
@@ -244,6 +250,9 @@ Received ScriptedInitiator::login(LoginOptions options) {
   if (ok()) {
     header_digest = login_keys["HeaderDigest"] == "CRC32C";
     data_digest = login_keys["DataDigest"] == "CRC32C";
+    for (const auto& [key, value] : options.keys)
+      if (key == "MaxRecvDataSegmentLength")
+        max_recv = static_cast<std::uint32_t>(std::stoul(value));
   }
   return response;
 }
@@ -342,6 +351,8 @@ unsigned ScriptedInitiator::write_record(std::initializer_list<unsigned> cdb, sc
     REQUIRE(static_cast<int>(answer->opcode()) == static_cast<int>(Opcode::kR2t));
     const R2t r2t = answer->as<R2t>();
     CHECK(r2t.task_tag == pdu.task_tag);
+    CHECK(r2t.transfer_tag != kReservedTag);
+    CHECK(answer->data.empty());
     CHECK(r2t.r2t_sn == r2t_count++);
     CHECK(r2t.offset == expected);
     CHECK(r2t.length != 0);

@@ -129,6 +129,7 @@ class ScriptedInitiator {
   std::uint32_t exp_stat_sn = 0;
   std::uint32_t next_task_tag = 0x100;
   std::uint32_t exp_cmd_sn = 0, max_cmd_sn = 0;  // as last heard
+  std::uint32_t max_recv = 8192;                 // the longest data segment that it takes
 
  private:
   void heard(const Received& pdu);

@@ -80,6 +80,59 @@ TEST_CASE("ABORT TASK of a command that has not come yet counts its number as co
   CHECK(i->run(i->command({0x00})) == 0);
 }
 
+// RFC 7143 11.6.1: only what could still come counts as come.
+TEST_CASE("ABORT TASK of an unknown tag goes by RefCmdSN", "[iscsi]") {
+  World world;
+  auto i = world.session();
+  const ScsiCommand missing = i->command({0x00});
+  const ScsiCommand held = i->command({0x00});
+  i->send(held.encode());
+  const auto aborted = [&](std::uint32_t ref_cmd_sn) {
+    TaskManagementRequest pdu = manage(*i, 1, 0xABCD);
+    pdu.ref_cmd_sn = ref_cmd_sn;
+    return managed(*i, pdu);
+  };
+  CHECK(aborted(missing.cmd_sn - 1) == 1);  // was taken before
+  CHECK(aborted(held.cmd_sn) == 1);         // another command has this number
+  CHECK(aborted(i->cmd_sn) == 1);           // not before the request itself
+  CHECK(aborted(i->max_cmd_sn + 1) == 1);   // out of the window
+  CHECK(aborted(missing.cmd_sn - 1000) == 1);
+  i->send(missing.encode());
+  CHECK(i->finish(missing.task_tag) == 0);
+  CHECK(i->finish(held.task_tag) == 0);
+}
+
+TEST_CASE("task sets and resets reach commands that wait for their number", "[iscsi]") {
+  for (const int function : {2, 4, 5, 6}) {
+    INFO(function);
+    World world;
+    auto i = world.session();
+    const ScsiCommand missing = i->command({0x00});
+    ScsiCommand before = i->command({0x0A, 0, 0, 1, 0, 0}, 256);
+    before.write = true;
+    before.final = false;
+    const ScsiCommand after = i->command({0x00});
+    i->send(before.encode(), pattern(100));
+    i->send(after.encode());
+    TaskManagementRequest pdu = manage(*i, static_cast<std::uint8_t>(function));
+    pdu.cmd_sn = after.cmd_sn;  // what has this number, or a later one, is not meant
+    CHECK(managed(*i, pdu) == 0);
+    DataOut out;
+    out.task_tag = before.task_tag;
+    out.offset = 100;
+    out.final = true;
+    i->send(out.encode(), pattern(156));  // of the one that has gone
+    i->expect_silence();
+    i->send(missing.encode());
+    CHECK(i->finish(missing.task_tag) == (function >= 5 ? 2u : 0u));  // a unit attention
+    CHECK(i->finish(after.task_tag) == 0);
+    i->expect_silence();
+    CHECK(world.unit.records.empty());
+    CHECK(i->run(i->command({0x00})) == 0);
+    CHECK(i->exp_cmd_sn == i->cmd_sn);
+  }
+}
+
 TEST_CASE("task sets and resets", "[iscsi]") {
   World world(shared_targets());
   auto i = world.session();
@@ -203,6 +256,8 @@ TEST_CASE("logout: reasons, wrong CID, and tasks that are still there", "[iscsi]
     i->send(pdu.encode());
     const Received response = i->expect(Opcode::kLogoutResponse);
     CHECK(response.data.empty());
+    CHECK(response.as<LogoutResponse>().time_to_wait == 2);  // as was negotiated
+    CHECK(response.as<LogoutResponse>().time_to_retain == 0);
     return static_cast<int>(response.as<LogoutResponse>().response);
   };
   CHECK(logout(1, 5) == 1);
@@ -223,6 +278,18 @@ TEST_CASE("logout: reasons, wrong CID, and tasks that are still there", "[iscsi]
   i->send(i->command({0x00}).encode());
   i->expect_silence();
   i->connection().lost(i->now());  // the initiator closes
+  CHECK(world.portal->sessions().empty());
+}
+
+TEST_CASE("a logout that closes the session does not say of which connection", "[iscsi]") {
+  World world;
+  auto i = world.session();
+  LogoutRequest pdu;
+  pdu.reason = 0;
+  pdu.connection_id = 9;  // RFC 7143 11.14.3: not valid with this reason
+  pdu.cmd_sn = i->cmd_sn++;
+  i->send(pdu.encode());
+  CHECK(i->expect(Opcode::kLogoutResponse).as<LogoutResponse>().response == 0);
   CHECK(world.portal->sessions().empty());
 }
 

@@ -25,6 +25,15 @@ TEST_CASE("SendTargets in discovery", "[iscsi]") {
         text_of({{"TargetName", kDrive}, {"TargetAddress", "[2001:db8::1]:3260,1"}}));
 }
 
+TEST_CASE("whom no target is for gets an empty list", "[iscsi]") {
+  auth::AccessPolicy policy;
+  policy.any_target.initiators = {"iqn.1993-08.org.debian:01:other"};
+  World world({}, policy);
+  auto i = discover(world);
+  CHECK(i->text(text_of({{"SendTargets", "All"}})).empty());
+  CHECK(i->text(text_of({{"SendTargets", kDrive}})).empty());
+}
+
 TEST_CASE("SendTargets in a normal session tells of its own target only", "[iscsi]") {
   World world;
   auto i = world.session();
