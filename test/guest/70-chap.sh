@@ -82,16 +82,29 @@ use 1 chap_algs SHA1,SHA256
 check "a list with one that is" in_ 1 && check "logout" out_ 1
 refused "discovery without CHAP" 'login failed|authorization failure|authentication' discover
 # (open-iscsi 2.1.8 offers MD5 for discovery, whatever its configuration says)
-cat >>/etc/iscsi/iscsid.conf <<'END'
-discovery.sendtargets.auth.authmethod = CHAP
-discovery.sendtargets.auth.username = backup02
-discovery.sendtargets.auth.password = other-secret-02
-END
-# the record of the portal keeps the settings of its first discovery
-iscsiadm -m discoverydb -t sendtargets -p "$portal" -o delete >/dev/null
+discovery_with() { # name value...
+  sed -i '/^discovery.sendtargets.auth/d' /etc/iscsi/iscsid.conf
+  while [ $# -gt 0 ]; do
+    echo "discovery.sendtargets.auth.$1 = $2" >>/etc/iscsi/iscsid.conf
+    shift 2
+  done
+  # the record of the portal keeps the settings of its first discovery
+  iscsiadm -m discoverydb -t sendtargets -p "$portal" -o delete >/dev/null
+}
+all_targets() { same "it lists all targets" 11 "$(grep -cE "(mediachanger|tapedrive-[0-9]+)$" <<<"$output")"; }
+own=(authmethod CHAP username backup02 password other-secret-02)
+discovery_with "${own[@]}"
 check "discovery with CHAP" discover
-same "it lists all targets" 11 "$(grep -cE "(mediachanger|tapedrive-[0-9]+)$" <<<"$output")"
-sed -i 's/^discovery.sendtargets.auth.password = .*/discovery.sendtargets.auth.password = not-the-secret/' /etc/iscsi/iscsid.conf
-iscsiadm -m discoverydb -t sendtargets -p "$portal" -o delete >/dev/null
+all_targets
+discovery_with "${own[@]}" password not-the-secret
 refused "discovery with a wrong secret" 'login failed|authorization failure|authentication' discover
+discovery_with authmethod CHAP username backup01 password first-secret-01
+refused "discovery with an account that is for targets only" 'login failed|authorization failure|authentication' discover
+discovery_with "${own[@]}" username_in library password_in library-proves
+check "discovery with mutual CHAP" discover
+all_targets
+discovery_with "${own[@]}" username_in library password_in not-the-library
+refused "discovery at a library that cannot prove itself" 'login failed|authorization failure|authentication' discover
+discovery_with "${own[@]}" password not-the-secret username_in library password_in library-proves
+refused "discovery with mutual CHAP and a wrong secret of one's own" 'login failed|authorization failure|authentication' discover
 summary
