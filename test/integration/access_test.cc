@@ -296,6 +296,12 @@ TEST_CASE("other addresses to listen on, without dropping sessions") {
   CHECK(a.vtl({"reload"}).code == 0);
   CHECK(login("127.0.0.1:" + second));
   CHECK_FALSE(login("[::1]:" + second));
+  // SendTargets tells the address that the host came to: one of none would be of no use to it.
+  CHECK(Initiator::discover("127.0.0.2:" + second).front().second == "127.0.0.2:" + second + ",1");
+  listen("\"[::]:" + second + "\"");
+  CHECK(a.vtl({"reload"}).code == 0);
+  for (const std::string host : {"127.0.0.3", "[::1]"})
+    CHECK(Initiator::discover(host + ":" + second).front().second == host + ":" + second + ",1");
 
   // One that somebody else has: nothing changes, the rules neither.
   const int other = ::socket(AF_INET, SOCK_STREAM, 0);

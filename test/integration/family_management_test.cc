@@ -72,6 +72,49 @@ TEST_CASE_METHOD(Functions, "ABORT TASK of a command behind another", "[family]"
   CHECK(none(*one, kRewind).good());
 }
 
+// SAM-5 8.6: it is SIMPLE, and so may be reordered; what is ORDERED or was put at the head of the
+// queue is not passed.
+TEST_CASE_METHOD(Functions, "TEST UNIT READY beside a WRITE whose host does not send its data",
+                 "[family]") {
+  constexpr int kSimple = 1, kOrdered = 2, kHeadOfQueue = 3;
+  const auto with = [](Header header, int attribute) {
+    header.bytes[1] = static_cast<std::uint8_t>((header.bytes[1] & 0xf8) | attribute);
+    return header;
+  };
+  const auto write = [&](int attribute) {
+    one->send(with(one->command(write6(700), Way::kOut, 700), attribute));
+    return one->expect(kR2t);
+  };
+  const auto ask = [&](RawSession& host, int attribute) {
+    host.send(with(host.command(kReady), attribute));
+    return host.last_tag();
+  };
+  const auto finish_write = [&](const RawPdu& r2t) {
+    one->send(one->data_out(r2t, 0, 0, true), pattern(700, 1));
+    CHECK(one->finish(number_at(r2t.header, 16)).good());
+  };
+  RawPdu r2t = write(kSimple);
+  for (RawSession* host : {two.get(), one.get(), two.get()})
+    CHECK(host->finish(ask(*host, kSimple)).good());
+  const std::uint32_t ordered = ask(*two, kOrdered);
+  CHECK(two->silent());
+  const std::uint32_t behind = ask(*one, kSimple);
+  CHECK(one->silent());
+  finish_write(r2t);
+  CHECK(two->finish(ordered).good());
+  CHECK(one->finish(behind).good());
+  for (const int attribute : {kOrdered, kHeadOfQueue}) {
+    CAPTURE(attribute);
+    r2t = write(attribute);
+    const std::uint32_t waits = ask(*two, kSimple);
+    CHECK(two->silent());
+    finish_write(r2t);
+    CHECK(two->finish(waits).good());
+  }
+  CHECK(position(*two) == 3);
+  CHECK(none(*one, kRewind).good());
+}
+
 TEST_CASE_METHOD(Functions, "ABORT TASK SET ends one's own, CLEAR TASK SET everybody's",
                  "[family]") {
   for (const int function : {kAbortTaskSet, kClearTaskSet}) {

@@ -34,6 +34,29 @@ TEST_CASE("AuthMethod and CHAP_A in one request", "[iscsi]") {
   CHECK(i->login_keys["CHAP_C"].size() == 66);
 }
 
+TEST_CASE("once CHAP is through, the stage ends when the initiator says so", "[iscsi]") {
+  World world({}, chap_policy());
+  auto i = world.connect();
+  i->login_request(Stage::kSecurity, {}, names_and({{"AuthMethod", "CHAP"}, {"CHAP_A", "5"}}));
+  const auto proof = auth::chap_response(
+      auth::ChapAlgorithm::kMd5, static_cast<std::uint8_t>(std::stoul(i->login_keys["CHAP_I"])),
+      auth::Secret("secret-of-alice"), *auth::decode_binary(i->login_keys["CHAP_C"], 64));
+  auto login = i->login_request(Stage::kSecurity, {},
+                                {{"CHAP_N", "alice"}, {"CHAP_R", auth::encode_hex(proof)}})
+                   .as<LoginResponse>();
+  CHECK(login.status == 0);
+  CHECK(!login.transit);
+  CHECK(world.portal->sessions().empty());
+  login = i->login_request(Stage::kSecurity, Stage::kOperational, {}).as<LoginResponse>();
+  CHECK(login.status == 0);
+  CHECK(login.transit);
+  // What belongs to that stage is no key of this one.
+  login = i->login_request(Stage::kOperational, Stage::kFullFeature, {{"AuthMethod", "None"}})
+              .as<LoginResponse>();
+  CHECK(i->login_keys["AuthMethod"] == "Reject");
+  CHECK(login.tsih != 0);
+}
+
 TEST_CASE("T=1 beside an offer is answered with T=0 until CHAP is through", "[iscsi]") {
   World world({}, chap_policy());
   auto i = world.connect();
