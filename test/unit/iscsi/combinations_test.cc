@@ -96,6 +96,15 @@ TEST_CASE("each kind of PDU bears the digests that were negotiated", "[iscsi]") 
       CHECK(i->run(read) == 2);  // data, then status with sense
       CHECK(i->last_data == pattern(4097));
       CHECK(i->last_sense.size() == 18);
+      // A header digest is of the additional header segments, too.
+      const ScsiCommand extended = i->command({0x7F});
+      Data ahs(20, std::byte{0x5A});
+      ahs[0] = std::byte{0};
+      ahs[1] = std::byte{17};
+      ahs[2] = std::byte{1};
+      i->send(extended.encode(), {}, ahs);
+      CHECK(i->finish(extended.task_tag) == 2);
+      CHECK(sense_of(i->last_sense) == 0x052000);
       i->send(manage(*i, 2).encode());
       i->expect(Opcode::kTaskManagementResponse);
       Header vendor{};
