@@ -16,6 +16,7 @@
 #include <thread>
 
 #include "library.h"
+#include "raw_session.h"
 
 namespace {
 
@@ -34,6 +35,13 @@ struct Access {
   Library library;
   const std::string& data() const { return library.daemon.data(); }
   std::string yaml() const { return library.daemon.data() + "/vtl.yaml"; }
+
+  void listen(const std::string& list) {
+    std::string text = read_text(yaml());
+    const std::size_t at = text.find("listen: [");
+    text.replace(at, text.find('\n', at) - at, "listen: [" + list + "]");
+    write_text(yaml(), text);
+  }
 
   void edit(const std::string& from, const std::string& to) {
     std::string text = read_text(yaml());
@@ -266,12 +274,7 @@ TEST_CASE("other addresses to listen on, without dropping sessions") {
   REQUIRE(a.library.daemon.stop() == 0);
   const std::string first = std::to_string(a.library.daemon.port());
   const std::string second = std::to_string(free_port());
-  const auto listen = [&](const std::string& list) {
-    std::string text = read_text(a.yaml());
-    const std::size_t at = text.find("listen: [");
-    text.replace(at, text.find('\n', at) - at, "listen: [" + list + "]");
-    write_text(a.yaml(), text);
-  };
+  const auto listen = [&](const std::string& list) { a.listen(list); };
   a.edit("#listen: ", "listen: ");
   a.edit("#allow_insecure_listen: false", "allow_insecure_listen: true");
   listen("\"127.0.0.1:" + first + "\"");
@@ -321,6 +324,30 @@ TEST_CASE("other addresses to listen on, without dropping sessions") {
   CHECK(has(refused.err, "cannot listen on 127.0.0.1:" + first));
   CHECK(login("127.0.0.1:" + second));
   CHECK(alive(kept));
+}
+
+TEST_CASE("discovery tells all addresses where that is wanted, also those of a reload") {
+  Access a;
+  REQUIRE(a.library.daemon.stop() == 0);
+  const std::string port = ":" + std::to_string(a.library.daemon.port());
+  a.edit("#listen: ", "listen: ");
+  a.edit("#tell_all_addresses: false", "tell_all_addresses: true");
+  a.listen("\"127.0.0.1" + port + "\", \"[::1]" + port + "\"");
+  a.library.daemon.start_as_configured();
+  const std::string drive = a.library.daemon.drive(1);
+  const auto told = [&] {
+    RawSession discovery(a.library.daemon.port(), "");
+    discovery.send(discovery.text(), text_of({"SendTargets=" + drive}));
+    return discovery.expect(kTextResponse).data;
+  };
+  const auto both = [&](const std::string& other) {
+    return text_of({"TargetName=" + drive, "TargetAddress=127.0.0.1" + port + ",1",
+                    "TargetAddress=" + other + port + ",1"});
+  };
+  CHECK(told() == both("[::1]"));
+  a.listen("\"127.0.0.1" + port + "\", \"127.0.0.5" + port + "\"");
+  CHECK(a.vtl({"reload"}).code == 0);
+  CHECK(told() == both("127.0.0.5"));
 }
 
 TEST_CASE("a server is sandboxed, all of its threads, and says when it is not") {

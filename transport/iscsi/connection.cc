@@ -13,12 +13,14 @@ std::optional<TimePoint> Timer::deadline(TimePoint last_known) const {
   return start == TimePoint{} ? start : start + duration_;  // no time is known: ask at once
 }
 
-Connection::Impl::Impl(Portal::State& state, std::string local, std::string peer)
+Connection::Impl::Impl(Portal::State& state, std::string local, std::string peer,
+                       std::vector<std::string> others)
     : portal(state),
       local_address(std::move(local)),
       peer_address(std::move(peer)),
       peer_host(host_of(peer_address)),
       peer_owner(auth::owner_of(peer_host)),
+      other_addresses(std::move(others)),
       arrival(++state.arrivals),
       login(std::make_unique<Login>(state, peer_host)) {
   login_timer.arm(Milliseconds(state.options.login_timeout_ms), {});
@@ -424,6 +426,7 @@ std::unique_ptr<Handover> Connection::take_handover() {
   handover->received.assign(rest.begin(), rest.end());
   handover->local_address = impl.local_address;
   handover->peer_address = impl.peer_address;
+  handover->other_addresses = impl.other_addresses;
   handover->stat_sn = impl.stat_sn;
   handover->id = impl.portal.count_elsewhere(impl.peer_owner);
   impl.end_session();

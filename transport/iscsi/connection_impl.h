@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "transport/iscsi/framer.h"
 #include "transport/iscsi/handover.h"
@@ -49,7 +50,7 @@ class Timer {
 };
 
 struct Connection::Impl {
-  Impl(Portal::State& state, std::string local, std::string peer);
+  Impl(Portal::State& state, std::string local, std::string peer, std::vector<std::string> others);
   Impl(const Impl&) = delete;
   Impl& operator=(const Impl&) = delete;
 
@@ -124,7 +125,8 @@ struct Connection::Impl {
   Connection* self = nullptr;
   const std::string local_address, peer_address, peer_host;
   const std::string peer_owner;  // whose that is (auth::owner_of), for the limit per address
-  const std::uint64_t arrival;   // the n-th
+  const std::vector<std::string> other_addresses;  // that SendTargets tells beside the local one
+  const std::uint64_t arrival;                     // the n-th
   std::shared_ptr<std::function<void()>> listener;
 
   Phase phase = Phase::kLogin;

@@ -17,6 +17,7 @@ struct Handover {
   std::size_t portal = 0;  // that has the target
   std::uint64_t id = 0;    // under which the portal that it leaves goes on counting it
   std::string local_address, peer_address;
+  std::vector<std::string> other_addresses;
   std::string target;
   LoginIdentity identity;  // without its target
   Parameters parameters;

@@ -97,7 +97,8 @@ void Portal::add_target_elsewhere(std::string name, std::string alias, std::size
   state_->targets.push_back(std::move(entry));
 }
 
-std::unique_ptr<Connection> Portal::accept(std::string local_address, std::string peer_address) {
+std::unique_ptr<Connection> Portal::accept(std::string local_address, std::string peer_address,
+                                           std::vector<std::string> other_addresses) {
   State& state = *state_;
   if (state.shutting_down) return nullptr;
   const std::string owner = auth::owner_of(host_of(peer_address));
@@ -118,8 +119,8 @@ std::unique_ptr<Connection> Portal::accept(std::string local_address, std::strin
                   "too many connections from this address have not logged in to a target");
   state.make_room_for_stranger();
 
-  auto impl =
-      std::make_unique<Connection::Impl>(state, std::move(local_address), std::move(peer_address));
+  auto impl = std::make_unique<Connection::Impl>(
+      state, std::move(local_address), std::move(peer_address), std::move(other_addresses));
   state.connections.insert(impl.get());
   return std::unique_ptr<Connection>(new Connection(std::move(impl)));
 }
@@ -155,7 +156,8 @@ std::unique_ptr<Connection> Portal::adopt(const Handover& handover,
   Handover login = handover;
   login.identity.target = state_->find_target(login.target);
   VTL_CHECK(login.identity.target != nullptr && login.identity.target->target != nullptr);
-  auto impl = std::make_unique<Connection::Impl>(*state_, login.local_address, login.peer_address);
+  auto impl = std::make_unique<Connection::Impl>(*state_, login.local_address, login.peer_address,
+                                                 login.other_addresses);
   Connection::Impl& inside = *impl;
   state_->connections.insert(impl.get());
   std::unique_ptr<Connection> connection(new Connection(std::move(impl)));

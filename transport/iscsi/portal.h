@@ -79,9 +79,10 @@ class Portal {
   void add_target_elsewhere(std::string name, std::string alias, std::size_t portal);
 
   // A new TCP connection: local_address is what SendTargets reports to it ("192.0.2.1:3260",
-  // "[::1]:3260"), peer_address counts against the per-address limit. nullptr when a limit says no:
-  // close the socket.
-  std::unique_ptr<Connection> accept(std::string local_address, std::string peer_address);
+  // "[::1]:3260"), and behind it other_addresses; peer_address counts against the per-address
+  // limit. nullptr when a limit says no: close the socket.
+  std::unique_ptr<Connection> accept(std::string local_address, std::string peer_address,
+                                     std::vector<std::string> other_addresses = {});
 
   // A connection that logged in at another portal of the group, to a target of this one. `tell` is
   // called at the end of its session and when it has gone, for the other one's counted_elsewhere().

@@ -302,9 +302,10 @@ bool Session::send_targets(const std::string& value, std::string& answer) {
     if (!portal_.access->rule_for(target->name).allows(identity_.initiator, connection_.peer_host))
       continue;
     append_text(answer, "TargetName", target->name);
-    append_text(
-        answer, "TargetAddress",
-        connection_.local_address + "," + std::to_string(portal_.options.target_portal_group_tag));
+    const std::string tag = "," + std::to_string(portal_.options.target_portal_group_tag);
+    append_text(answer, "TargetAddress", connection_.local_address + tag);
+    for (const std::string& other : connection_.other_addresses)
+      append_text(answer, "TargetAddress", other + tag);
   }
   return true;
 }

@@ -112,7 +112,8 @@ struct AccessConfig {
 };
 const AccessRule& access_rule(const AccessConfig& access, const std::string& device);
 
-// Names and meanings as iscsi::PortalOptions.
+// Names and meanings as iscsi::PortalOptions, but for what is not a portal's business: which
+// addresses it tells, and the loops.
 struct IscsiConfig {
   std::uint32_t max_recv_data_segment_length = 262144;
   std::uint32_t max_burst_length = 1048576;
@@ -120,6 +121,7 @@ struct IscsiConfig {
   std::uint32_t max_outstanding_r2t = 1;
   bool header_digest = true;
   bool data_digest = true;
+  bool tell_all_addresses = false;
   std::uint32_t max_connections = 256;
   std::uint32_t max_connections_per_address = 64;
   std::uint32_t max_logins = 128;

@@ -64,6 +64,10 @@ const std::vector<Key<IscsiConfig>>& iscsi_keys() {
       flag("header_digest", &C::header_digest,
            "Accept CRC32C header digests from initiators that want them."),
       flag("data_digest", &C::data_digest, "Accept CRC32C data digests likewise."),
+      flag("tell_all_addresses", &C::tell_all_addresses,
+           "Tell hosts in discovery every address that is listened on, not only the one at which "
+           "they "
+           "ask."),
       number("max_connections", &C::max_connections, 1, 65535, "TCP connections in all."),
       number(
           "max_connections_per_address", &C::max_connections_per_address, 1, 65535,

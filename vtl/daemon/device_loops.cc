@@ -41,8 +41,9 @@ DeviceLoop& DeviceLoops::loop_of(std::size_t drive) const {
   return *all_[loop_of_drive(drive, all_.size())];
 }
 
-std::unique_ptr<iscsi::Connection> DeviceLoops::accept(std::string local, std::string peer) {
-  return all_.front()->portal().accept(std::move(local), std::move(peer));
+std::unique_ptr<iscsi::Connection> DeviceLoops::accept(std::string local, std::string peer,
+                                                       std::vector<std::string> others) {
+  return all_.front()->portal().accept(std::move(local), std::move(peer), std::move(others));
 }
 
 NewDrive DeviceLoops::new_drive(const config::LibraryConfig& library, std::size_t number) const {

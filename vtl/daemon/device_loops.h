@@ -28,7 +28,8 @@ class DeviceLoops {
   std::size_t size() const { return all_.size(); }
   net::Loop& home() { return all_.front()->loop(); }
   net::Sockets& sockets() { return all_.front()->sockets(); }  // of connections that come in
-  std::unique_ptr<iscsi::Connection> accept(std::string local, std::string peer);
+  std::unique_ptr<iscsi::Connection> accept(std::string local, std::string peer,
+                                            std::vector<std::string> others);
 
   // What the library reaches the drives by, and the executors for the media in them; one a drive,
   // from drive `first` on.

@@ -73,4 +73,16 @@ std::vector<std::string> Listeners::addresses() const {
   return out;
 }
 
+std::vector<std::string> Listeners::beside(const std::string& address) const {
+  const auto asked = net::Address::parse(address);
+  std::vector<std::string> out;
+  for (const One& one : open_) {
+    const net::Address here = one.listener->address();
+    if (here.host() == "0.0.0.0" || here.host() == "::") continue;
+    if (here.loopback() && !(asked && asked->loopback())) continue;
+    if (here.to_string() != address) out.push_back(here.to_string());
+  }
+  return out;
+}
+
 }  // namespace vtl::daemon

@@ -23,6 +23,9 @@ class Listeners {
   void stop_accepting();  // for ever
 
   std::vector<std::string> addresses() const;  // as bound: with the port, if any was asked for
+  // The others by which whoever came to this one may come as well: none that stands for all, and
+  // the loopback only for whom it is no other machine's.
+  std::vector<std::string> beside(const std::string& address) const;
 
  private:
   struct One {

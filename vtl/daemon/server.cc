@@ -206,7 +206,10 @@ Server::Server(DataDirectory directory, const ServeOptions& options, std::ostrea
                 *room_.executor),
       listeners_(loop_, loops_.sockets(),
                  [this](std::string local, std::string peer) {
-                   return loops_.accept(std::move(local), std::move(peer));
+                   std::vector<std::string> others;
+                   if (directory_.config.iscsi.tell_all_addresses)
+                     others = listeners_.beside(local);
+                   return loops_.accept(std::move(local), std::move(peer), std::move(others));
                  }),
       reload_(directory_, *room_.executor, loops_, listeners_,
               [this](config::Config& config) { override_config(options_, config); }),

@@ -90,6 +90,7 @@ TEST_CASE("values that differ from the defaults are written") {
   config.allow_insecure_listen = true;
   config.iscsi.command_window = 7;
   config.iscsi.data_digest = false;
+  config.iscsi.tell_all_addresses = true;
   config.iscsi.threads = 3;
   config.storage.io_mode = IoMode::kDirect;
   config.storage.low_water_bytes = 123456789;

@@ -25,6 +25,21 @@ TEST_CASE("SendTargets in discovery", "[iscsi]") {
         text_of({{"TargetName", kDrive}, {"TargetAddress", "[2001:db8::1]:3260,1"}}));
 }
 
+// RFC 7143 appendix C: one TargetAddress after the other, all of one portal group.
+TEST_CASE("several addresses: the one that was asked at, then the others", "[iscsi]") {
+  World world({}, {}, {256u << 20, 64u << 20}, GENERATE(false, true));
+  const std::string drive = text_of({{"TargetName", kDrive},
+                                     {"TargetAddress", "192.0.2.1:3260,1"},
+                                     {"TargetAddress", "[2001:db8::1]:3261,1"},
+                                     {"TargetAddress", "198.51.100.1:3260,1"}});
+  for (const bool normal : {false, true}) {
+    auto i = world.connect("192.0.2.7:40000", "192.0.2.1:3260",
+                           {"[2001:db8::1]:3261", "198.51.100.1:3260"});
+    CHECK(status_of(i->login(normal ? LoginOptions() : discovery())) == 0);
+    CHECK(i->text(text_of({{"SendTargets", kDrive}})) == drive);
+  }
+}
+
 TEST_CASE("whom no target is for gets an empty list", "[iscsi]") {
   auth::AccessPolicy policy;
   policy.any_target.initiators = {"iqn.1993-08.org.debian:01:other"};

@@ -54,8 +54,9 @@ struct World {
   }
 
   std::unique_ptr<ScriptedInitiator> connect(const std::string& peer = "192.0.2.7:40000",
-                                             const std::string& local = "192.0.2.1:3260") {
-    auto connection = portal->accept(local, peer);
+                                             const std::string& local = "192.0.2.1:3260",
+                                             std::vector<std::string> others = {}) {
+    auto connection = portal->accept(local, peer, std::move(others));
     REQUIRE(connection);
     auto initiator = std::make_unique<ScriptedInitiator>(std::move(connection));
     initiator->carry = [this, i = initiator.get()](std::unique_ptr<Handover> handover) {
