@@ -16,7 +16,11 @@ const ByteString kReady(6);  // TEST UNIT READY
 }  // namespace
 
 TEST_CASE_METHOD(Neighbour, "bad input 1: a data segment longer than was declared", "[bad]") {
-  const std::uint64_t before = daemon().server()["buffers_resident_bytes"];
+  std::uint64_t before = 0;
+  {
+    RawSession usual(port(), drive(1));  // each has its reserve
+    before = daemon().server()["buffers_resident_bytes"];
+  }
   for (const int opcode : {0x00, 0x01, 0x04, 0x05}) {
     for (const std::uint32_t length : {262145u, 0xffffffu}) {
       CAPTURE(opcode, length);
