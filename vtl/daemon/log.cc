@@ -1,8 +1,13 @@
 #include "vtl/daemon/log.h"
 
+#include <fmt/format.h>
+#include <spdlog/pattern_formatter.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
+#include <cstdlib>
 #include <memory>
 #include <string>
 
@@ -29,11 +34,38 @@ void write(spdlog::level::level_enum level, std::string_view line) {
   if (spdlog::should_log(level)) spdlog::log(level, "{}", escaped(line));
 }
 
+// The level as systemd's journal takes it from the head of a line (sd-daemon(3)).
+class JournalLevel final : public spdlog::custom_flag_formatter {
+ public:
+  void format(const spdlog::details::log_msg& line, const std::tm&,
+              spdlog::memory_buf_t& out) override {
+    const std::string_view level = line.level >= spdlog::level::err    ? "<3>"
+                                   : line.level == spdlog::level::warn ? "<4>"
+                                   : line.level == spdlog::level::info ? "<6>"
+                                                                       : "<7>";
+    out.append(level.data(), level.data() + level.size());
+  }
+  std::unique_ptr<custom_flag_formatter> clone() const override {
+    return std::make_unique<JournalLevel>();
+  }
+};
+
+// Whether standard error is the journal (systemd.exec(5), $JOURNAL_STREAM), and no file that
+// inherited its name.
+bool is_journal() {
+  const char* const stream = std::getenv("JOURNAL_STREAM");
+  struct stat info {};
+  return stream != nullptr && ::fstat(STDERR_FILENO, &info) == 0 &&
+         fmt::format("{}:{}", info.st_dev, info.st_ino) == stream;
+}
+
 // Never standard output: that is for the results of commands.
 std::shared_ptr<spdlog::logger> stderr_logger(const char* pattern) {
   auto logger =
       std::make_shared<spdlog::logger>("", std::make_shared<spdlog::sinks::stderr_sink_mt>());
-  logger->set_pattern(pattern);
+  auto formatter = std::make_unique<spdlog::pattern_formatter>();
+  formatter->add_flag<JournalLevel>('*').set_pattern(pattern);
+  logger->set_formatter(std::move(formatter));
   logger->flush_on(spdlog::level::trace);
   return logger;
 }
@@ -41,7 +73,7 @@ std::shared_ptr<spdlog::logger> stderr_logger(const char* pattern) {
 }  // namespace
 
 void start_log(config::LogLevel level) {
-  spdlog::set_default_logger(stderr_logger("%Y-%m-%d %H:%M:%S.%e %-7l %v"));
+  spdlog::set_default_logger(stderr_logger(is_journal() ? "%*%v" : "%Y-%m-%d %H:%M:%S.%e %-7l %v"));
   set_log_level(level);
 }
 

@@ -9,7 +9,8 @@
 
 namespace vtl::daemon {
 
-// A server's: once, before anything logs. Lines carry time and level.
+// A server's: once, before anything logs. Lines carry time and level; to systemd's journal, which
+// has its own times, the level alone.
 void start_log(config::LogLevel level);
 // From now on; any thread.
 void set_log_level(config::LogLevel level);
