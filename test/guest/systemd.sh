@@ -1,6 +1,6 @@
 #!/bin/bash
 # start: systemd
-# limit: 300
+# limit: 540
 # The unit as it is installed, by its own head, under systemd as the first process: what a service's administrator does and
 # what must hold then - readiness, confinement, reload, a killed server, a wrong configuration, a pool on another disk, an
 # upgrade, a restart of the machine.
@@ -52,6 +52,7 @@ for line in "Uid:	$uid	$uid	$uid	$uid" "CapPrm:	0000000000000000" "CapEff:	00000
   "CapBnd:	0000000000000000" "NoNewPrivs:	1" "Seccomp:	2"; do
   check "its status has $line" grep -qxF "$line" <<<"$status"
 done
+check "the unit lets it schedule itself for throughput" grep -q SCHED_BATCH <(chrt -p "$pid")
 check "no core dump" grep -Eq '^Max core file size +0 +0 ' "/proc/$pid/limits"
 same "the root that it sees is read-only" "/ ro" \
   "$(awk '$5 == "/" { split($6, o, ","); print $5, o[1] }' "/proc/$pid/mountinfo")"
