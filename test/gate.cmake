@@ -56,6 +56,7 @@ if(VTL_LANE STREQUAL full)
   vtl_gate(guest_long SERIAL TIMEOUT 1800
            COMMAND ${test}/guest/all ${test}/guest/66-cable.sh ${test}/guest/73-storm.sh
            ENVIRONMENT "VTL_LANE=full")
+  vtl_gate(systemd SERIAL TIMEOUT 600 COMMAND ${test}/guest/all ${test}/guest/systemd.sh)
   vtl_gate(soak_long SERIAL TIMEOUT 4500 COMMAND ${release}/vtl_soak 3600)
   vtl_gate(kill9_long SERIAL TIMEOUT 3600 COMMAND ${release}/vtl_kill9 100)
   foreach(file_system ext4 xfs btrfs)

@@ -142,7 +142,10 @@ void add_import(CLI::App& group, Result& result) {
       "import", "Make a cartridge from a file or directory of a foreign format");
   add_transfer_options(*command, *options);
   command->add_option("barcode", options->barcode, "Barcode of the new cartridge")->required();
-  command->add_option("path", options->path, "File or directory to read")->required();
+  command
+      ->add_option("path", options->path,
+                   "File or directory to read; a running server opens it, with its own rights")
+      ->required();
   command
       ->add_option("--block-size", options->block,
                    "Size of the blocks, where the format does not say it (default 64KiB)")
@@ -174,7 +177,10 @@ void add_export(CLI::App& group, Result& result) {
       group.add_subcommand("export", "Write what is on a cartridge to a file or directory");
   add_transfer_options(*command, *options);
   command->add_option("barcode", options->barcode, "Barcode")->required();
-  command->add_option("path", options->path, "File or directory to make; must not exist")
+  command
+      ->add_option("path", options->path,
+                   "File or directory to make, which must not exist; a running server does, with "
+                   "its own rights")
       ->required();
   command->callback(
       [options, &result] { run_transfer("export", *options, json::object(), result); });

@@ -1,6 +1,7 @@
 #include "vtl/daemon/data_directory.h"
 
 #include <fmt/format.h>
+#include <grp.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -61,6 +62,17 @@ std::string directory_problem(const std::string& path) {
            "; the user of vtl needs to read and write it";
   }
   return {};
+}
+
+// Root works as the owner of the directory, from here on: a service that runs as that user could
+// use nothing of what root had made. Empty, or why that cannot be.
+std::string become_owner(const std::string& path) {
+  struct stat info {};
+  if (::geteuid() != 0 || ::stat(path.c_str(), &info) != 0 || info.st_uid == 0) return {};
+  if (::setgroups(0, nullptr) == 0 && ::setgid(info.st_gid) == 0 && ::setuid(info.st_uid) == 0)
+    return {};
+  return fmt::format("cannot work as the owner of {}, user {}: {}; run vtl as that user", path,
+                     info.st_uid, std::strerror(errno));
 }
 
 // Empty if the pool that is configured is one.
@@ -132,7 +144,9 @@ CheckedConfig check_config(const std::string& data_directory) {
 
 OpenedDirectory open_data_directory(const std::string& path) {
   OpenedDirectory out;
-  if (std::string problem = directory_problem(path); !problem.empty()) {
+  std::string problem = become_owner(path);
+  if (problem.empty()) problem = directory_problem(path);
+  if (!problem.empty()) {
     out.problems = {kExitFailed, {std::move(problem)}, {}};
     return out;
   }
@@ -142,12 +156,14 @@ OpenedDirectory open_data_directory(const std::string& path) {
   if (!checked.config) return out;
   const std::string pool = pool_directory(*checked.config, path);
   DataDirectory directory{path, {}, {}, std::move(*checked.config)};
-  if (std::string problem = directory.lock.acquire(path); !problem.empty()) {
+  problem = directory.lock.acquire(path);
+  if (!problem.empty()) {
     out.problems.code = directory.lock.in_use() ? kExitInUse : kExitFailed;
     out.problems.errors.push_back(std::move(problem));
     return out;
   }
-  if (std::string problem = directory.pool_lock.acquire_pool(pool, path); !problem.empty()) {
+  problem = directory.pool_lock.acquire_pool(pool, path);
+  if (!problem.empty()) {
     out.pool_in_use = directory.pool_lock.in_use();
     out.problems.code = out.pool_in_use ? kExitInUse : kExitFailed;
     out.problems.errors.push_back(to_string(

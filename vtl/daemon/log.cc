@@ -1,10 +1,14 @@
 #include "vtl/daemon/log.h"
 
+#include <fmt/format.h>
+#include <spdlog/pattern_formatter.h>
 #include <spdlog/sinks/base_sink.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include <cstdlib>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -34,6 +38,31 @@ void write(spdlog::level::level_enum level, std::string_view line) {
   if (spdlog::should_log(level)) spdlog::log(level, "{}", escaped(line));
 }
 
+// The level as systemd's journal takes it from the head of a line (sd-daemon(3)).
+class JournalLevel final : public spdlog::custom_flag_formatter {
+ public:
+  void format(const spdlog::details::log_msg& line, const std::tm&,
+              spdlog::memory_buf_t& out) override {
+    const std::string_view level = line.level >= spdlog::level::err    ? "<3>"
+                                   : line.level == spdlog::level::warn ? "<4>"
+                                   : line.level == spdlog::level::info ? "<6>"
+                                                                       : "<7>";
+    out.append(level.data(), level.data() + level.size());
+  }
+  std::unique_ptr<custom_flag_formatter> clone() const override {
+    return std::make_unique<JournalLevel>();
+  }
+};
+
+// Whether standard error is the journal (systemd.exec(5), $JOURNAL_STREAM), and no file that
+// inherited its name.
+bool is_journal() {
+  const char* const stream = std::getenv("JOURNAL_STREAM");
+  struct stat info {};
+  return stream != nullptr && ::fstat(STDERR_FILENO, &info) == 0 &&
+         fmt::format("{}:{}", info.st_dev, info.st_ino) == stream;
+}
+
 class WriterSink final : public spdlog::sinks::base_sink<std::mutex> {
  public:
   LogWriter writer{STDERR_FILENO};
@@ -52,7 +81,9 @@ std::shared_ptr<WriterSink> server_sink;
 // Never standard output: that is for the results of commands.
 std::shared_ptr<spdlog::logger> stderr_logger(spdlog::sink_ptr sink, const char* pattern) {
   auto logger = std::make_shared<spdlog::logger>("", std::move(sink));
-  logger->set_pattern(pattern);
+  auto formatter = std::make_unique<spdlog::pattern_formatter>();
+  formatter->add_flag<JournalLevel>('*').set_pattern(pattern);
+  logger->set_formatter(std::move(formatter));
   logger->flush_on(spdlog::level::trace);
   return logger;
 }
@@ -61,7 +92,8 @@ std::shared_ptr<spdlog::logger> stderr_logger(spdlog::sink_ptr sink, const char*
 
 void start_log(config::LogLevel level) {
   server_sink = std::make_shared<WriterSink>();
-  spdlog::set_default_logger(stderr_logger(server_sink, "%Y-%m-%d %H:%M:%S.%e %-7l %v"));
+  spdlog::set_default_logger(
+      stderr_logger(server_sink, is_journal() ? "%*%v" : "%Y-%m-%d %H:%M:%S.%e %-7l %v"));
   set_log_level(level);
 }
 

@@ -10,8 +10,8 @@
 
 namespace vtl::daemon {
 
-// A server's: once, before anything logs. Lines carry time and level. Logging waits for no disk
-// (log_writer.h).
+// A server's: once, before anything logs. Lines carry time and level; to systemd's journal, which
+// has its own times, the level alone. Logging waits for no disk (log_writer.h).
 void start_log(config::LogLevel level);
 // Before the process ends: waits at most so long for lines that wait to be written.
 void flush_log(std::chrono::milliseconds limit);

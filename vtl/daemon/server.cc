@@ -302,6 +302,7 @@ void Server::opened(Outcome outcome) {
   listeners_.switch_over();
   scrubber_.begin();
   tick();
+  if (const std::string problem = notify_ready(); !problem.empty()) log_warning(problem);
   harden();
   log_info(fmt::format("{} devices on {} threads", library.drives.size() + 1, loops_.size()));
   out_ << "ready\n" << std::flush;

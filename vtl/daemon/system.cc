@@ -4,11 +4,17 @@
 #include <fmt/format.h>
 #include <sched.h>
 #include <sys/random.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
 #include <chrono>
+#include <cstddef>
+#include <cstdlib>
+#include <cstring>
 #include <ctime>
 #include <fstream>
 
@@ -66,6 +72,28 @@ std::uint32_t usable_processors() {
     }
     if (path.find('/') == std::string::npos) return processors;
   }
+}
+
+std::string notify_ready() {
+  const char* const given = std::getenv("NOTIFY_SOCKET");
+  if (given == nullptr) return {};
+  const std::string_view name(given);
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (name.empty() || name.size() >= sizeof address.sun_path)
+    return fmt::format("$NOTIFY_SOCKET is no address: \"{}\"", name);
+  std::copy(name.begin(), name.end(), address.sun_path);
+  if (name.front() == '@') address.sun_path[0] = '\0';  // a name that is no file
+  const auto length = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + name.size());
+  constexpr std::string_view kReady = "READY=1";
+  const int fd = ::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  std::string problem;
+  if (fd < 0 || ::sendto(fd, kReady.data(), kReady.size(), MSG_NOSIGNAL,
+                         reinterpret_cast<const sockaddr*>(&address), length) < 0)
+    problem =
+        fmt::format("cannot tell {} that the server is ready: {}", name, std::strerror(errno));
+  if (fd >= 0) ::close(fd);
+  return problem;
 }
 
 }  // namespace vtl::daemon

@@ -1,5 +1,5 @@
 // The named doors to the operating system that are made here and passed in: random numbers, the
-// wall clock, and how much of the machine is ours.
+// wall clock, how much of the machine is ours, and what a service manager is told.
 #pragma once
 
 #include <cstdint>
@@ -22,5 +22,8 @@ std::string iso_time(std::uint64_t unix_ns);
 std::uint32_t usable_processors();
 // What a control group's cpu.max allows ("200000 100000": two); nothing: no limit ("max 100000").
 std::optional<std::uint32_t> processors_of(std::string_view cpu_max);
+// To systemd, where it waits for that (sd_notify(3)): the service can be used. Makes a socket,
+// which the sandbox forbids. Empty, or why that cannot be told.
+std::string notify_ready();
 
 }  // namespace vtl::daemon
