@@ -65,7 +65,8 @@ MaybeFault OpenCartridge::load(const scsi::ssc::LoadRecord* drive) {
   if (label_damaged_) notes_.push_back(dir_ + "/CART: damaged; the cartridge is write-protected");
 
   if (!read_only()) {
-    if (const Status synced = sync_cart(files_, dir_); !synced) return load_fault(synced.error());
+    if (const Status synced = sync_cart(files_, dir_); !synced)
+      return make_fault(Fault::Kind::kWriteError, synced.error().what);
   }
   choose_io();
   if (MaybeFault fault = recover()) return fault;
@@ -318,11 +319,13 @@ MaybeFault OpenCartridge::begin_append(std::uint32_t partition, std::uint64_t lb
   return std::nullopt;
 }
 
-// I2: the epoch is durable before a record carries it.
+// I2: the epoch is durable before a record carries it. In both copies of the label: with one of
+// them damaged, the other must not take the tape for what it was before.
 MaybeFault OpenCartridge::begin_epoch() {
   if (epoch_ == 0) ++cart_.volume_change_reference;  // once per load (ssc-drive 11.3)
   epoch_ = cart_.next_epoch++;
   cart_.set(format::kClean, false);
+  if (MaybeFault fault = save_cart()) return fault;
   return save_cart();
 }
 
