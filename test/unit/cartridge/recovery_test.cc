@@ -358,6 +358,22 @@ TEST_CASE("Voided segments go before another cut, whatever lies in the trash") {
   CHECK(text_of(f.tape.read().data) == "newer");
 }
 
+TEST_CASE("A spare that could not be removed gives way to the next") {
+  TapeFixture f;
+  REQUIRE_FALSE(f.tape.load());
+  write_blocks(f, 0, 10);  // a segment, almost: the next one is prepared
+  f.files.broken = "remove";
+  f.files.broken_path = ".spare";
+  REQUIRE_FALSE(f.tape.unload().fault);
+  f.files.broken.clear();
+  REQUIRE(f.files.find(".spare").size() == 1);
+  REQUIRE_FALSE(f.tape.load());
+  REQUIRE_FALSE(f.tape.locate_end().fault);
+  write_blocks(f, 10, 30);
+  CHECK_FALSE(f.tape.filemarks(1).fault);
+  expect_blocks(f, 0, 30);
+}
+
 TEST_CASE("A segment that is missing can be voided and followed like others") {
   TapeFixture f;
   REQUIRE_FALSE(f.tape.load());
