@@ -358,6 +358,33 @@ TEST_CASE("Voided segments go before another cut, whatever lies in the trash") {
   CHECK(text_of(f.tape.read().data) == "newer");
 }
 
+// I3: a cut at the end of a full segment, and before a new name is synced another one behind it. What
+// the first has voided would fit to the second.
+TEST_CASE("What a cut has voided does not come back under another cut when power goes") {
+  for (std::uint32_t seed = 1; seed <= 10; ++seed) {
+    INFO("seed " << seed);
+    MediumOptions options;
+    options.max_segment_objects = 5;
+    TapeFixture f(seed, test_spec(), options);
+    REQUIRE_FALSE(f.tape.load());
+    write_blocks(f, 0, 15);
+    REQUIRE_FALSE(f.tape.filemarks(1).fault);
+    f.tape.locate(5);
+    REQUIRE_FALSE(f.tape.write("over 5", WriteMode::kDurable).fault);
+    REQUIRE_FALSE(f.tape.write("over 6").fault);
+    REQUIRE_FALSE(f.tape.flush(WriteMode::kBuffered).fault);  // the voided ones are moved away
+    f.tape.locate(6);
+    REQUIRE_FALSE(f.tape.write("again 6", WriteMode::kDurable).fault);
+    f.tape.vanish();
+    f.files.crash(0);
+    REQUIRE_FALSE(f.tape.load());
+    CHECK(f.tape.medium->partition(0).end_of_data == 7);
+    expect_blocks(f, 0, 5);
+    CHECK(text_of(f.tape.read().data) == "over 5");
+    CHECK(text_of(f.tape.read().data) == "again 6");
+  }
+}
+
 TEST_CASE("A spare that could not be removed gives way to the next") {
   TapeFixture f;
   REQUIRE_FALSE(f.tape.load());
