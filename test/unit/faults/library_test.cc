@@ -302,3 +302,15 @@ TEST_CASE("F5: a record of the journal that a failed sync has left in memory onl
     CHECK((*journal)->open_intent() == "delete " + kOld);
   }
 }
+
+TEST_CASE("A cartridge whose directory was given another's name is not taken for that one") {
+  MemoryFiles files;
+  make_library(files);
+  REQUIRE(
+      files.rename(cartridge_directory("/lib/pool", kOld), cartridge_directory("/lib/pool", kNew)));
+  Life life(files, 1);
+  const auto summary = life.store.read_summary(kNew);
+  REQUIRE_FALSE(summary);
+  CHECK(summary.error().what.find("its label says that it is cartridge " + kOld) !=
+        std::string::npos);
+}
