@@ -19,7 +19,8 @@ inline constexpr std::uint8_t kUnitAttention = 2;  // a pending unit attention i
                                                    // (not for INQUIRY, REPORT LUNS, REQUEST SENSE)
 inline constexpr std::uint8_t kDeferred = 4;       // a deferred error is reported instead
 // Asks only: answered beside a command that runs, which may wait for a disk, an erase or a host
-// (TEST UNIT READY). No deferred error, then: the commands that are in order tell it.
+// (what a host asks of a unit that it does not know yet, or not any more; READ ELEMENT STATUS). No
+// deferred error, then: the commands that are in order tell it.
 inline constexpr std::uint8_t kBeside = 8;
 inline constexpr std::uint8_t kAll = kReady | kUnitAttention | kDeferred;
 inline constexpr std::uint8_t kAnyState = kUnitAttention | kDeferred;  // allowed when not ready

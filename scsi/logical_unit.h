@@ -2,8 +2,9 @@
 // (SAM-5).
 //
 // Commands of one unit run one at a time in the order in which they were submitted, whatever their
-// attribute: a tape has one head. But TEST UNIT READY is answered at once beside one that runs
-// (SAM-5 8.6: unless ORDERED, tasks may be reordered), if no other of its nexus waits. At the head
+// attribute: a tape has one head. But those that only ask (gate::kBeside) are answered at once
+// beside one that runs (SAM-5 8.6: unless ORDERED, tasks may be reordered), if no other of their
+// nexus waits. At the head
 // of the queue the gates run first - unit attention, reservation, CDB validity, readiness - all
 // from the command's row in the table; then either the command completes at once, or its handler
 // asks for data-out through Task::want(), or it works and calls Task::finish() later.

@@ -23,9 +23,9 @@ inline constexpr std::uint8_t kFF = 0xFF;
 inline constexpr CommandRow kTestUnitReady = row<&PrimaryUnit::test_unit_ready>(
     "TEST UNIT READY", 0x00, kNoServiceAction, 6, {0x00}, gate::kAll | gate::kBeside, kReserveOnly);
 inline constexpr CommandRow kRequestSense = row<&PrimaryUnit::request_sense>(
-    "REQUEST SENSE", 0x03, kNoServiceAction, 6, {0x03, 0, 0, 0, kFF, 0}, gate::kNone, kAllowed);
+    "REQUEST SENSE", 0x03, kNoServiceAction, 6, {0x03, 0, 0, 0, kFF, 0}, gate::kBeside, kAllowed);
 inline constexpr CommandRow kInquiry = row<&PrimaryUnit::inquiry>(
-    "INQUIRY", 0x12, kNoServiceAction, 6, {0x12, 0x01, kFF, kFF, kFF, 0}, gate::kNone, kAllowed);
+    "INQUIRY", 0x12, kNoServiceAction, 6, {0x12, 0x01, kFF, kFF, kFF, 0}, gate::kBeside, kAllowed);
 inline constexpr CommandRow kModeSelect6 =
     row<&PrimaryUnit::mode_select>("MODE SELECT(6)", 0x15, kNoServiceAction, 6,
                                    {0x15, 0x10, 0, 0, kFF, 0}, gate::kAnyState, kConflict);
@@ -103,7 +103,7 @@ inline constexpr CommandRow kPersistentReserveOutRegisterAndIgnoreExistingKey =
                            PersistentReserveOut::kRegisterAndIgnoreExistingKey);
 inline constexpr CommandRow kReportLuns = row<&PrimaryUnit::report_luns>(
     "REPORT LUNS", 0xA0, kNoServiceAction, 12, {0xA0, 0, kFF, 0, 0, 0, kFF, kFF, kFF, kFF, 0, 0},
-    gate::kNone, kAllowed);
+    gate::kBeside, kAllowed);
 
 inline constexpr CommandRow kReportSupportedOperationCodes =
     row<&PrimaryUnit::report_supported_operation_codes>(

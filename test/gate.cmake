@@ -47,6 +47,7 @@ vtl_gate(session_fuzz SERIAL TIMEOUT 200 COMMAND ${release}/vtl_session_fuzz 15 
 vtl_gate(soak SERIAL TIMEOUT 300 COMMAND ${release}/vtl_soak 20)
 vtl_gate(powercut SERIAL TIMEOUT 120 COMMAND ${release}/vtl_powercut ext4 10)
 vtl_gate(powercut_control SERIAL TIMEOUT 120 COMMAND ${release}/vtl_powercut ext4 5 sync)
+vtl_gate(stall SERIAL TIMEOUT 180 COMMAND ${release}/vtl_stall ext4)
 vtl_gate(confined SERIAL TIMEOUT 600 COMMAND ${test}/confined/run ${CMAKE_SOURCE_DIR}/build/release)
 vtl_gate(guest SERIAL TIMEOUT 1800 COMMAND ${test}/guest/all)
 
@@ -63,6 +64,9 @@ if(VTL_LANE STREQUAL full)
       vtl_gate(powercut_${file_system}_${control} SERIAL TIMEOUT 300
                COMMAND ${release}/vtl_powercut ${file_system} 20 ${control})
     endforeach()
+  endforeach()
+  foreach(file_system xfs btrfs)
+    vtl_gate(stall_${file_system} SERIAL TIMEOUT 180 COMMAND ${release}/vtl_stall ${file_system})
   endforeach()
   # 100 000 with those of the push.
   vtl_gate(sim_long TIMEOUT 7200 COMMAND ${release}/vtl_sim --seed 1201 --seeds 98800)

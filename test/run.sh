@@ -20,8 +20,8 @@ for preset in release asan tsan; do
   cmake --preset "$preset" -DVTL_LANE="$lane" >/dev/null
 done
 cmake --build --preset release
-cmake --build --preset release --target vtl_integration vtl_kill9 vtl_session_fuzz vtl_soak vtl_powercut vtl_sim \
-  vtl_drive_oracle bench vtl_path
+cmake --build --preset release --target vtl_integration vtl_kill9 vtl_session_fuzz vtl_soak vtl_powercut vtl_stall \
+  vtl_sim vtl_drive_oracle bench vtl_path
 cmake --build --preset asan --target unit_tests fuzz_replay vtl_sim vtl_drive_oracle vtl
 cmake --build --preset tsan --target vtl
 if [ "$lane" = full ]; then

@@ -16,8 +16,8 @@ constexpr std::uint32_t kMoveTimeoutS = 300;
 template <void (Changer::*method)(Task&)>
 constexpr CommandRow row(const char* name, std::uint8_t opcode, std::uint8_t cdb_length,
                          std::array<std::uint8_t, 16> usage, ReservationRule reservation,
-                         std::uint32_t timeout_s = kMoveTimeoutS) {
-  return {name,        opcode,    kNoServiceAction,        cdb_length, usage, gate::kAll,
+                         std::uint32_t timeout_s = kMoveTimeoutS, std::uint8_t gates = gate::kAll) {
+  return {name,        opcode,    kNoServiceAction,        cdb_length, usage, gates,
           reservation, timeout_s, &handle<Changer, method>};
 }
 
@@ -81,7 +81,7 @@ constexpr std::array kRows = {
                                    60),
     row<&Changer::read_element_status>("READ ELEMENT STATUS", 0xB8, 12,
                                        {0xB8, 0x1F, kFF, kFF, kFF, kFF, 0x07, kFF, kFF, kFF, 0, 0},
-                                       kHandled, 60),
+                                       kHandled, 60, gate::kAll | gate::kBeside),
     row<&Changer::initialize_element_status_with_range>(
         "INITIALIZE ELEMENT STATUS WITH RANGE (vendor)", 0xE7, 10,
         {0xE7, 0x01, kFF, kFF, 0, 0, kFF, kFF, 0, 0}, kConflict),

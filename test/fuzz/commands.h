@@ -82,14 +82,13 @@ class Hosts : public scsi::ReplySink {
       command.expected_length = kExpected[action >> 1 & 3];
       command.reads = command.expected_length != 0;
     }
-    ++open_;
+    ++open_[host];
     unit_.submit(command, *this);
   }
   // The host's session is lost with all that was under way, and it comes back.
   void lose(std::size_t host) {
     unit_.nexus_lost(known_[host]);
-    // Nobody hears of its commands any more, which is an end too; those of the other one go on.
-    open_ = unit_.task_count();
+    open_[host] = 0;  // nobody hears of its commands any more, which is an end too
     come(host);
   }
   void manage(scsi::TaskFunction function, std::size_t host) {
@@ -97,7 +96,7 @@ class Hosts : public scsi::ReplySink {
     unit_.manage(function, known_[host], tag_, [&](scsi::TaskFunctionResult) { ended = true; });
     if (!ended) std::abort();
   }
-  std::size_t open() const { return open_; }
+  std::size_t open() const { return open_[0] + open_[1]; }
 
  private:
   void come(std::size_t host) {
@@ -119,16 +118,18 @@ class Hosts : public scsi::ReplySink {
     if (length > data_out_.size()) std::abort();  // more than the host has
     unit_.data_out(nexus, tag, scsi::Buffer::copy_of(std::span(data_out_).first(length)));
   }
-  void complete(scsi::NexusId, scsi::TaskTag, scsi::Reply reply, scsi::Residual) override {
-    if (open_-- == 0) std::abort();
+  void complete(scsi::NexusId nexus, scsi::TaskTag, scsi::Reply reply, scsi::Residual) override {
+    ended(nexus);
     const bool check = reply.status == scsi::SamStatus::kCheckCondition;
     if (check != reply.sense.has_value()) std::abort();
     std::size_t sum = 0;
     for (const std::byte b : scsi::gather(reply.data_in)) sum += std::to_integer<std::size_t>(b);
     sum_ = sum;  // the sanitizer sees each byte read
   }
-  void aborted(scsi::NexusId, scsi::TaskTag) override {
-    if (open_-- == 0) std::abort();
+  void aborted(scsi::NexusId nexus, scsi::TaskTag) override { ended(nexus); }
+  void ended(scsi::NexusId nexus) {
+    const std::size_t host = nexus == known_[0] ? 0 : 1;
+    if (nexus != known_[host] || open_[host]-- == 0) std::abort();
   }
 
   scsi::LogicalUnit& unit_;
@@ -136,7 +137,7 @@ class Hosts : public scsi::ReplySink {
   std::array<scsi::NexusId, 2> known_{scsi::NexusId{1, 0}, scsi::NexusId{2, 0}};
   scsi::TaskTag tag_ = 0;
   std::vector<std::byte> data_out_;
-  std::size_t open_ = 0;
+  std::array<std::size_t, 2> open_{};  // commands under way, by host
   volatile std::size_t sum_ = 0;
 };
 

@@ -19,7 +19,9 @@ class MountedDisk {
   std::string cut_power(std::uint64_t seed, std::uint64_t writes) {
     return disk_.cut_power(seed, writes);
   }
-  // After a cut, when nobody uses it any more: mounts what survived.
+  void turn(DiskSwitch::To to) { disk_.turn(to); }
+  bool holds() const { return disk_.holds(); }
+  // After a cut, or when it has failed, when nobody uses it any more: mounts what survived.
   void power_on();
 
  private:

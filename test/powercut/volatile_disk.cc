@@ -16,6 +16,7 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <new>
 #include <random>
 #include <stdexcept>
 #include <thread>
@@ -105,11 +106,21 @@ class Sectors {
 // what has survived since the power is off.
 struct Server {
   Sectors sectors;
+  DiskSwitch& turned;
   bool on = true;
   std::uint64_t seed = 0;
   std::uint64_t writes_left = 0;  // to the cut; 0: none is coming
   std::string survived{};
 
+  // Before anything that is asked of the disk; false: it fails.
+  bool serves() {
+    while (turned.to == DiskSwitch::To::kStall) {
+      turned.holds = true;
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+    turned.holds = false;
+    return on && turned.to == DiskSwitch::To::kServe;
+  }
   void cut() {
     on = false;
     writes_left = 0;
@@ -156,7 +167,7 @@ int open_file(const char*, fuse_file_info* file) {
 int read_file(const char* path, char* into, std::size_t size, off_t offset, fuse_file_info*) {
   const auto at = static_cast<std::uint64_t>(offset);
   if (is_disk(path)) {
-    if (!server().on) return -EIO;
+    if (!server().serves()) return -EIO;
     const std::uint64_t end = server().sectors.size();
     const std::uint64_t n = at >= end ? 0 : std::min<std::uint64_t>(size, end - at);
     server().sectors.read(into, at, n);
@@ -172,7 +183,7 @@ int write_file(const char* path, const char* from, std::size_t size, off_t offse
                fuse_file_info*) {
   const auto at = static_cast<std::uint64_t>(offset);
   if (is_disk(path)) {
-    if (!server().on) return -EIO;
+    if (!server().serves()) return -EIO;
     if (at + size > server().sectors.size()) return -ENOSPC;
     server().sectors.write(from, at, size);
     if (server().writes_left > 0 && --server().writes_left == 0) server().cut();
@@ -184,12 +195,13 @@ int write_file(const char* path, const char* from, std::size_t size, off_t offse
 
 int sync_file(const char* path, int, fuse_file_info*) {
   if (!is_disk(path)) return 0;
-  if (!server().on) return -EIO;
+  if (!server().serves()) return -EIO;
   server().sectors.flush();
   return 0;
 }
 
-[[noreturn]] void serve(const std::string& directory, std::uint64_t size, int ready) {
+[[noreturn]] void serve(const std::string& directory, std::uint64_t size, DiskSwitch& turned,
+                        int ready) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   fuse_operations operations{};
   operations.init = start;
@@ -198,7 +210,7 @@ int sync_file(const char* path, int, fuse_file_info*) {
   operations.read = read_file;
   operations.write = write_file;
   operations.fsync = sync_file;
-  Server disk{.sectors = Sectors(size)};
+  Server disk{.sectors = Sectors(size), .turned = turned};
   std::array<char*, 1> argv = {const_cast<char*>("volatile-disk")};
   fuse_args args = FUSE_ARGS_INIT(1, argv.data());
   fuse* const mounted = fuse_new(&args, &operations, sizeof operations, &disk);
@@ -212,12 +224,16 @@ int sync_file(const char* path, int, fuse_file_info*) {
 
 VolatileDisk::VolatileDisk(std::string directory, std::uint64_t size_bytes)
     : directory_(std::move(directory)) {
+  void* const shared = ::mmap(nullptr, sizeof(DiskSwitch), PROT_READ | PROT_WRITE,
+                              MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  if (shared == MAP_FAILED) throw std::runtime_error("no memory to share");
+  switch_ = new (shared) DiskSwitch;
   std::array<int, 2> ready{};
   if (::mkdir(directory_.c_str(), 0700) != 0 || ::pipe2(ready.data(), O_CLOEXEC) != 0) {
     throw std::runtime_error("cannot make " + directory_);
   }
   server_ = ::fork();
-  if (server_ == 0) serve(directory_, size_bytes, ready[1]);
+  if (server_ == 0) serve(directory_, size_bytes, *switch_, ready[1]);
   ::close(ready[1]);
   char byte = 0;
   const bool mounted = ::read(ready[0], &byte, 1) == 1;
@@ -232,6 +248,7 @@ VolatileDisk::~VolatileDisk() {
   ::kill(server_, SIGKILL);
   ::waitpid(server_, nullptr, 0);
   ::umount2(directory_.c_str(), MNT_DETACH);
+  ::munmap(switch_, sizeof(DiskSwitch));
 }
 
 std::string VolatileDisk::cut_power(std::uint64_t seed, std::uint64_t writes) {

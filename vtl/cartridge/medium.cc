@@ -47,12 +47,17 @@ void Medium::load(LoadRecord drive, Done<LoadOutcome> done) {
         OpenCartridge::Opened opened = OpenCartridge::open(files, directory, options, &drive);
         facts.fault = std::move(opened.fault);
         cartridge = std::move(opened.cartridge);
-        if (cartridge != nullptr) facts.take_from(*cartridge);
+        if (cartridge == nullptr) return;
+        facts.take_from(*cartridge);
+        // Its own files: one cartridge may lie on a disk, or a network, while the pool does not.
+        const Result<SpaceInfo> space = files.space(directory);
+        facts.in_memory = space && space->in_memory;
       },
       [this, done = std::move(done)](Facts& facts) mutable {
         if (facts.fault) {
           strand_.reset();
         } else {
+          if (facts.in_memory) strand_->never_waits();
           writer_ = std::make_unique<WriteBehind>(*strand_, executor_, options_.compression,
                                                   options_.random, options_.queue_bytes,
                                                   options_.max_segment_objects);

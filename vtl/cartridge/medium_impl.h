@@ -80,6 +80,7 @@ class Medium final : public CartridgeMedium {
   struct Facts {
     MaybeFault fault;
     bool failed = false;  // for good: nothing is written until the next load
+    bool in_memory = false;
     scsi::ssc::MediumInfo info;
     std::vector<scsi::ssc::PartitionInfo> partitions;
     std::vector<std::vector<scsi::ssc::Attribute>> attributes;

@@ -30,9 +30,12 @@ class JobStrand {
   // As Executor::submit_brief().
   template <class Shared, class JobFunction, class DoneFunction>
   void run_brief(std::shared_ptr<Shared> shared, JobFunction job, DoneFunction done) {
-    submit(&Executor::submit_brief, std::move(shared), std::move(job), std::move(done));
+    submit(brief_ ? &Executor::submit_brief : &Executor::submit, std::move(shared), std::move(job),
+           std::move(done));
   }
-  bool does_brief_jobs() const { return executor_.does_brief_jobs(); }
+  // No disk makes its jobs wait: brief ones may be done on the loop.
+  void never_waits() { brief_ = true; }
+  bool does_brief_jobs() const { return brief_ && executor_.does_brief_jobs(); }
   StagePool& stages() { return executor_.stages(); }
 
  private:
@@ -48,6 +51,7 @@ class JobStrand {
 
   Executor& executor_;
   Strand strand_;
+  bool brief_ = false;
   std::shared_ptr<char> life_ = std::make_shared<char>();
 };
 
@@ -72,6 +76,7 @@ class CartridgeStrand {
   void run_brief(std::shared_ptr<Shared> shared, JobFunction job, DoneFunction done) {
     strand_.run_brief(std::move(shared), with_cartridge<Shared>(std::move(job)), std::move(done));
   }
+  void never_waits() { strand_.never_waits(); }
   bool does_brief_jobs() const { return strand_.does_brief_jobs(); }
   StagePool& stages() { return strand_.stages(); }
 

@@ -30,7 +30,7 @@ struct NewDrive {
 // executor() themselves.
 class DeviceLoop {
  public:
-  // pool_in_memory: what the drives do with their files never waits for a disk.
+  // pool_in_memory: cartridges that lie there as well never wait for a disk.
   DeviceLoop(const config::Config& config, const auth::AccessPolicy& access, bool pool_in_memory,
              std::size_t loops, std::size_t index, net::Sockets::Carry carry,
              const ReservationFolder& reservations);

@@ -1,10 +1,15 @@
 #include "vtl/daemon/log.h"
 
+#include <spdlog/sinks/base_sink.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
+#include <unistd.h>
 
 #include <memory>
+#include <mutex>
 #include <string>
+
+#include "vtl/daemon/log_writer.h"
 
 namespace vtl::daemon {
 namespace {
@@ -29,10 +34,24 @@ void write(spdlog::level::level_enum level, std::string_view line) {
   if (spdlog::should_log(level)) spdlog::log(level, "{}", escaped(line));
 }
 
+class WriterSink final : public spdlog::sinks::base_sink<std::mutex> {
+ public:
+  LogWriter writer{STDERR_FILENO};
+
+ private:
+  void sink_it_(const spdlog::details::log_msg& message) override {
+    spdlog::memory_buf_t text;
+    formatter_->format(message, text);
+    writer.write(fmt::to_string(text));
+  }
+  void flush_() override {}
+};
+
+std::shared_ptr<WriterSink> server_sink;
+
 // Never standard output: that is for the results of commands.
-std::shared_ptr<spdlog::logger> stderr_logger(const char* pattern) {
-  auto logger =
-      std::make_shared<spdlog::logger>("", std::make_shared<spdlog::sinks::stderr_sink_mt>());
+std::shared_ptr<spdlog::logger> stderr_logger(spdlog::sink_ptr sink, const char* pattern) {
+  auto logger = std::make_shared<spdlog::logger>("", std::move(sink));
   logger->set_pattern(pattern);
   logger->flush_on(spdlog::level::trace);
   return logger;
@@ -41,8 +60,13 @@ std::shared_ptr<spdlog::logger> stderr_logger(const char* pattern) {
 }  // namespace
 
 void start_log(config::LogLevel level) {
-  spdlog::set_default_logger(stderr_logger("%Y-%m-%d %H:%M:%S.%e %-7l %v"));
+  server_sink = std::make_shared<WriterSink>();
+  spdlog::set_default_logger(stderr_logger(server_sink, "%Y-%m-%d %H:%M:%S.%e %-7l %v"));
   set_log_level(level);
+}
+
+void flush_log(std::chrono::milliseconds limit) {
+  if (server_sink != nullptr) (void)server_sink->writer.flush(limit);
 }
 
 void set_log_level(config::LogLevel level) {
@@ -59,7 +83,7 @@ void set_log_level(config::LogLevel level) {
 }
 
 void start_command_log() {
-  auto logger = stderr_logger("vtl: %l: %v");
+  auto logger = stderr_logger(std::make_shared<spdlog::sinks::stderr_sink_mt>(), "vtl: %l: %v");
   logger->set_level(spdlog::level::warn);
   spdlog::set_default_logger(std::move(logger));
 }

@@ -2,6 +2,7 @@
 // see this.
 #pragma once
 
+#include <chrono>
 #include <string_view>
 
 #include "transport/iscsi/portal.h"
@@ -9,8 +10,11 @@
 
 namespace vtl::daemon {
 
-// A server's: once, before anything logs. Lines carry time and level.
+// A server's: once, before anything logs. Lines carry time and level. Logging waits for no disk
+// (log_writer.h).
 void start_log(config::LogLevel level);
+// Before the process ends: waits at most so long for lines that wait to be written.
+void flush_log(std::chrono::milliseconds limit);
 // From now on; any thread.
 void set_log_level(config::LogLevel level);
 // A command's: warnings and errors, as it prints its own.

@@ -131,6 +131,7 @@ void Scrubber::stepped(bool more) {
     return;
   }
   const auto run = std::exchange(run_, nullptr);
+  let_go(std::move(run->scrub));
   if (!library_.find(run->barcode)) return;
   // Damage of an earlier step is told already.
   const bool told = report.damage.size() == known && alerts_.has(Cause::kDamaged, run->barcode);
@@ -142,7 +143,14 @@ void Scrubber::release(const std::string& barcode) {
   if (run_ == nullptr || run_->barcode != barcode) return;
   *run_->stop = true;
   log_.interrupted(barcode, std::move(run_->state));
+  let_go(std::move(run_->scrub));
   run_.reset();
+}
+
+// What it has open is closed where it was opened: on some file systems that asks the disk, too.
+void Scrubber::let_go(std::shared_ptr<CartridgeScrub> scrub) {
+  executor_.submit(
+      strand_, [scrub = std::move(scrub)] {}, [] {});
 }
 
 // --- remembering

@@ -59,6 +59,7 @@ class Scrubber {
   std::optional<std::string> next_due() const;
   void step();
   void stepped(bool more);
+  void let_go(std::shared_ptr<CartridgeScrub> scrub);
   void save();
   void saved();
 

@@ -1,6 +1,7 @@
 #include "vtl/daemon/server.h"
 
 #include <fmt/format.h>
+#include <sched.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -78,9 +79,8 @@ class Server {
  private:
   void opened(Outcome outcome);
   void harden();
-  // The targets there are, for whoever reads the standard output.
-  void announce(const std::string& name, const scsi::Identity& identity);
-  void announce_drives(std::size_t first);
+  // Targets, for whoever reads the standard output.
+  std::string lines_of_drives(std::size_t first) const;
   void grow(config::Growth growth, scsi::Done<Outcome> done);
   void tick();
   void hang_up();
@@ -156,6 +156,10 @@ nlohmann::json drive_description(const DeviceLoop::Report::OfDrive& drive) {
           {"dirty_bytes", drive.dirty.bytes},
           {"dirty_objects", drive.dirty.objects},
           {"append_failed", state.append_failed}};
+}
+
+std::string line_of(const std::string& target, const scsi::Identity& identity) {
+  return fmt::format("{}  {} {}  {}\n", target, identity.vendor, identity.product, identity.serial);
 }
 
 // What the command line says beside the configuration.
@@ -284,8 +288,8 @@ void Server::opened(Outcome outcome) {
   };
   changer_ = std::make_unique<scsi::smc::Changer>(std::move(changer), room_.library);
   changer_target_.add(0, *changer_);
-  announce(config::changer_target_name(library), changer_options(library).identity);
-  announce_drives(0);
+  out_ << line_of(config::changer_target_name(library), changer_options(library).identity)
+       << lines_of_drives(0) << std::flush;
   if (const std::string error = control_.open(directory_.path); !error.empty()) {
     log_error(error);
     result_ = kExitFailed;
@@ -327,15 +331,12 @@ void Server::harden() {
   }
 }
 
-void Server::announce(const std::string& name, const scsi::Identity& identity) {
-  out_ << fmt::format("{}  {} {}  {}\n", name, identity.vendor, identity.product, identity.serial)
-       << std::flush;
-}
-
-void Server::announce_drives(std::size_t first) {
+std::string Server::lines_of_drives(std::size_t first) const {
   const config::LibraryConfig& library = directory_.config.library;
+  std::string lines;
   for (std::size_t i = first; i < library.drives.size(); ++i)
-    announce(config::drive_target_name(library, i), drive_options(library, i).identity);
+    lines += line_of(config::drive_target_name(library, i), drive_options(library, i).identity);
+  return lines;
 }
 
 // The configuration first: what is in it alone will be there after the next start. Then the drives,
@@ -350,8 +351,14 @@ void Server::grow(config::Growth growth, scsi::Done<Outcome> done) {
         if (!error.empty()) return done(Outcome{std::move(error)});
         const config::LibraryConfig& library = directory_.config.library;
         loops_.add_drives(library, [this, first, &library, done = std::move(done)]() mutable {
-          announce_drives(first);
-          room_.grow(library, loops_.bays(first), loops_.executors(first), std::move(done));
+          // Whoever takes the standard output may let us wait.
+          const Strand strand = room_.executor->make_strand("announce");
+          room_.executor->submit(
+              strand, [&out = out_, lines = lines_of_drives(first)] { out << lines << std::flush; },
+              [this, first, strand, &library, done = std::move(done)]() mutable {
+                room_.executor->close_strand(strand);
+                room_.grow(library, loops_.bays(first), loops_.executors(first), std::move(done));
+              });
         });
       });
 }
@@ -412,15 +419,19 @@ void Server::drives_stopped(const std::vector<DeviceLoop::DriveEnd>& ends) {
 // The state that is left is what a power failure would leave: the next start recovers it.
 void Server::give_up(const std::string& why) {
   log_error(why);
-  limit_timer_.start(kAnswerLimit, [] { std::_Exit(kExitNotDurable); });
-  loops_.report([](const DeviceLoop::Report& report) {
+  const auto end = [] {
+    flush_log(kAnswerLimit);
+    std::_Exit(kExitNotDurable);
+  };
+  limit_timer_.start(kAnswerLimit, end);
+  loops_.report([end](const DeviceLoop::Report& report) {
     for (const auto& drive : report.drives) {
       if (drive.dirty.objects == 0) continue;
       log_error(fmt::format(
           "drive {}, cartridge {}: {} objects ({} bytes) that were accepted may not be on disk",
           drive.number + 1, drive.state.barcode, drive.dirty.objects, drive.dirty.bytes));
     }
-    std::_Exit(kExitNotDurable);
+    end();
   });
 }
 
@@ -449,6 +460,13 @@ void raise_descriptor_limit() {
   (void)::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+// sched(7): a thread that wakes then waits for the running one's turn to end, and finds more work
+// at once (test/bench/README.md). Without it everything works too; the threads to come inherit it.
+void schedule_for_throughput() {
+  const sched_param param{};
+  (void)::sched_setscheduler(0, SCHED_BATCH, &param);
+}
+
 }  // namespace
 
 ExitCode serve(const ServeOptions& options, std::ostream& out) {
@@ -474,11 +492,14 @@ ExitCode serve(const ServeOptions& options, std::ostream& out) {
     }
   }
   raise_descriptor_limit();
+  schedule_for_throughput();
   Server server(std::move(*opened.directory), options, out);
   const std::vector<std::string> problems = server.listen();
   for (const std::string& problem : problems) log_error(problem);
   if (!problems.empty()) return kExitFailed;
-  return server.run();
+  const ExitCode code = server.run();
+  flush_log(kAnswerLimit);
+  return code;
 }
 
 }  // namespace vtl::daemon

@@ -14,7 +14,7 @@ TEST_CASE(
   MediumOptions options;
   options.io_mode = IoMode::kBuffered;
   TapeFixture f(1, test_spec(), options);
-  f.executor.brief = true;
+  f.executor.brief = f.files.in_memory = true;
   REQUIRE_FALSE(f.tape.load());
   constexpr std::size_t kRecord = 100'000 + 64;  // with its header, FORMAT.md
   for (std::size_t i = 0; i < 9; ++i) REQUIRE_FALSE(f.tape.write(block_text(i, 100'000)).fault);
@@ -46,7 +46,7 @@ TEST_CASE("Where the loop reads itself, small blocks are read together, and larg
   CartridgeSpec spec = test_spec();
   spec.segment_mib = 16;
   TapeFixture f(1, spec, options);
-  f.executor.brief = true;
+  f.executor.brief = f.files.in_memory = true;
   REQUIRE_FALSE(f.tape.load());
   std::vector<std::size_t> sizes(300, 1000);
   sizes.insert(sizes.end(), {3'000'000, 10, 70'000, 1'500'000, 1, 262'144});
@@ -60,6 +60,24 @@ TEST_CASE("Where the loop reads itself, small blocks are read together, and larg
   CHECK(f.tape.read().stop == ReadOutcome::Stop::kEndOfData);
   CHECK(reads < 30);
   CHECK(f.executor.stages().lent() == 0);
+}
+
+TEST_CASE("The loop does nothing itself for a cartridge that lies elsewhere than in memory") {
+  const auto handed_on = [](bool in_memory) {
+    TapeFixture f;
+    f.executor.brief = true;
+    f.files.in_memory = in_memory;
+    REQUIRE_FALSE(f.tape.load());
+    REQUIRE_FALSE(f.tape.filemarks(1).fault);
+    REQUIRE_FALSE(f.tape.locate(0).fault);
+    f.executor.brief_jobs = 0;
+    CHECK(f.tape.read().stop == Stop::kFilemark);
+    REQUIRE_FALSE(f.tape.write(block_text(0, 1000)).fault);
+    REQUIRE_FALSE(f.tape.flush(WriteMode::kDurable).fault);
+    return f.executor.brief_jobs;
+  };
+  CHECK(handed_on(true) != 0);
+  CHECK(handed_on(false) == 0);
 }
 
 TEST_CASE("What blocks unpack to is bounded, not only what they were read from") {

@@ -353,7 +353,7 @@ Result<bool> MemoryFiles::exists(const std::string& path) {
 
 Result<SpaceInfo> MemoryFiles::space(const std::string& path) {
   if (auto error = step("statvfs", path)) return *error;
-  return SpaceInfo{total_bytes, total_bytes - std::min(total_bytes, used_bytes())};
+  return SpaceInfo{total_bytes, total_bytes - std::min(total_bytes, used_bytes()), in_memory};
 }
 
 Result<std::unique_ptr<File>> MemoryFiles::lock(const std::string& path) {

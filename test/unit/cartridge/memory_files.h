@@ -64,6 +64,7 @@ class MemoryFiles final : public FileSystem {
     heal();
   }
   std::uint64_t total_bytes = 1ull << 40;
+  bool in_memory = false;  // as space() says
 
   // Behind everything's back.
   template <class Edit>

@@ -21,7 +21,13 @@ class SeededExecutor final : public Executor {
     waiting_[strand.id].push_back({std::move(job), std::move(done)});
   }
 
+  void submit_brief(Strand strand, Job job, Callback done) override {
+    ++brief_jobs;
+    submit(strand, std::move(job), std::move(done));
+  }
+
   bool brief = false;  // as where the pool is in memory
+  std::size_t brief_jobs = 0;
 
   bool idle() const { return ended_.empty() && waiting_.empty(); }
   // Runs one job or one `done`; false when there is none.

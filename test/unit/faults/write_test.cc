@@ -390,7 +390,7 @@ TEST_CASE("F18: a slow disk withholds GOOD; nothing is lost, and nobody else wai
   CHECK(other.tape() == Rig::blocks(0, 30) + " |");
   CHECK(slow.sink.ended.size() == n - 4);  // still held
 
-  // TEST UNIT READY does not wait for the disk, whoever asks and however often; what is behind the
+  // What only asks does not wait for the disk, whoever asks and however often; what is behind the
   // WRITE does, and so does what its own host asks after that.
   const auto asked = [&](scsi::NexusId nexus, const Cdb& cdb) {
     const std::size_t before = slow.sink.ended.size();
@@ -401,7 +401,12 @@ TEST_CASE("F18: a slow disk withholds GOOD; nothing is lost, and nobody else wai
     slow.sink.ended.pop_back();
     return answer;
   };
-  for (const scsi::NexusId nexus : {kOther, kHost, kOther}) CHECK(asked(nexus, {0x00}) == "GOOD");
+  for (const scsi::NexusId nexus : {kOther, kHost, kOther}) {
+    CHECK(asked(nexus, {0x00}) == "GOOD");
+    CHECK(asked(nexus, {0x03, 0, 0, 0, 18, 0}) == "GOOD");                    // REQUEST SENSE
+    CHECK(asked(nexus, {0x12, 0, 0, 0, 96, 0}) == "GOOD");                    // INQUIRY
+    CHECK(asked(nexus, {0xA0, 0, 0, 0, 0, 0, 0, 0, 0, 16, 0, 0}) == "GOOD");  // REPORT LUNS
+  }
   CHECK(asked(kOther, {0x34, 0, 0, 0, 0, 0, 0, 0, 0, 0}) == "waits");  // READ POSITION
   CHECK(asked(kHost, {0x00}) == "GOOD");
   CHECK(asked(kOther, {0x00}) == "waits");

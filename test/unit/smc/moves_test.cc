@@ -104,21 +104,27 @@ TEST_CASE("What the library says becomes sense") {
   CHECK(is_good(w.run(ChangerWorld::move(1000, 500))));
 }
 
-TEST_CASE("A move under way: later commands wait, a reset ends it for the host only") {
+TEST_CASE(
+    "A move under way: later ones wait, what is where is told, a reset ends it for the host") {
   ChangerWorld w;
   w.library.put(1000, "VTL001L8");
   w.library.wait = true;
   w.recorder.submit(w.a, ChangerWorld::move(1000, 500));
-  w.recorder.submit(w.b, ChangerWorld::status(4, 500, 1));
+  const auto full = [&w](const scsi::NexusId& host) {
+    const auto data = w.run(host, ChangerWorld::status(4, 500, 1)).data();
+    REQUIRE(data.size() == 32);
+    return (data[16 + 2] & std::byte{0x01}) != std::byte{0};
+  };
+  for (const scsi::NexusId& host : {w.b, w.a}) CHECK_FALSE(full(host));
+  w.recorder.ended.clear();
+  w.recorder.submit(w.b, {0x01, 0, 0, 0, 0, 0});  // REZERO UNIT
   CHECK(w.recorder.ended.empty());
   REQUIRE(w.library.waiting.size() == 1);
   SECTION("done") {
     w.library.waiting[0]();
     REQUIRE(w.recorder.ended.size() == 2);
-    CHECK(is_good(w.recorder.ended[0]));
-    const auto data = w.recorder.ended[1].data();
-    REQUIRE(data.size() == 32);
-    CHECK(data[16 + 2] == std::byte{0x09});
+    for (const test::Ended& end : w.recorder.ended) CHECK(is_good(end));
+    CHECK(full(w.a));
   }
   SECTION("reset") {
     w.changer.manage(TaskFunction::kLogicalUnitReset, w.b, {}, [](TaskFunctionResult) {});
