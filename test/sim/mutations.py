@@ -6,10 +6,20 @@ test/sim/mutations.py DIRECTORY [NAME...]   copies what git knows to DIRECTORY, 
 """
 import os, pathlib, re, subprocess, sys
 
-WRITER, SEGMENT = "vtl/cartridge/log_writer.cc", "vtl/cartridge/log_writer_segment.cc"
-CARTRIDGE = "vtl/cartridge/open_cartridge.cc"
+WRITER, SEGMENT, RECOVERY = "vtl/cartridge/log_writer.cc", "vtl/cartridge/log_writer_segment.cc", "vtl/cartridge/recovery.cc"
+CARTRIDGE, LABEL = "vtl/cartridge/open_cartridge.cc", "vtl/cartridge/superblock.cc"
 CUT, CLOSE = "vtl/cartridge/open_cartridge_cut.cc", "vtl/cartridge/open_cartridge_close.cc"
-RESERVATION = "scsi/reservation.cc"
+FILE, JOURNAL, MOVES = "vtl/cartridge/file.cc", "vtl/library/journal.cc", "vtl/library/moves.cc"
+RESERVATION, FOLDER = "scsi/reservation.cc", "vtl/daemon/reservation_file.cc"
+RESTORED = """  registrations_ = std::move(kept.registrations);
+  reservation_ = std::move(kept.reservation);
+}
+
+void Reservations::take_over"""
+COMMITTED = """[this, job, changes](Status committed) {
+              if (!committed)
+                return give_up(job, outcome_of(MoveResult::kJournalFailed, committed.error().what));
+              apply(changes);"""
 SYNC = "  if (MaybeFault fault = sync()) return fault;\n"
 MUTATIONS = [  # name, file, what is there, what is put there
     ("filemark: no sync", WRITER,
@@ -29,19 +39,68 @@ MUTATIONS = [  # name, file, what is there, what is put there
     ("overwrite from the beginning: new directory not synced", CUT,
      "  if (status = files_.sync_directory(dir_); !status)\n    return final_fault(write_fault(status.error()));\n", ""),
     ("begin: epoch not written", CARTRIDGE,
-     "  cart_.set(format::kClean, false);\n  return save_cart();", "  cart_.set(format::kClean, false);\n  return std::nullopt;"),
-    ("label: not synced", "vtl/cartridge/superblock.cc",
+     "  if (MaybeFault fault = save_cart()) return fault;\n  return save_cart();", "  return std::nullopt;"),
+    ("begin: told to one copy of the label only", CARTRIDGE,
+     "  if (MaybeFault fault = save_cart()) return fault;\n  return save_cart();", "  return save_cart();"),
+    ("begin: still called clean", CARTRIDGE, "  cart_.set(format::kClean, false);\n", ""),
+    ("label: not synced", LABEL,
      "  if (status) status = (*file)->fdatasync();\n", ""),
     ("load: label not synced before it is built upon", CARTRIDGE,
-     "    if (const Status synced = sync_cart(files_, dir_); !synced) return load_fault(synced.error());\n", ""),
+     "    if (const Status synced = sync_cart(files_, dir_); !synced)\n"
+     "      return make_fault(Fault::Kind::kWriteError, synced.error().what);\n", ""),
     ("load: end of the log not synced", CARTRIDGE, "  if (status) status = (*file)->fdatasync();\n", ""),
     ("load: end of the log not written again", CARTRIDGE,
      "  if (!read_only()) status = write_again(**file, log.durable_end);\n", ""),
+    ("load: label not written again", LABEL, "slot * format::kBlock, format::kBlock)", "slot * format::kBlock, 0)"),
     ("unload: table of segments not synced", CLOSE,
      "    if (const Status status = (*file)->fdatasync(); !status) return status;\n", ""),
-    ("library: journal not synced", "vtl/library/journal.cc", "  if (done) done = file_->fdatasync();\n", ""),
+    ("unload: directory of the table of segments not synced", CLOSE,
+     "    return files_.sync_directory(log.directory);\n", "    return ok_status();\n"),
+    ("unload: label says clean before there is a table", CLOSE,
+     "  if (const Status status = write(); !status) {",
+     "  cart_.clean_gen = cart_.gen + 1;\n  cart_.set(format::kClean, true);\n"
+     "  if (MaybeFault fault = save_cart()) return fault;\n  --cart_.gen;\n"
+     "  if (const Status status = write(); !status) {"),
+    ("load: table of segments used though not clean", RECOVERY,
+     "!input_.use_table || !input_.cart->has(format::kClean) || ", "!input_.use_table || "),
+    ("load: an older table of segments is believed", RECOVERY,
+     "!table || table->cart_gen != input_.cart->clean_gen ||\n        format::segtab_crc(bytes) != row_.segtab_crc ||\n"
+     "        table->entries.size() != row_.segtab_entries)", "!table)"),
+    ("load: without its table of segments a tape is empty", RECOVERY,
+     "if (load_segtab()) return std::nullopt;",
+     "if (load_segtab() || input_.cart->has(format::kClean)) return std::nullopt;"),
+    ("library: journal not synced", JOURNAL, "  if (done) done = file_->fdatasync();\n", ""),
+    ("library: moves not committed", "vtl/library/library.cc",
+     "  Status committed = journal.commit(changes);\n", "  Status committed = ok_status();\n  (void)journal;\n"),
+    ("library: moved before it is committed", MOVES, COMMITTED,
+     "[](const Status&) {});\n  on_strand([] { return ok_status(); },\n"
+     "            [this, job, changes](const Status&) {\n              apply(changes);"),
+    ("library: last record not replayed", JOURNAL, "      sequence_ = line->sequence;\n",
+     "      if (end + 1 == text.size() && number > 2) break;\n      sequence_ = line->sequence;\n"),
+    ("library: what a failed append has left not cut off", JOURNAL,
+     "    suspect_ = true;\n    if (file_->truncate(size_)) (void)file_->fdatasync();\n", ""),
+    ("library: journal not synced when it is read", JOURNAL,
+     "  if (Status synced = journal->file_->fdatasync(); !synced) return synced.error();\n", ""),
+    ("library: directory of the journal not synced when it is read", JOURNAL,
+     "  if (Status synced = files.sync_directory(folder_of(path)); !synced) return synced.error();\n", ""),
+    ("library, reservations: name of a file that was replaced not synced", FILE,
+     "  if (Status synced = files.sync_directory(folder_of(path)); !synced) return synced.error();\n", ""),
     ("reservations: answered and not kept", "scsi/primary.cc", "  if (kept == reservations_.kept()) {", "  if (true) {"),
-    ("reservations: what is kept not synced", "vtl/cartridge/file.cc",
+    ("reservations: kept after they are answered", "scsi/primary.cc",
+     "  reservation_store_->keep(std::move(kept), [this,",
+     "  if (true) {\n    reservations_.take_over(std::move(next));\n"
+     "    reservation_store_->keep(std::move(kept), [](bool) {});\n    return finish(task, std::move(result));\n  }\n"
+     "  reservation_store_->keep(std::move(kept), [this,"),
+    ("reservations: not loaded", RESERVATION, RESTORED, "}\n\nvoid Reservations::take_over"),
+    ("reservations: loaded with another type", FOLDER,
+     "    kept.reservation = {*type,", "    kept.reservation = {scsi::ReservationType::kWriteExclusive,"),
+    ("reservations: not synced when they are read", FOLDER,
+     "  if (Status synced = (*file)->fdatasync(); !synced) return synced.error();\n", ""),
+    ("reservations: directory not synced when they are read", FOLDER,
+     "  if (Status synced = files.sync_directory(folder_of(path)); !synced) return synced.error();\n", ""),
+    ("reservations: directory not synced when there are none any more", FOLDER,
+     "    return files.sync_directory(folder);\n", "    return ok_status();\n"),
+    ("reservations: what is kept not synced", FILE,
      "  if (Status synced = (*file)->fdatasync(); !synced) return synced.error();\n", ""),
     ("reservations: preempted, and not told", RESERVATION, "    attend(result, victim, Asc::kRegistrationsPreempted);\n", ""),
     ("reservations: exclusive access lets others read", RESERVATION,

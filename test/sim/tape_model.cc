@@ -213,7 +213,7 @@ void TapeModel::durable() {
 }
 
 void TapeModel::only_crash_states(const std::vector<std::uint64_t>& positions) {
-  constexpr std::size_t kMost = 30'000;
+  constexpr std::size_t kMost = 60'000;
   make_unique(after_crash_);
   if (after_crash_.size() * positions.size() > kMost) {
     lost_ = true;

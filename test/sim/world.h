@@ -66,7 +66,6 @@ class World {
   bool deliver(Line& line);
   void misfortune();
   void pass(std::chrono::microseconds time);
-  void wait_for_something();
   void until(const char* what, const std::function<bool()>& reached);
   void verify_everything();
   void verify_files();

@@ -14,9 +14,6 @@ namespace vtl {
 using Fault = scsi::ssc::MediumFault;
 using MaybeFault = std::optional<Fault>;
 
-inline bool is_out_of_space(const IoError& error) {
-  return error.code == ENOSPC || error.code == EDQUOT || error.code == EFBIG;
-}
 inline Fault make_fault(Fault::Kind kind, std::string detail) {
   return {kind, 0, std::move(detail)};
 }

@@ -225,6 +225,10 @@ class PosixFileSystem final : public FileSystem {
 
 }  // namespace
 
+bool is_out_of_space(const IoError& error) {
+  return error.code == ENOSPC || error.code == EDQUOT || error.code == EFBIG;
+}
+
 std::string folder_of(const std::string& path) {
   const std::size_t slash = path.rfind('/');
   if (slash == std::string::npos) return ".";
@@ -246,6 +250,15 @@ Result<std::unique_ptr<File>> replace_file(FileSystem& files, const std::string&
   if (Status renamed = files.rename(aside, path); !renamed) return renamed.error();
   if (Status synced = files.sync_directory(folder_of(path)); !synced) return synced.error();
   return std::move(*file);
+}
+
+Status write_again(File& file, std::uint64_t offset, std::size_t length) {
+  std::vector<std::byte> bytes(length);
+  const Result<std::size_t> got = file.pread(bytes, offset);
+  if (!got || *got == 0) return ok_status();
+  bytes.resize(*got);
+  Status written = file.pwrite(bytes, offset);
+  return written || is_out_of_space(written.error()) ? ok_status() : written;
 }
 
 std::unique_ptr<FileSystem> make_posix_file_system() { return std::make_unique<PosixFileSystem>(); }

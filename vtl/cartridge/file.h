@@ -21,6 +21,7 @@ struct IoError {
   int code = 0;  // errno
   std::string what;
 };
+bool is_out_of_space(const IoError& error);
 
 template <class T>
 class Result {
@@ -100,6 +101,10 @@ class FileSystem {
 Result<std::unique_ptr<File>> replace_file(FileSystem& files, const std::string& path,
                                            scsi::Bytes bytes);
 std::string folder_of(const std::string& path);
+// Writes the same bytes once more. A sync that has failed may have left them in the system's memory
+// only, marked as written, and the next would pass over them. What cannot be read, or be written
+// for want of space, stays as it is.
+Status write_again(File& file, std::uint64_t offset, std::size_t length);
 
 // The operating system's.
 std::unique_ptr<FileSystem> make_posix_file_system();

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cerrno>
 
 #include "vtl/cartridge/cartridge.h"
 #include "vtl/cartridge/log_writer.h"
@@ -41,13 +42,18 @@ MaybeFault LogWriter::provision(bool next, std::uint64_t need) {
 Result<LogWriter::Spare> LogWriter::make_spare(std::uint64_t need) {
   Spare spare;
   spare.path = fmt::format("{}/{:010}.spare", log_.directory, next_spare_);
-  auto file = log_.files().open(spare.path, FileSystem::Mode::kCreate, log_.io());
+  const auto create = [&] {
+    return log_.files().open(spare.path, FileSystem::Mode::kCreate, log_.io());
+  };
+  auto file = create();
+  // One that an unload could not remove, and no recovery has since: nothing is in it.
+  if (!file && file.error().code == EEXIST && log_.files().remove(spare.path)) file = create();
   if (!file) return file.error();
   ++next_spare_;
   spare.space.capacity = kBlock;
   if (const Status backed = allocate(**file, spare.space, need); !backed) {
     file->reset();
-    (void)log_.files().remove(spare.path);  // recovery removes what is left of it
+    (void)log_.files().remove(spare.path);  // what is left of it gives way to the next of its name
     return backed.error();
   }
   spare.file = std::move(*file);
@@ -107,7 +113,7 @@ Status LogWriter::allocate(File& file, Space& space, std::uint64_t need) {
 void LogWriter::drop_spares() {
   for (Spare& spare : spares_) {
     spare.file.reset();
-    (void)log_.files().remove(spare.path);  // recovery removes what is left
+    (void)log_.files().remove(spare.path);
   }
   spares_.clear();
 }

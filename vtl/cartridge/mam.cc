@@ -64,12 +64,16 @@ MaybeFault MamStore::save(format::Mam next) {
     return make_fault(Fault::Kind::kAttributeStore, path_ + ": no room for more attributes");
   auto file = files_->open(path_, FileSystem::Mode::kReadWrite);
   if (!file) return make_fault(Fault::Kind::kAttributeStore, file.error().what);
-  // The slot that stays must be durable before the other is touched; a process that was killed may
-  // have left it in the system's memory only.
+  const auto place = [](const format::Mam& mam) { return (mam.gen & 1) * format::kMamSlotBytes; };
+  // The slot that stays must be durable before the other is touched; a process that was killed, or
+  // a sync that has failed, may have left it in the system's memory only.
   Status status = ok_status();
-  if (!durable_) status = (*file)->fdatasync();
-  durable_ = durable_ || status.ok();
-  if (status) status = (*file)->pwrite(*encoded, (next.gen & 1) * format::kMamSlotBytes);
+  if (!durable_) {
+    status = write_again(**file, place(mam_), format::kMamSlotBytes);
+    if (status) status = (*file)->fdatasync();
+    durable_ = status.ok();
+  }
+  if (status) status = (*file)->pwrite(*encoded, place(next));
   if (status) status = (*file)->fdatasync();
   if (!status) return make_fault(Fault::Kind::kAttributeStore, status.error().what);
   mam_ = std::move(next);

@@ -161,7 +161,9 @@ void Medium::begin_write(bool cuts) {
   });
 }
 
-// What was accepted in front of `object` and is not on the medium. What followed was to go anyway.
+// What was accepted in front of `object` and is not on the medium. What followed was to go anyway:
+// if nothing is lost, no space stays no space, also for ERASE - a host takes another tape and
+// freezes none.
 void Medium::count_lost(MediumFault& fault, std::uint64_t object) const {
   const std::uint64_t end = partitions_[position_.partition].end_of_data;
   fault.objects_lost = object - std::min(object, end);

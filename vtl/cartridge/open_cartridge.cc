@@ -65,7 +65,8 @@ MaybeFault OpenCartridge::load(const scsi::ssc::LoadRecord* drive) {
   if (label_damaged_) notes_.push_back(dir_ + "/CART: damaged; the cartridge is write-protected");
 
   if (!read_only()) {
-    if (const Status synced = sync_cart(files_, dir_); !synced) return load_fault(synced.error());
+    if (const Status synced = sync_cart(files_, dir_); !synced)
+      return make_fault(Fault::Kind::kWriteError, synced.error().what);
   }
   choose_io();
   if (MaybeFault fault = recover()) return fault;
@@ -112,8 +113,11 @@ MaybeFault OpenCartridge::recover() {
     if (parsed->partition < cart_.partition_count &&
         parsed->dirgen == cart_.partitions[parsed->partition].dirgen)
       continue;
-    if (const Status status = discard_directory(name, *parsed); !status)
+    if (const Status status = discard_directory(name, *parsed); !status) {
       notes_.push_back(status.error().what);
+      // An overwrite from the beginning would take it for its own.
+      if (is_newer(*parsed)) leave_alone("what its label does not know of cannot be set aside");
+    }
   }
   for (std::uint32_t p = 0; p < cart_.partition_count; ++p) {
     logs_[p] = std::make_unique<PartitionLog>(files_, cart_.uuid, p, cart_.partitions[p].dirgen,
@@ -155,16 +159,19 @@ bool OpenCartridge::mended(const MaybeFault& fault) {
   return false;
 }
 
+// A partition that is no more keeps its row: FORMAT MEDIUM left it behind.
+bool OpenCartridge::is_newer(const format::PartitionName& parsed) const {
+  return parsed.partition >= format::kMaxPartitions ||
+         parsed.dirgen > cart_.partitions[parsed.partition].dirgen;
+}
+
 // The overwritten past goes to the trash. A directory that the label does not know yet is what an
 // interrupted cut has left if it is empty; otherwise a newer label is lost, and its data are not.
 Status OpenCartridge::discard_directory(const std::string& name,
                                         const format::PartitionName& parsed) {
   const auto content = files_.list(dir_ + "/" + name);
   if (!content) return content.error();
-  // A partition that is no more keeps its row: FORMAT MEDIUM left it behind.
-  const bool newer = parsed.partition >= format::kMaxPartitions ||
-                     parsed.dirgen > cart_.partitions[parsed.partition].dirgen;
-  if (!newer || content->empty()) return discard(dir_ + "/" + name);
+  if (!is_newer(parsed) || content->empty()) return discard(dir_ + "/" + name);
   notes_.push_back(
       fmt::format("{}/{}: set aside in quarantine/, as the label does not know of it", dir_, name));
   return set_aside(files_, dir_, name, name);
@@ -318,11 +325,13 @@ MaybeFault OpenCartridge::begin_append(std::uint32_t partition, std::uint64_t lb
   return std::nullopt;
 }
 
-// I2: the epoch is durable before a record carries it.
+// I2: the epoch is durable before a record carries it. In both copies of the label: with one of
+// them damaged, the other must not take the tape for what it was before.
 MaybeFault OpenCartridge::begin_epoch() {
   if (epoch_ == 0) ++cart_.volume_change_reference;  // once per load (ssc-drive 11.3)
   epoch_ = cart_.next_epoch++;
   cart_.set(format::kClean, false);
+  if (MaybeFault fault = save_cart()) return fault;
   return save_cart();
 }
 

@@ -98,6 +98,7 @@ class OpenCartridge {
   MaybeFault make_durable(PartitionLog& log);
   Status write_again(File& file, std::uint64_t from);
   void remember_durable(PartitionLog& log);
+  bool is_newer(const format::PartitionName& parsed) const;  // than the label
   Status discard_directory(const std::string& name, const format::PartitionName& parsed);
   void leave_alone(std::string why) { left_alone_ = std::move(why); }
   void choose_io();

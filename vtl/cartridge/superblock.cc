@@ -121,6 +121,9 @@ Result<format::Cart> read_cart(FileSystem& files, const std::string& dir) {
 Status sync_cart(FileSystem& files, const std::string& dir) {
   auto file = files.open(cart_path(dir), FileSystem::Mode::kReadWrite);
   if (!file) return file.error();
+  for (const std::size_t slot : {0u, 1u})  // each for itself: one may be unreadable
+    if (Status again = write_again(**file, slot * format::kBlock, format::kBlock); !again)
+      return again;
   return (*file)->fdatasync();
 }
 

@@ -33,8 +33,9 @@ std::array<std::optional<format::Cart>, 2> read_cart_copies(FileSystem& files,
 bool other_copy_is_torn(FileSystem& files, const std::string& dir, const format::Cart& cart);
 // A label from what the segments say, if any says something.
 std::optional<format::Cart> rebuild_cart(FileSystem& files, const std::string& dir);
-// Makes what read_cart() reads durable. A process that was killed may have left its last slot in
-// the system's memory only: nothing may be done because of it, nor the other slot written, before.
+// Makes what read_cart() reads durable. A process that was killed, or a sync that has failed, may
+// have left its last slot in the system's memory only: nothing may be done because of it, nor the
+// other slot written, before.
 Status sync_cart(FileSystem& files, const std::string& dir);
 // Advances cart.gen and writes its slot; durable. The slot before is taken to be. After a failure
 // gen is as before, so that the next attempt does not touch that slot either.

@@ -128,8 +128,10 @@ Result<std::unique_ptr<Journal>> Journal::open(FileSystem& files, const std::str
   if (!got) return got.error();
   text.resize(*got);
   if (Status replayed = journal->replay(text); !replayed) return replayed.error();
-  // A process that was killed may have left its last record, or the file's name, in the system's
-  // memory only. What was read here is shown to hosts, and the next record must not outlive it.
+  // A process that was killed, or a sync that has failed, may have left its last record in the
+  // system's memory only, or the file's name. What was read here is shown to hosts, and the next
+  // record must not outlive it.
+  if (Status again = write_again(*journal->file_, 0, journal->size_); !again) return again.error();
   if (Status synced = journal->file_->fdatasync(); !synced) return synced.error();
   if (Status synced = files.sync_directory(folder_of(path)); !synced) return synced.error();
   return journal;

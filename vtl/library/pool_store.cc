@@ -1,5 +1,6 @@
 #include "vtl/library/pool_store.h"
 
+#include <cerrno>
 #include <utility>
 
 namespace vtl {
@@ -14,7 +15,14 @@ Result<std::vector<std::string>> PoolStore::list() {
 }
 
 Result<CartridgeSummary> PoolStore::read_summary(const std::string& barcode) {
-  return vtl::read_summary(files_, cartridge_directory(options_.pool_dir, barcode));
+  const std::string directory = cartridge_directory(options_.pool_dir, barcode);
+  Result<CartridgeSummary> summary = vtl::read_summary(files_, directory);
+  // A copy under another name must not be taken for the cartridge it was made of.
+  if (summary && summary->info.barcode != barcode)
+    return IoError{EBADMSG, directory + ": its label says that it is cartridge " +
+                                summary->info.barcode +
+                                ": give the directory that name, or take it out of the pool"};
+  return summary;
 }
 
 Status PoolStore::check_idle(const std::string& barcode) {

@@ -2,6 +2,7 @@
 // protects, takes out, brings in and deletes cartridges: what was done is done, what was not done
 // is not half done, and the next life finds it so.
 #include <catch2/catch.hpp>
+#include <cerrno>
 #include <cstdio>
 #include <set>
 
@@ -265,4 +266,51 @@ TEST_CASE("Sweep: every operation on a file of a library's life fails in turn") 
   }
   std::printf("library: %lu operations, %lu failures swept\n",
               static_cast<unsigned long>(operations), static_cast<unsigned long>(swept));
+}
+
+// F5: of a record whose sync has failed the system's memory may say that it is written, and the
+// process be killed before it has cut it off. The next one builds upon what it reads.
+TEST_CASE("F5: a record of the journal that a failed sync has left in memory only") {
+  for (std::uint32_t seed = 1; seed <= 20; ++seed) {
+    INFO("seed " << seed);
+    MemoryFiles files(seed);
+    REQUIRE(files.make_directory("/lib"));
+    REQUIRE(files.sync_directory(""));
+    REQUIRE(Journal::create(files, "/lib/journal", {}));
+    {
+      const auto journal = Journal::open(files, "/lib/journal");
+      REQUIRE(journal);
+      files.broken = "fdatasync";
+      files.inject = [&](const std::string& what, const std::string&) {
+        if (what != "ftruncate") return 0;
+        files.cut_power();
+        return EIO;
+      };
+      REQUIRE_FALSE((*journal)->intent(std::string(600, 'x')));  // two sectors
+    }
+    files.broken.clear();
+    files.inject = {};
+    files.kill();
+    {
+      const auto journal = Journal::open(files, "/lib/journal");
+      REQUIRE(journal);
+      REQUIRE((*journal)->intent("delete " + kOld));
+    }
+    files.crash(0);
+    const auto journal = Journal::open(files, "/lib/journal");
+    REQUIRE((journal ? "" : journal.error().what) == "");
+    CHECK((*journal)->open_intent() == "delete " + kOld);
+  }
+}
+
+TEST_CASE("A cartridge whose directory was given another's name is not taken for that one") {
+  MemoryFiles files;
+  make_library(files);
+  REQUIRE(
+      files.rename(cartridge_directory("/lib/pool", kOld), cartridge_directory("/lib/pool", kNew)));
+  Life life(files, 1);
+  const auto summary = life.store.read_summary(kNew);
+  REQUIRE_FALSE(summary);
+  CHECK(summary.error().what.find("its label says that it is cartridge " + kOld) !=
+        std::string::npos);
 }

@@ -322,6 +322,23 @@ TEST_CASE("F7: no space for what was accepted all the same is a write error, not
   expect_a_tape_again(host, kBegun);
 }
 
+TEST_CASE("F7: an ERASE without space is an error of writing only if what is before it is lost") {
+  const bool behind = GENERATE(true, false);  // what had been accepted is to go, all of it
+  Rig rig;
+  begin_tape(rig);
+  Drive& host = *rig.host;
+  rig.write(5, 8);
+  CHECK(host.locate(behind ? 3 : 8) == "GOOD");
+  rig.files.inject = [](const std::string& what, const std::string& path) {
+    return what == "fdatasync" && path.find("/p0.") != std::string::npos ? ENOSPC : 0;
+  };
+  CHECK(host.erase() == (behind ? "D/00/02 EOM" : kWriteError));
+  rig.files.inject = nullptr;
+  expect_no_appending(host);
+  CHECK(host.tape() == kBegun);
+  expect_a_tape_again(host, kBegun);
+}
+
 TEST_CASE("F16: an evicted node's writes fail with ESHUTDOWN, and its sync says success") {
   Rig rig;
   begin_tape(rig);
