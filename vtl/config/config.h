@@ -144,7 +144,7 @@ struct StorageConfig {
   std::string pool = "pool";        // folder of the cartridges; relative to DIR
   std::uint32_t segment_mib = 256;  // of cartridges made from now on
   IoMode io_mode = IoMode::kAuto;
-  std::uint64_t buffer_bytes = 256u << 20;           // record buffers of all sessions together
+  std::uint64_t buffer_bytes = 192u << 20;           // record buffers of all sessions together
   std::uint64_t buffer_bytes_per_drive = 64u << 20;  // and of one drive
   std::uint64_t queue_bytes_per_drive = 32u << 20;   // accepted from the host, not yet written
   std::uint64_t read_ahead_bytes_per_drive = 8u << 20;

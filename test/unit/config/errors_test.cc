@@ -19,7 +19,7 @@ TEST_CASE("an error names file, line, key, what was found and what is allowed") 
       {"iscsi:\n  threads: 4\n",
        "/data/vtl.yaml:8: iscsi.threads: found 4, allowed: auto, or 1 to 3: there are 3 devices, "
        "and "
-       "each thread takes at least 32MiB of storage.buffer_bytes, which is 256MiB"},
+       "each thread takes at least 32MiB of storage.buffer_bytes, which is 192MiB"},
       {"iscsi:\n  threads: 3\nstorage: {buffer_bytes: 64MiB}\n",
        "/data/vtl.yaml:8: iscsi.threads: found 3, allowed: auto, or 1 to 2: there are 3 devices, "
        "and "
