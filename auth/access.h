@@ -26,6 +26,7 @@ struct Account {
   std::vector<std::string> initiators = {};
 
   bool belongs_to(std::string_view initiator_name) const;
+  friend bool operator==(const Account&, const Account&) = default;
 };
 
 // Who may log in to one target, or hold a discovery session.
@@ -47,6 +48,7 @@ struct AccessRule {
   // rule was this one.
   bool still_allows(std::string_view initiator_name, std::string_view address,
                     std::string_view user) const;
+  friend bool operator==(const AccessRule&, const AccessRule&) = default;
 };
 
 // Immutable while a portal uses it; another takes its place as a whole.
@@ -60,6 +62,7 @@ struct AccessPolicy {
   std::map<std::string, AccessRule, std::less<>> targets;  // by target name, lower case
 
   const AccessRule& rule_for(std::string_view target_name) const;
+  friend bool operator==(const AccessPolicy&, const AccessPolicy&) = default;
 };
 
 // ASCII letters to lower case: how iSCSI names are compared (RFC 7143 4.2.7).

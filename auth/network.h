@@ -18,6 +18,7 @@ struct Network {
   // An address as text; an IPv4 address that was mapped into IPv6 is what it is. False of what is
   // none. The zone of a link-local one ("fe80::1%eth0") is passed over.
   bool contains(std::string_view address_text) const;
+  friend bool operator==(const Network&, const Network&) = default;
 };
 
 // Whose an address is, as far as one can say: of an IPv6 address its /64 (RFC 4291 2.5.1), all of

@@ -115,7 +115,7 @@ void LogicalUnit::submit(Command command, ReplySink& sink) {
 }
 
 // What its nexus has waiting comes first: of that nexus' unit attentions, too. Nothing overtakes
-// what is ORDERED or was put at the head of the queue (SAM-5 8.6).
+// what is ORDERED or was put at the head of the queue (SAM-5 8.6), until it is aborted.
 bool LogicalUnit::goes_beside(const Task& task) const {
   if (!held_ && !tasks_.front().started_) return false;
   bool known = false;
@@ -124,7 +124,7 @@ bool LogicalUnit::goes_beside(const Task& task) const {
   if (task.command_.attribute == TaskAttribute::kOrdered) return false;
   return std::none_of(tasks_.begin(), tasks_.end(), [&](const Task& other) {
     const TaskAttribute attribute = other.command_.attribute;
-    if (&other == &task) return false;
+    if (&other == &task || other.aborted_) return false;
     return attribute == TaskAttribute::kOrdered || attribute == TaskAttribute::kHeadOfQueue ||
            (!other.started_ && other.nexus() == task.nexus());
   });

@@ -64,7 +64,7 @@ double cpu_seconds() {
 
 struct Storage {
   std::unique_ptr<vtl::FileSystem> files = vtl::make_posix_file_system();
-  scsi::BufferPool buffers{{256u << 20, 64u << 20}};  // as the daemon's
+  scsi::BufferPool buffers{{192u << 20, 64u << 20}};  // as the daemon's
   net::Loop loop;
   std::unique_ptr<vtl::Executor> executor = vtl::make_thread_executor(
       [this](scsi::Callback callback) { loop.post(std::move(callback)); });

@@ -85,7 +85,7 @@ done
 printf 'secret-0123456\n' >$HOME/secret
 check "root adds an account" vtl auth add --data $data host01 --secret-file $HOME/secret
 check "the server can read it" systemctl reload vtl
-same "nothing is root's in there" "" "$(find $state ! -user vtl)"
+same "nothing is root's in there" "" "$(find $state ! -user vtl -o ! -group vtl)"
 journalctl --sync
 same "no secret is in the journal" "" "$(journalctl --no-pager | grep secret-01)"
 same "lines have one time, the journal's" "" "$(journal | grep -E '^20[0-9]{2}-')"
@@ -108,7 +108,7 @@ check "that is an error in the journal" grep -q 'slots: found "many"' <(journal 
 cp -p $HOME/vtl.yaml $data/vtl.yaml
 check "root makes a cartridge" vtl cartridge create --data $data NEW001L8
 check "root adds slots" vtl library grow --data $data --slots 240
-same "nothing is root's in there" "" "$(find $state ! -user vtl)"
+same "nothing is root's in there" "" "$(find $state ! -user vtl -o ! -group vtl)"
 check "so it starts" systemctl start vtl
 within 60 serving
 

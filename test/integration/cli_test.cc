@@ -130,7 +130,7 @@ TEST_CASE("what a user gets wrong is told with what is allowed") {
   for (const char* wrong : {"", "abc", "-1", "0", "2.5", "99999999999"})
     told({"serve", "--data", data, "--listen", port, "--threads", wrong},
          std::string("--threads: found \"") + wrong + "\", allowed: auto, or a number from 1");
-  told({"serve", "--data", data, "--listen", port, "--threads", "100"}, "allowed: auto, or 1 to 8");
+  told({"serve", "--data", data, "--listen", port, "--threads", "100"}, "allowed: auto, or 1 to 6");
   told({"cartridge", "create", "ABC001L8", "--capacity", "1PB", "--data", data},
        "--capacity: found \"1PB\", allowed: a size above 0, in kB, MB, GB, TB or KiB");
   told({"init", "--data", data + "2", "--drives", "many"}, "--drives: found \"many\", allowed: ");

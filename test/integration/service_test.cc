@@ -57,10 +57,10 @@ class NotifySocket {
   int fd_;
 };
 
-uid_t owner(const std::string& path) {
+std::string owner(const std::string& path) {
   struct stat info {};
   REQUIRE(::lstat(path.c_str(), &info) == 0);
-  return info.st_uid;
+  return std::to_string(info.st_uid) + ":" + std::to_string(info.st_gid);
 }
 
 }  // namespace
@@ -109,7 +109,7 @@ TEST_CASE("root's commands and server leave the owner of a directory nothing tha
   const TempDir dir;
   Daemon daemon(dir / "library");
   const std::string data = daemon.data();
-  REQUIRE(run_vtl({"init", "--data", data, "--cartridges", "2"}).code == 0);
+  REQUIRE(::mkdir(data.c_str(), 0700) == 0);
   const auto everything = [&data] {
     std::vector<std::string> all = {data};
     for (const auto& entry : std::filesystem::recursive_directory_iterator(data))
@@ -118,12 +118,13 @@ TEST_CASE("root's commands and server leave the owner of a directory nothing tha
   };
   // The service's user; without root's rights it is oneself.
   uid_t service = ::geteuid();
+  gid_t group = ::getegid();
   if (service == 0) {
-    service = 65534;
+    service = group = 65534;
     REQUIRE(::chmod(dir.path().c_str(), 0755) == 0);
-    for (const std::string& path : everything())
-      REQUIRE(::lchown(path.c_str(), service, service) == 0);
+    REQUIRE(::lchown(data.c_str(), service, group) == 0);
   }
+  REQUIRE(run_vtl({"init", "--data", data, "--cartridges", "2"}).code == 0);
   write_text(dir / "secret", "secret-0123456\n");
   write_text(dir / "tape", std::string(100000, 'x'));
   REQUIRE(::chmod((dir / "tape").c_str(), 0644) == 0);
@@ -138,9 +139,28 @@ TEST_CASE("root's commands and server leave the owner of a directory nothing tha
   CHECK(run_vtl({"cartridge", "create", "--data", data, "ABC003L8"}).code == 0);
   for (const std::string& path : everything()) {
     INFO(path);
-    CHECK(owner(path) == service);
+    CHECK(owner(path) == std::to_string(service) + ":" + std::to_string(group));
   }
   const std::string status = read_text("/proc/" + std::to_string(daemon.pid()) + "/status");
   const std::string id = std::to_string(service);
   CHECK(has(status, "\nUid:\t" + id + "\t" + id + "\t" + id + "\t" + id + "\n"));
+  if (::geteuid() != 0) return;  // whoever has groups has them
+  CHECK(has(status, "\nGid:\t" + id + "\t" + id + "\t" + id + "\t" + id + "\n"));
+  CHECK(has(status, "\nGroups:\t \n"));
+  REQUIRE(daemon.stop() == 0);
+
+  // What names a file of root's is written as the directory's owner, too.
+  const std::string target = dir / "of-root";
+  REQUIRE(::mkdir(target.c_str(), 0755) == 0);
+  std::string yaml = read_text(data + "/vtl.yaml");
+  replace_in(yaml, "#secrets_file: secrets.yaml", "secrets_file: " + target + "/secrets.yaml");
+  write_text(data + "/vtl.yaml", yaml);
+  CHECK(run_vtl({"auth", "add", "--data", data, "host02", "--secret-file", dir / "secret"}).code ==
+        1);
+  CHECK(std::filesystem::is_empty(target));
+  // And a library that is root's in a directory that is not is left as it is.
+  REQUIRE(::lchown((data + "/vtl.yaml").c_str(), 0, 0) == 0);
+  const auto refused = run_vtl({"config", "check", "--data", data});
+  CHECK(refused.code == 1);
+  CHECK(has(refused.err, "chown -R"));
 }

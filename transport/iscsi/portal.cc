@@ -218,7 +218,8 @@ Portal::SessionInfo info_of(const Session& session) {
 
 std::vector<Portal::SessionInfo> Portal::set_access(
     std::shared_ptr<const auth::AccessPolicy> access, bool end_them) {
-  state_->access = std::move(access);
+  // Rules that are the same do not end a login that is under way.
+  if (*access != *state_->access) state_->access = std::move(access);
   state_->failures.forget();
   std::vector<SessionInfo> strangers;
   const std::vector<Session*> all(state_->sessions.begin(), state_->sessions.end());

@@ -44,7 +44,7 @@ struct PortalOptions {
   std::uint32_t send_timeout_ms = 60000;    // a peer that does not read for so long is dropped
   std::size_t max_text_bytes = 32u << 10;   // of one login or text request, over all its PDUs
   std::size_t max_queued_bytes = 4u << 20;  // answers to a peer that does not read; then it waits
-  std::size_t buffer_bytes = 256u << 20;    // record buffers of all sessions together
+  std::size_t buffer_bytes = 192u << 20;    // record buffers of all sessions together
   std::size_t buffer_bytes_per_target = 64u << 20;
   // Portals that share one group's targets, each on a loop of its own; this one's number, from 0.
   // The first accepts.

@@ -156,6 +156,10 @@ std::string joined(const std::vector<std::string>& names, const std::string& non
 }
 
 int list(const Options& options) {
+  if (const std::string why = daemon::become_owner(options.data); !why.empty()) {
+    print_error(why);
+    return daemon::kExitFailed;
+  }
   const daemon::CheckedConfig checked = daemon::check_config(options.data);
   if (const int code = report(checked.problems); code != 0) return code;
   const AccessConfig& access = checked.config->access;

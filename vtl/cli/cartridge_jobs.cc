@@ -144,7 +144,7 @@ void add_import(CLI::App& group, Result& result) {
   command->add_option("barcode", options->barcode, "Barcode of the new cartridge")->required();
   command
       ->add_option("path", options->path,
-                   "File or directory to read; a running server opens it, with its own rights")
+                   "File or directory to read, with the rights of the data directory's owner")
       ->required();
   command
       ->add_option("--block-size", options->block,
@@ -179,8 +179,8 @@ void add_export(CLI::App& group, Result& result) {
   command->add_option("barcode", options->barcode, "Barcode")->required();
   command
       ->add_option("path", options->path,
-                   "File or directory to make, which must not exist; a running server does, with "
-                   "its own rights")
+                   "File or directory to make, which must not exist, with the rights of the data "
+                   "directory's owner")
       ->required();
   command->callback(
       [options, &result] { run_transfer("export", *options, json::object(), result); });

@@ -160,6 +160,11 @@ void add_config(CLI::App& app, Result& result) {
   CLI::App* check = group->add_subcommand("check", "Check DIR/vtl.yaml and say all that is wrong");
   add_data_option(*check, *data);
   check->callback([data, &result] {
+    if (const std::string why = daemon::become_owner(*data); !why.empty()) {
+      print_error(why);
+      result.code = daemon::kExitFailed;
+      return;
+    }
     const daemon::CheckedConfig checked = daemon::check_config(*data);
     result.code = report(checked.problems);
     if (checked.config) std::cout << daemon::config_path(*data) << " is right\n";

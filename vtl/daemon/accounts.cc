@@ -42,18 +42,13 @@ bool write_all(int fd, std::string_view text) {
   return true;
 }
 
-// The service is who owns `folder`, also when root changes its accounts.
-std::string replace(const std::string& path, const std::string& text, const std::string& folder) {
-  struct stat owner {};
-  if (::stat(folder.c_str(), &owner) != 0) return failed(folder);
+std::string replace(const std::string& path, const std::string& text) {
   const std::string aside = path + ".new";
   if (::unlink(aside.c_str()) != 0 && errno != ENOENT) return failed(aside);
   const Descriptor file(::open(aside.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
   if (file.get() < 0) return failed(aside);
-  const bool handed_over =
-      ::geteuid() != 0 || ::fchown(file.get(), owner.st_uid, owner.st_gid) == 0;
-  if (!handed_over || ::fchmod(file.get(), 0600) != 0 || !write_all(file.get(), text) ||
-      ::fsync(file.get()) != 0 || ::rename(aside.c_str(), path.c_str()) != 0) {
+  if (::fchmod(file.get(), 0600) != 0 || !write_all(file.get(), text) || ::fsync(file.get()) != 0 ||
+      ::rename(aside.c_str(), path.c_str()) != 0) {
     std::string why = failed(path);
     ::unlink(aside.c_str());
     return why;
@@ -67,6 +62,8 @@ std::string replace(const std::string& path, const std::string& text, const std:
 
 Problems change_accounts(const std::string& data_directory,
                          const std::function<std::string(config::AccessConfig&)>& change) {
+  if (std::string why = become_owner(data_directory); !why.empty())
+    return {kExitFailed, {std::move(why)}, {}};
   const Descriptor turn(::open(data_directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (turn.get() < 0)
     return {kExitFailed, {"cannot open " + data_directory + ": " + std::strerror(errno)}, {}};
@@ -76,7 +73,7 @@ Problems change_accounts(const std::string& data_directory,
   }
   const config::EditedSecrets edited = config::with_secrets(config_path(data_directory), change);
   if (!edited.errors.empty()) return {kExitFailed, edited.errors, {}};
-  if (std::string why = replace(edited.path, edited.text, data_directory); !why.empty())
+  if (std::string why = replace(edited.path, edited.text); !why.empty())
     return {kExitFailed, {std::move(why)}, {}};
   return {};
 }

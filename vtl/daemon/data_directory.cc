@@ -64,17 +64,6 @@ std::string directory_problem(const std::string& path) {
   return {};
 }
 
-// Root works as the owner of the directory, from here on: a service that runs as that user could
-// use nothing of what root had made. Empty, or why that cannot be.
-std::string become_owner(const std::string& path) {
-  struct stat info {};
-  if (::geteuid() != 0 || ::stat(path.c_str(), &info) != 0 || info.st_uid == 0) return {};
-  if (::setgroups(0, nullptr) == 0 && ::setgid(info.st_gid) == 0 && ::setuid(info.st_uid) == 0)
-    return {};
-  return fmt::format("cannot work as the owner of {}, user {}: {}; run vtl as that user", path,
-                     info.st_uid, std::strerror(errno));
-}
-
 // Empty if the pool that is configured is one.
 std::string pool_problem(const std::string& pool) {
   struct stat info {};
@@ -91,6 +80,22 @@ std::string pool_problem(const std::string& pool) {
 }
 
 }  // namespace
+
+std::string become_owner(const std::string& data_directory) {
+  struct stat info {};
+  if (::geteuid() != 0 || ::stat(data_directory.c_str(), &info) != 0 || info.st_uid == 0) return {};
+  struct stat config {};
+  const std::string path = config_path(data_directory);
+  if (::stat(path.c_str(), &config) == 0 && config.st_uid != info.st_uid)
+    return fmt::format(
+        "{} belongs to user {}, but {} to user {}; root works there as the directory's owner, who "
+        "could not use that: chown -R {} {}",
+        data_directory, info.st_uid, path, config.st_uid, info.st_uid, data_directory);
+  if (::setgroups(0, nullptr) == 0 && ::setgid(info.st_gid) == 0 && ::setuid(info.st_uid) == 0)
+    return {};
+  return fmt::format("cannot work as the owner of {}, user {}: {}; run vtl as that user",
+                     data_directory, info.st_uid, std::strerror(errno));
+}
 
 std::string damaged_journal_path(const std::string& data_directory) {
   return data_directory + "/journal.damaged";

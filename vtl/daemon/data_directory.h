@@ -40,6 +40,12 @@ struct Problems {
 std::string damaged_journal_path(const std::string& data_directory);
 std::string config_path(const std::string& data_directory);
 
+// Root works as the owner of the directory, from here on: a service that runs as that user could
+// use nothing of what root had made, and names files that root would then write. Before anything in
+// it is looked at; for others, and where it is root's or does not exist, nothing. Empty, or why
+// that cannot be.
+std::string become_owner(const std::string& data_directory);
+
 // The configuration alone, without the lock: `config check`.
 struct CheckedConfig {
   std::optional<config::Config> config;

@@ -42,6 +42,10 @@ InitOutcome init(const InitOptions& options,
     out.problems.errors.push_back(std::move(wrong));
     return out;
   }
+  if (std::string wrong = become_owner(options.data_directory); !wrong.empty()) {
+    out.problems = {kExitFailed, {std::move(wrong)}, {}};
+    return out;
+  }
   const Outcome made = create_library(*make_posix_file_system(), library, progress);
   out.problems.code = made.ok() ? kExitDone : kExitFailed;
   if (!made.ok()) out.problems.errors.push_back(made.error);

@@ -466,14 +466,13 @@ void raise_descriptor_limit() {
 
 // sched(7): a thread that wakes then waits for the running one's turn to end, and finds more work
 // at once (test/bench/README.md). Without it everything works too; the threads to come inherit it.
+// Who has chosen another policy is left to it.
 void schedule_for_throughput() {
   const sched_param param{};
-  (void)::sched_setscheduler(0, SCHED_BATCH, &param);
+  if (::sched_getscheduler(0) == SCHED_OTHER) (void)::sched_setscheduler(0, SCHED_BATCH, &param);
 }
 
-}  // namespace
-
-ExitCode serve(const ServeOptions& options, std::ostream& out) {
+ExitCode serve_logged(const ServeOptions& options, std::ostream& out) {
   std::signal(SIGPIPE, SIG_IGN);
   std::signal(SIGHUP, SIG_IGN);  // a reload, once there is something to reload
   if (options.sandbox && !kTraced) forbid_core_dumps();  // before there is a secret
@@ -501,7 +500,13 @@ ExitCode serve(const ServeOptions& options, std::ostream& out) {
   const std::vector<std::string> problems = server.listen();
   for (const std::string& problem : problems) log_error(problem);
   if (!problems.empty()) return kExitFailed;
-  const ExitCode code = server.run();
+  return server.run();
+}
+
+}  // namespace
+
+ExitCode serve(const ServeOptions& options, std::ostream& out) {
+  const ExitCode code = serve_logged(options, out);
   flush_log(kAnswerLimit);
   return code;
 }

@@ -46,6 +46,28 @@ TEST_CASE("a tag may be used again while its aborted command still runs") {
   CHECK_FALSE(f.recorder.ended[1].aborted);
 }
 
+// SAM-5 8.6: an ORDERED command is passed by nothing; one that is aborted is in no task set any
+// more.
+TEST_CASE("what only asks passes a command that was ORDERED once that is aborted") {
+  const std::vector<std::uint8_t> inquiry = {0x12, 0, 0, 0, 96, 0};
+  Fixture f;
+  Command command;
+  command.nexus = kA;
+  command.tag = 1000;
+  command.attribute = TaskAttribute::kOrdered;
+  command.cdb[0] = std::byte{0x01};
+  f.unit.submit(command, f.recorder);
+  f.recorder.submit(kB, inquiry);
+  CHECK(f.recorder.ended.empty());
+  f.manage(TaskFunction::kAbortTask, kA, 1000);
+  CHECK(f.recorder.ended.size() == 1);
+  f.recorder.submit(kC, inquiry);
+  REQUIRE(f.recorder.ended.size() == 2);
+  CHECK_FALSE(f.recorder.ended[1].aborted);
+  f.unit.finish_first();
+  CHECK(f.recorder.ended.size() == 3);
+}
+
 TEST_CASE("a write that waits for data is aborted at once, and nothing is written") {
   Fixture f;
   Command command;
