@@ -48,6 +48,8 @@ void Claimant::forget_session() {
   if (sent_) claims.unanswered(*std::exchange(sent_, std::nullopt));
 }
 
+bool Claimant::may_be_ended_unheard() const { return world_.books().claims.may_abort; }
+
 ClaimOperation Claimant::choose() {
   Random& random = world_.random();
   const Claim& claim = world_.books().claims.guess();

@@ -235,6 +235,7 @@ bool Claims::Expected::fits(const ClaimOperation& op, const Answer& answer) cons
 }
 
 void Claims::started(bool unreadable) {
+  may_abort = false;
   for (State& state : may_be_) state.now = unreadable ? Claim{} : state.disk;
   std::sort(may_be_.begin(), may_be_.end());
   may_be_.erase(std::unique(may_be_.begin(), may_be_.end()), may_be_.end());
@@ -264,6 +265,7 @@ void Claims::unit_attention(const ClaimOperation& op, const Answer& answer) {
 
 void Claims::answered(const ClaimOperation& op, const Answer& answer) {
   turn = kNobody;
+  if (op.is_out()) may_abort = false;  // they have their order
   if (answer.status == 2 && !answer.deferred() && answer.key() == 6)
     return unit_attention(op, answer);
   fresh_[op.host] = false;
@@ -302,6 +304,7 @@ void Claims::answered(const ClaimOperation& op, const Answer& answer) {
 
 void Claims::unanswered(const ClaimOperation& op) {
   if (!op.is_out()) return;
+  may_abort = may_abort || op.kind == ClaimOperation::Kind::kPreemptAndAbort;
   std::vector<State> all = may_be_;
   for (const State& state : may_be_) {
     Expected expected;

@@ -68,6 +68,9 @@ class Claims {
   static constexpr unsigned kNobody = kClaimants;
   unsigned turn = kNobody;
   bool disk_faults = false;  // errors that they explain are in order
+  // A PREEMPT AND ABORT whose host is gone may be under way still, and nobody is told of what it
+  // ends (SPC-4 5.12.11.2.6, TAS = 0).
+  bool may_abort = false;
 
   // A life begins; `unreadable`: with nothing, as what was kept cannot be read.
   void started(bool unreadable);

@@ -63,7 +63,8 @@ bool Host::act() {
     return line_ != nullptr;
   }
   const bool waiting = !initiator_->logged_in() || busy() || initiator_->waits_for_ping();
-  if (waiting && line_->swallowed && world_.now() - heard_ > kAnswerLimit) {
+  if (waiting && (line_->swallowed || may_be_ended_unheard()) &&
+      world_.now() - heard_ > kAnswerLimit) {
     world_.trace(fmt::format("host {} gives its line up", number_));
     world_.hang_up(*line_);
     return true;

@@ -39,6 +39,7 @@ class Host {
   virtual bool act_online() = 0;
   virtual void forget_session() = 0;
   virtual bool busy() const = 0;
+  virtual bool may_be_ended_unheard() const { return false; }
   virtual bool wants_line() { return true; }
   virtual void disguise(InitiatorOptions&) {}  // before it calls
   virtual void call();                         // its first words: a login
@@ -127,6 +128,7 @@ class Claimant final : public Host {
   bool act_online() override;
   void forget_session() override;
   void login_ended(std::uint16_t status) override;
+  bool may_be_ended_unheard() const override;
   ClaimOperation choose();
 
   const unsigned index_;
